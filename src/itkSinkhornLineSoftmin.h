@@ -1,0 +1,62 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornLineSoftmin_h
+#define itkSinkhornLineSoftmin_h
+
+#include "itkIntTypes.h"
+
+namespace itk
+{
+namespace Sinkhorn
+{
+
+/** One pass of the separable softmin along one axis of a dense array, seen as [outer][length][inner].
+ *
+ * Each of the outer·inner lines is replaced by out_i = log Σ_j exp(h_j − (i−j)²·step²/2), h = logWeights +
+ * potential·inverseEpsilon. */
+template <typename TReal>
+struct LinePass
+{
+  SizeValueType length{ 1 };         ///< voxels of a line
+  SizeValueType inner{ 1 };          ///< stride between the voxels of a line, and number of neighbouring lines
+  SizeValueType outer{ 1 };          ///< number of slabs of length·inner voxels
+  double        step{ 1.0 };         ///< spacing / blur
+  const TReal * logWeights{};        ///< −∞: empty
+  const TReal * potential{};         ///< nullptr: zero
+  TReal         inverseEpsilon{ 0 }; ///< 1/blur²
+  TReal *       out{};               ///< may be logWeights itself (in place)
+};
+
+/** Instruction sets that the kernels are compiled for; Reference is the plain C++ loop that the others are tested
+ * against. */
+enum class LineKernel : uint8_t
+{
+  Automatic,
+  Reference
+};
+
+/** Runs the pass over all lines with ITK's thread pool. The result does not depend on numberOfWorkUnits (0: ITK's
+ * default). */
+template <typename TReal>
+void
+ApplyLinePass(const LinePass<TReal> & pass, ThreadIdType numberOfWorkUnits, LineKernel kernel = LineKernel::Automatic);
+
+} // namespace Sinkhorn
+} // namespace itk
+
+#endif
