@@ -1,0 +1,121 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "itkSinkhornLineSoftmin.h"
+#include "itkSinkhornParallel.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace itk
+{
+namespace Sinkhorn
+{
+namespace
+{
+/** Voxels that one task works on; large enough that the pool's overhead vanishes, small enough to balance the load. */
+constexpr SizeValueType TaskLength = 4096;
+
+/** Terms more than this below the largest one do not change a double: N·e^{−60} < 2⁻⁵³ for every N < 10¹⁰. */
+constexpr double NegligibleExponent = 60.0;
+
+/** One line in double precision: out_i = log Σ_j exp(h_j − (i−j)²·halfStepSquared), two passes over j. */
+void
+ReferenceLine(const std::vector<double> & h,
+              double                      halfStepSquared,
+              std::vector<double> &       terms,
+              std::vector<double> &       out)
+{
+  const auto length = static_cast<OffsetValueType>(h.size());
+  for (OffsetValueType i = 0; i < length; ++i)
+  {
+    double maximum = -std::numeric_limits<double>::infinity();
+    for (OffsetValueType j = 0; j < length; ++j)
+    {
+      const auto distance = static_cast<double>(i - j);
+      terms[j] = h[j] - distance * distance * halfStepSquared;
+      maximum = std::max(maximum, terms[j]);
+    }
+    double sum = 0.0;
+    for (OffsetValueType j = 0; j < length; ++j)
+    {
+      if (terms[j] > maximum - NegligibleExponent)
+      {
+        sum += std::exp(terms[j] - maximum);
+      }
+    }
+    // Without any term the maximum is −∞ and so is the result.
+    out[i] = sum > 0.0 ? maximum + std::log(sum) : maximum;
+  }
+}
+
+/** Lines [begin, end) of the pass; line number = slab · inner + neighbour. */
+template <typename TReal>
+void
+ReferenceLines(const LinePass<TReal> & pass, SizeValueType begin, SizeValueType end)
+{
+  const double        halfStepSquared = 0.5 * pass.step * pass.step;
+  std::vector<double> h(pass.length);
+  std::vector<double> terms(pass.length);
+  std::vector<double> out(pass.length);
+  for (SizeValueType line = begin; line < end; ++line)
+  {
+    const SizeValueType first = (line / pass.inner) * pass.length * pass.inner + line % pass.inner;
+    for (SizeValueType j = 0; j < pass.length; ++j)
+    {
+      const SizeValueType voxel = first + j * pass.inner;
+      const auto          logWeight = static_cast<double>(pass.logWeights[voxel]);
+      // The potential of an empty voxel has no meaning: it is not even read, so that −∞ + ∞ cannot arise.
+      h[j] = (pass.potential == nullptr || logWeight == -std::numeric_limits<double>::infinity())
+               ? logWeight
+               : logWeight + static_cast<double>(pass.potential[voxel]) * static_cast<double>(pass.inverseEpsilon);
+    }
+    ReferenceLine(h, halfStepSquared, terms, out);
+    for (SizeValueType i = 0; i < pass.length; ++i)
+    {
+      pass.out[first + i * pass.inner] = static_cast<TReal>(out[i]);
+    }
+  }
+}
+
+} // namespace
+
+template <typename TReal>
+void
+ApplyLinePass(const LinePass<TReal> & pass, ThreadIdType numberOfWorkUnits, LineKernel)
+{
+  const SizeValueType lines = pass.outer * pass.inner;
+  if (lines == 0 || pass.length == 0)
+  {
+    return;
+  }
+  const SizeValueType linesPerTask = std::max<SizeValueType>(1, TaskLength / pass.length);
+  const SizeValueType tasks = (lines + linesPerTask - 1) / linesPerTask;
+  ForEachTask(tasks, numberOfWorkUnits, lines * pass.length <= SerialLength, [&](SizeValueType task) {
+    ReferenceLines(pass, task * linesPerTask, std::min(lines, (task + 1) * linesPerTask));
+  });
+}
+
+template void
+ApplyLinePass<float>(const LinePass<float> &, ThreadIdType, LineKernel);
+template void
+ApplyLinePass<double>(const LinePass<double> &, ThreadIdType, LineKernel);
+
+} // namespace Sinkhorn
+} // namespace itk
