@@ -17,7 +17,7 @@ set(SINKHORN_TEST_DATA "$ENV{SINKHORN_TEST_DATA}" CACHE PATH "Folder of real reg
 include(${ITK_USE_FILE})
 
 add_subdirectory(src)
-if(Sinkhorn_BUILD_EXAMPLES)
+if(Sinkhorn_BUILD_EXAMPLES AND EXISTS ${Sinkhorn_SOURCE_DIR}/examples/CMakeLists.txt)
   add_subdirectory(examples)
 endif()
 if(Sinkhorn_BUILD_BENCHMARK)

@@ -37,7 +37,7 @@ enum class Acceleration : uint8_t
   Averaged,       ///< symmetrised, averaged updates f ← (f + T(g))/2, g ← (g + T(f))/2 from the same pair
   OverRelaxation, ///< alternating updates, relaxation chosen from the observed contraction and safeguarded (Thibault et
                   ///< al. 2017, Lehmann et al. 2020)
-  Nesterov ///< the extrapolated iteration of Feydy et al. 2017, section 3
+  Nesterov        ///< the extrapolated iteration of Feydy et al. 2017, section 3
 };
 
 Sinkhorn_EXPORT std::ostream &

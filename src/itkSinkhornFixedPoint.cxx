@@ -1,0 +1,115 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "itkSinkhornFixedPoint.h"
+
+#include <cmath>
+
+namespace itk
+{
+namespace Sinkhorn
+{
+
+template <typename TReal>
+FixedPoint<TReal>::FixedPoint(const LevelType & level, const Temperature & temperature, const double (&mass)[2])
+  : m_Level(level)
+  , m_Temperature(temperature)
+  , m_Mass{ mass[0], mass[1] }
+{}
+
+template <typename TReal>
+void
+FixedPoint<TReal>::Softmin(Side to, Side from, const std::vector<TReal> & potential, std::vector<TReal> & out)
+{
+  out.resize(m_Level.Operator->GetNumberOfPoints(to));
+  m_Level.Operator->Apply(to,
+                          from,
+                          std::sqrt(m_Temperature.Epsilon),
+                          m_Level.LogWeights[static_cast<size_t>(from)],
+                          potential.data(),
+                          out.data());
+  ++m_NumberOfSoftmins;
+}
+
+template <typename TReal>
+UpdateSums
+FixedPoint<TReal>::Update(Side                       side,
+                          const std::vector<TReal> & softmin,
+                          std::vector<TReal> &       potential,
+                          double                     relaxation) const
+{
+  return UpdatePotential(softmin.size(),
+                         m_Level.LogWeights[static_cast<size_t>(side)],
+                         softmin.data(),
+                         potential.data(),
+                         m_Temperature,
+                         relaxation,
+                         m_Level.Operator->GetNumberOfWorkUnits());
+}
+
+template <typename TReal>
+double
+FixedPoint<TReal>::GetRelativeError(Side side, const UpdateSums & sums) const
+{
+  return sums.MarginalError / m_Mass[static_cast<size_t>(side)];
+}
+
+template <typename TReal>
+auto
+FixedPoint<TReal>::IterateAlternating(std::vector<TReal> & f, std::vector<TReal> & g, double omega, bool shift)
+  -> Errors
+{
+  this->Softmin(Side::Alpha, Side::Beta, g, m_Scratch);
+  const UpdateSums alpha = this->Update(Side::Alpha, m_Scratch, f, omega);
+  this->Softmin(Side::Beta, Side::Alpha, f, m_Scratch);
+  const UpdateSums beta = this->Update(Side::Beta, m_Scratch, g, omega);
+
+  if (shift && m_Temperature.Rho > 0.0 && alpha.DampedMass > 0.0 && beta.DampedMass > 0.0)
+  {
+    const double       constant = 0.5 * m_Temperature.Rho * std::log(alpha.DampedMass / beta.DampedMass);
+    const ThreadIdType workUnits = m_Level.Operator->GetNumberOfWorkUnits();
+    ShiftPotential(f.size(), f.data(), constant, workUnits);
+    ShiftPotential(g.size(), g.data(), -constant, workUnits);
+  }
+  return { this->GetRelativeError(Side::Alpha, alpha), this->GetRelativeError(Side::Beta, beta) };
+}
+
+template <typename TReal>
+auto
+FixedPoint<TReal>::IterateAveraged(std::vector<TReal> & f, std::vector<TReal> & g) -> Errors
+{
+  std::vector<TReal> betaSoftmin;
+  this->Softmin(Side::Beta, Side::Alpha, f, betaSoftmin);
+  this->Softmin(Side::Alpha, Side::Beta, g, m_Scratch);
+  const UpdateSums alpha = this->Update(Side::Alpha, m_Scratch, f, 0.5);
+  const UpdateSums beta = this->Update(Side::Beta, betaSoftmin, g, 0.5);
+  return { this->GetRelativeError(Side::Alpha, alpha), this->GetRelativeError(Side::Beta, beta) };
+}
+
+template <typename TReal>
+double
+FixedPoint<TReal>::IterateSelf(Side side, std::vector<TReal> & potential, double relaxation)
+{
+  this->Softmin(side, side, potential, m_Scratch);
+  return this->GetRelativeError(side, this->Update(side, m_Scratch, potential, relaxation));
+}
+
+template class FixedPoint<float>;
+template class FixedPoint<double>;
+
+} // namespace Sinkhorn
+} // namespace itk

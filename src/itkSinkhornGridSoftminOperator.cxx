@@ -1,0 +1,301 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "itkSinkhornGridSoftminOperator.h"
+#include "itkSinkhornLineSoftmin.h"
+#include "itkSinkhornParallel.h"
+
+#include "itkMacro.h"
+
+#include <cmath>
+#include <limits>
+
+namespace itk
+{
+namespace Sinkhorn
+{
+
+namespace
+{
+
+/** An axis is halved while it has more voxels than this. */
+constexpr SizeValueType SmallestAxis = 4;
+
+/** Calls function(point, index) for all points of a grid in [begin, end), index updated incrementally. */
+template <typename TFunction>
+void
+ForEachGridPoint(const std::vector<SizeValueType> & size,
+                 SizeValueType                      begin,
+                 SizeValueType                      end,
+                 const TFunction &                  function)
+{
+  std::vector<SizeValueType> index(size.size());
+  SizeValueType              rest = begin;
+  for (size_t d = 0; d < size.size(); ++d)
+  {
+    index[d] = rest % size[d];
+    rest /= size[d];
+  }
+  for (SizeValueType point = begin; point < end; ++point)
+  {
+    function(point, index);
+    for (size_t d = 0; d < size.size() && ++index[d] == size[d]; ++d)
+    {
+      index[d] = 0;
+    }
+  }
+}
+
+/** Where a fine voxel lies between two coarse voxels along one axis. */
+struct LinearStencil
+{
+  SizeValueType lower{ 0 };
+  double        upperWeight{ 0.0 };
+};
+
+/** Coarse voxel k of a halved axis is centred at the fine coordinate 2k + 1/2. Beyond the outermost coarse centres the
+ * potential continues linearly: dual potentials are sloped there, and a constant would misplace the mass. */
+std::vector<LinearStencil>
+MakeStencils(SizeValueType fineSize, SizeValueType coarseSize)
+{
+  std::vector<LinearStencil> stencils(fineSize);
+  for (SizeValueType i = 0; i < fineSize; ++i)
+  {
+    if (coarseSize == fineSize)
+    {
+      stencils[i].lower = i;
+    }
+    else if (coarseSize > 1)
+    {
+      const double position = (static_cast<double>(i) - 0.5) / 2.0;
+      const double lower = std::min(std::max(std::floor(position), 0.0), static_cast<double>(coarseSize - 2));
+      stencils[i].lower = static_cast<SizeValueType>(lower);
+      stencils[i].upperWeight = position - lower;
+    }
+  }
+  return stencils;
+}
+
+std::vector<SizeValueType>
+GetStrides(const std::vector<SizeValueType> & size)
+{
+  std::vector<SizeValueType> strides(size.size(), 1);
+  for (size_t d = 1; d < size.size(); ++d)
+  {
+    strides[d] = strides[d - 1] * size[d - 1];
+  }
+  return strides;
+}
+
+} // namespace
+
+template <typename TReal>
+GridSoftminOperator<TReal>::GridSoftminOperator(std::vector<SizeValueType> size,
+                                                std::vector<double>        spacing,
+                                                ThreadIdType               numberOfWorkUnits)
+  : m_Size(std::move(size))
+  , m_Spacing(std::move(spacing))
+  , m_NumberOfWorkUnits(numberOfWorkUnits)
+{
+  if (m_Size.empty() || m_Size.size() != m_Spacing.size())
+  {
+    itkGenericExceptionMacro("Sinkhorn: a grid needs one size and one spacing per axis, but there are "
+                             << m_Size.size() << " sizes and " << m_Spacing.size() << " spacings.");
+  }
+  for (size_t d = 0; d < m_Size.size(); ++d)
+  {
+    if (m_Size[d] == 0 || !(m_Spacing[d] > 0.0) || !std::isfinite(m_Spacing[d]))
+    {
+      itkGenericExceptionMacro("Sinkhorn: axis " << d << " of the grid has size " << m_Size[d] << " and spacing "
+                                                 << m_Spacing[d] << " mm; both must be positive and finite.");
+    }
+    m_NumberOfPoints *= m_Size[d];
+  }
+}
+
+template <typename TReal>
+void
+GridSoftminOperator<TReal>::Apply(Side,
+                                  Side,
+                                  double        blur,
+                                  const TReal * logWeights,
+                                  const TReal * potential,
+                                  TReal *       out) const
+{
+  const std::vector<SizeValueType> strides = GetStrides(m_Size);
+
+  LinePass<TReal> pass;
+  pass.out = out;
+  for (size_t d = 0; d < m_Size.size(); ++d)
+  {
+    pass.length = m_Size[d];
+    pass.inner = strides[d];
+    pass.outer = m_NumberOfPoints / (m_Size[d] * strides[d]);
+    pass.step = m_Spacing[d] / blur;
+    // The first pass reads the caller's arrays, the others work in place: no copy of the exponent is ever stored.
+    pass.logWeights = d == 0 ? logWeights : out;
+    pass.potential = d == 0 ? potential : nullptr;
+    pass.inverseEpsilon = static_cast<TReal>(1.0 / (blur * blur));
+    ApplyLinePass(pass, m_NumberOfWorkUnits);
+  }
+}
+
+template <typename TReal>
+double
+GridSoftminOperator<TReal>::GetDiameter() const
+{
+  double squaredDiameter = 0.0;
+  for (size_t d = 0; d < m_Size.size(); ++d)
+  {
+    const double extent = static_cast<double>(m_Size[d] - 1) * m_Spacing[d];
+    squaredDiameter += extent * extent;
+  }
+  return std::sqrt(squaredDiameter);
+}
+
+template <typename TReal>
+double
+GridSoftminOperator<TReal>::GetResolution() const
+{
+  double largest = 0.0;
+  for (size_t d = 0; d < m_Size.size(); ++d)
+  {
+    // An axis with a single voxel has nothing to resolve.
+    largest = m_Size[d] > 1 ? std::max(largest, m_Spacing[d]) : largest;
+  }
+  return largest;
+}
+
+template <typename TReal>
+auto
+GridSoftminOperator<TReal>::MakeCoarser() const -> Pointer
+{
+  double smallestSpacing = std::numeric_limits<double>::max();
+  for (size_t d = 0; d < m_Size.size(); ++d)
+  {
+    smallestSpacing = m_Size[d] > SmallestAxis ? std::min(smallestSpacing, m_Spacing[d]) : smallestSpacing;
+  }
+  std::vector<SizeValueType> size = m_Size;
+  std::vector<double>        spacing = m_Spacing;
+  bool                       coarser = false;
+  for (size_t d = 0; d < m_Size.size(); ++d)
+  {
+    if (m_Size[d] > SmallestAxis && m_Spacing[d] < 1.5 * smallestSpacing)
+    {
+      size[d] = (m_Size[d] + 1) / 2;
+      spacing[d] = 2.0 * m_Spacing[d];
+      coarser = true;
+    }
+  }
+  return coarser ? std::make_shared<GridSoftminOperator>(std::move(size), std::move(spacing), m_NumberOfWorkUnits)
+                 : nullptr;
+}
+
+template <typename TReal>
+void
+GridSoftminOperator<TReal>::RestrictLogWeights(const Superclass & coarse,
+                                               Side,
+                                               const TReal * fine,
+                                               TReal *       coarseWeights) const
+{
+  const auto &                     coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
+  const std::vector<SizeValueType> strides = GetStrides(m_Size);
+  const size_t                     dimension = m_Size.size();
+  constexpr TReal                  empty = -std::numeric_limits<TReal>::infinity();
+
+  const auto restrict = [&](SizeValueType point, const std::vector<SizeValueType> & index) {
+    // The voxels of the block, at most two along each halved axis; the last block of an odd axis has only one.
+    TReal  values[1u << 8];
+    size_t count = 1;
+    values[0] = TReal{};
+    SizeValueType offsets[1u << 8] = { 0 };
+    for (size_t d = 0; d < dimension; ++d)
+    {
+      const bool          halved = coarseSize[d] != m_Size[d];
+      const SizeValueType first = halved ? 2 * index[d] : index[d];
+      const bool          two = halved && first + 1 < m_Size[d];
+      for (size_t i = 0; i < count; ++i)
+      {
+        offsets[i] += first * strides[d];
+        offsets[count + i] = offsets[i] + strides[d];
+      }
+      count = two ? 2 * count : count;
+    }
+    TReal largest = empty;
+    for (size_t i = 0; i < count; ++i)
+    {
+      values[i] = fine[offsets[i]];
+      largest = std::max(largest, values[i]);
+    }
+    TReal sum{};
+    for (size_t i = 0; largest > empty && i < count; ++i)
+    {
+      sum += std::exp(values[i] - largest);
+    }
+    coarseWeights[point] = largest > empty ? largest + std::log(sum) : empty;
+  };
+
+  ForEachChunk(coarse.GetNumberOfPoints(Side::Alpha), m_NumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
+    ForEachGridPoint(coarseSize, begin, end, restrict);
+  });
+}
+
+template <typename TReal>
+void
+GridSoftminOperator<TReal>::ProlongPotential(const Superclass & coarse,
+                                             Side,
+                                             const TReal * coarsePotential,
+                                             TReal *       fine) const
+{
+  const auto &                            coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
+  const std::vector<SizeValueType>        strides = GetStrides(coarseSize);
+  const size_t                            dimension = m_Size.size();
+  std::vector<std::vector<LinearStencil>> stencils;
+  for (size_t d = 0; d < dimension; ++d)
+  {
+    stencils.push_back(MakeStencils(m_Size[d], coarseSize[d]));
+  }
+
+  const auto interpolate = [&](SizeValueType point, const std::vector<SizeValueType> & index) {
+    double value = 0.0;
+    for (size_t corner = 0; corner < (size_t{ 1 } << dimension); ++corner)
+    {
+      double        weight = 1.0;
+      SizeValueType offset = 0;
+      for (size_t d = 0; d < dimension; ++d)
+      {
+        const LinearStencil & stencil = stencils[d][index[d]];
+        const bool            upper = (corner >> d) & 1u;
+        weight *= upper ? stencil.upperWeight : 1.0 - stencil.upperWeight;
+        offset += (stencil.lower + (upper ? 1 : 0)) * strides[d];
+      }
+      // A corner without weight may lie outside the grid.
+      value += weight != 0.0 ? weight * coarsePotential[offset] : 0.0;
+    }
+    fine[point] = static_cast<TReal>(value);
+  };
+
+  ForEachChunk(m_NumberOfPoints, m_NumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
+    ForEachGridPoint(m_Size, begin, end, interpolate);
+  });
+}
+
+template class GridSoftminOperator<float>;
+template class GridSoftminOperator<double>;
+
+} // namespace Sinkhorn
+} // namespace itk
