@@ -157,33 +157,41 @@ public:
       FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass);
       Relaxation        relaxation(m_Parameters.Accelerate);
       const bool        averaged = m_Parameters.Accelerate == Acceleration::Averaged;
-      bool              goOn = true;
-      unsigned int      count = 0;
-      while (goOn && count < stage.MaximumNumberOfIterations)
+      // The very last update is unrelaxed and alternating: it makes both potentials soft c-transforms, defined and
+      // smooth on every point. Its error counts like any other, so it is repeated if rounding or relaxation had
+      // flattered the one before.
+      bool         polish = false;
+      bool         goOn = true;
+      unsigned int count = 0;
+      while (goOn)
       {
-        const auto errors =
-          averaged ? iteration.IterateAveraged(f, g)
-                   : iteration.IterateAlternating(f, g, relaxation.GetOmega(), m_Parameters.TranslationInvariant);
+        const auto errors = averaged && !polish
+                              ? iteration.IterateAveraged(f, g)
+                              : iteration.IterateAlternating(
+                                  f, g, polish ? 1.0 : relaxation.GetOmega(), m_Parameters.TranslationInvariant);
         ++count;
-        this->Record(errors.Alpha, errors.Beta, m_Report.MarginalErrorAlpha, m_Report.MarginalErrorBeta);
+        m_Report.MarginalErrorAlpha = errors.Alpha;
+        m_Report.MarginalErrorBeta = errors.Beta;
         const double error = std::max(errors.Alpha, errors.Beta);
         if (count == 1 && error > largestFirstError)
         {
           return false;
         }
-        relaxation.Observe(errors.Alpha + errors.Beta);
-        goOn = error > stage.Tolerance;
+        if (!polish)
+        {
+          relaxation.Observe(errors.Alpha + errors.Beta);
+        }
         if (!this->Notify(stage, count, error, this->GetFraction(stages, k, count)))
         {
           return false;
         }
+        const bool enough = error <= stage.Tolerance || count >= stage.MaximumNumberOfIterations;
+        goOn = last ? !(polish && enough) : !enough;
+        polish = last && enough;
       }
       if (last)
       {
-        // The last, unrelaxed update makes both potentials soft c-transforms, defined and smooth on every point.
-        const auto errors = iteration.IterateAlternating(f, g, 1.0, m_Parameters.TranslationInvariant);
-        this->Record(errors.Alpha, errors.Beta, m_Report.MarginalErrorAlpha, m_Report.MarginalErrorBeta);
-        m_Report.NumberOfIterations = count + 1;
+        m_Report.NumberOfIterations = count;
       }
       this->CountSoftmins(iteration, stage);
     }
@@ -228,13 +236,6 @@ private:
     temperature.Epsilon = stage.Blur * stage.Blur;
     temperature.Rho = m_Parameters.Reach * m_Parameters.Reach;
     return temperature;
-  }
-
-  static void
-  Record(double alpha, double beta, double & reportedAlpha, double & reportedBeta)
-  {
-    reportedAlpha = alpha;
-    reportedBeta = beta;
   }
 
   void

@@ -72,7 +72,8 @@ struct GoldenCase
   std::vector<double>             A, B, F, G, FAlphaAlpha, GBetaBeta;
 };
 
-/** Largest |p − q| over points with mass, after removing the mean difference if the problem leaves it free. */
+/** Mean |p − q| under the weights, after removing the mean difference if the problem leaves it free. The stopping rule
+ * bounds errors in this norm. */
 template <typename TReal>
 double
 PotentialDifference(const std::vector<TReal> &  potential,
@@ -80,20 +81,20 @@ PotentialDifference(const std::vector<TReal> &  potential,
                     const std::vector<double> & weights,
                     bool                        freeConstant)
 {
-  double mean = 0.0;
+  double shift = 0.0;
   double mass = 0.0;
   for (size_t i = 0; i < golden.size(); ++i)
   {
-    mean += weights[i] * (potential[i] - golden[i]);
+    shift += freeConstant && weights[i] > 0.0 ? weights[i] * (potential[i] - golden[i]) : 0.0;
     mass += weights[i];
   }
-  mean = freeConstant ? mean / mass : 0.0;
-  double largest = 0.0;
+  double difference = 0.0;
   for (size_t i = 0; i < golden.size(); ++i)
   {
-    largest = weights[i] > 1e-12 ? std::max(largest, std::abs(potential[i] - golden[i] - mean)) : largest;
+    // The reference leaves potentials of empty points undefined.
+    difference += weights[i] > 0.0 ? weights[i] * std::abs(potential[i] - golden[i] - shift / mass) : 0.0;
   }
-  return largest;
+  return difference / mass;
 }
 
 class SinkhornGolden : public ::testing::TestWithParam<const char *>
@@ -126,11 +127,15 @@ CheckGoldenCase(const std::string & name, double tolerance, double bound)
 
   const double epsilon = golden.Parameters.Blur * golden.Parameters.Blur;
   const bool   balanced = golden.Parameters.Reach == 0.0;
-  const double scale = std::max(epsilon, *std::max_element(golden.F.begin(), golden.F.end()));
-  EXPECT_LE(PotentialDifference(potentials.F, golden.F, golden.A, balanced), 10 * bound * scale);
-  EXPECT_LE(PotentialDifference(potentials.G, golden.G, golden.B, balanced), 10 * bound * scale);
-  EXPECT_LE(PotentialDifference(potentials.FAlphaAlpha, golden.FAlphaAlpha, golden.A, false), 10 * bound * scale);
-  EXPECT_LE(PotentialDifference(potentials.GBetaBeta, golden.GBetaBeta, golden.B, false), 10 * bound * scale);
+  double       scale = epsilon;
+  for (size_t i = 0; i < golden.A.size(); ++i)
+  {
+    scale = golden.A[i] > 0.0 ? std::max(scale, std::abs(golden.F[i])) : scale;
+  }
+  EXPECT_LE(PotentialDifference(potentials.F, golden.F, golden.A, balanced), bound * scale);
+  EXPECT_LE(PotentialDifference(potentials.G, golden.G, golden.B, balanced), bound * scale);
+  EXPECT_LE(PotentialDifference(potentials.FAlphaAlpha, golden.FAlphaAlpha, golden.A, false), bound * scale);
+  EXPECT_LE(PotentialDifference(potentials.GBetaBeta, golden.GBetaBeta, golden.B, false), bound * scale);
 
   if (balanced)
   {
@@ -151,7 +156,8 @@ TEST_P(SinkhornGolden, Double)
 
 TEST_P(SinkhornGolden, Float)
 {
-  CheckGoldenCase<float>(GetParam(), 1e-5, 1e-4);
+  // A tolerance that single precision can reach: potentials of up to 10³ ε are rounded to 1e-5 or so of ε.
+  CheckGoldenCase<float>(GetParam(), 3e-5, 1e-4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases,
