@@ -1,28 +1,55 @@
-# The module as an ordinary library, for an ITK without ITKModuleExternal.cmake.
-include(GNUInstallDirs)
+# The module as an ordinary library against an installed ITK. "cmake --install" puts the headers, the library and a
+# package for find_package(Sinkhorn) in place.
+include(CMakePackageConfigHelpers)
 include(GenerateExportHeader)
+include(GNUInstallDirs)
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
-  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+  set(CMAKE_BUILD_TYPE
+      Release
+      CACHE STRING "Build type" FORCE)
 endif()
-set(CMAKE_CXX_STANDARD 17)
-set(CMAKE_CXX_STANDARD_REQUIRED ON)
+option(BUILD_SHARED_LIBS "Build a shared library." ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${Sinkhorn_BINARY_DIR}/bin")
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
+set(Sinkhorn_INSTALL_INCLUDE_DIR "${CMAKE_INSTALL_INCLUDEDIR}/ITKSinkhorn")
+set(Sinkhorn_INSTALL_PACKAGE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/Sinkhorn")
 
-option(BUILD_TESTING "Build the tests." ON)
-option(Sinkhorn_BUILD_EXAMPLES "Build the examples and sinkhorn-register." ON)
-option(Sinkhorn_BUILD_BENCHMARK "Build sinkhorn-benchmark (needs Google Benchmark)." OFF)
-set(SINKHORN_TEST_DATA "$ENV{SINKHORN_TEST_DATA}" CACHE PATH "Folder of real registration pairs for the tests; empty: those tests are skipped.")
+# itk-module.cmake says what the library depends on, in ITK's own words; here these words fill a variable.
+macro(itk_module _name)
+  cmake_parse_arguments(_module "EXCLUDE_FROM_DEFAULT;ENABLE_SHARED" "DESCRIPTION" "DEPENDS;TEST_DEPENDS" ${ARGN})
+  set(${_name}_ITK_COMPONENTS ${_module_DEPENDS})
+endmacro()
+include("${Sinkhorn_SOURCE_DIR}/itk-module.cmake")
+itk_module_config(Sinkhorn_ITK ${Sinkhorn_ITK_COMPONENTS})
 
 include(${ITK_USE_FILE})
-
 add_subdirectory(src)
-if(Sinkhorn_BUILD_EXAMPLES AND EXISTS ${Sinkhorn_SOURCE_DIR}/examples/CMakeLists.txt)
-  add_subdirectory(examples)
-endif()
-if(Sinkhorn_BUILD_BENCHMARK)
-  add_subdirectory(benchmark)
-endif()
+
+set(_targets_file "${Sinkhorn_BINARY_DIR}/SinkhornTargets.cmake")
+export(
+  EXPORT SinkhornTargets
+  NAMESPACE Sinkhorn::
+  FILE "${_targets_file}")
+install(
+  EXPORT SinkhornTargets
+  NAMESPACE Sinkhorn::
+  DESTINATION "${Sinkhorn_INSTALL_PACKAGE_DIR}"
+  COMPONENT Development)
+configure_package_config_file(
+  "${Sinkhorn_SOURCE_DIR}/cmake/SinkhornConfig.cmake.in" "${Sinkhorn_BINARY_DIR}/SinkhornConfig.cmake"
+  INSTALL_DESTINATION "${Sinkhorn_INSTALL_PACKAGE_DIR}")
+write_basic_package_version_file("${Sinkhorn_BINARY_DIR}/SinkhornConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(
+  FILES "${Sinkhorn_BINARY_DIR}/SinkhornConfig.cmake" "${Sinkhorn_BINARY_DIR}/SinkhornConfigVersion.cmake"
+  DESTINATION "${Sinkhorn_INSTALL_PACKAGE_DIR}"
+  COMPONENT Development)
+install(
+  DIRECTORY "${Sinkhorn_SOURCE_DIR}/include/" "${Sinkhorn_BINARY_DIR}/include/"
+  DESTINATION "${Sinkhorn_INSTALL_INCLUDE_DIR}"
+  COMPONENT Development)
+
 if(BUILD_TESTING)
   enable_testing()
   add_subdirectory(test)

@@ -1,0 +1,63 @@
+# How tests, examples and benchmarks find ITK with its file formats, in all three ways to build.
+
+# What the programs use beyond the library: registration methods and the formats of images and transforms. Asking for
+# these alone, not for all of ITK, keeps DICOM, VTK and MINC out of the link and speeds up configuring.
+set(Sinkhorn_PROGRAM_COMPONENTS
+    ITKCommon
+    ITKDisplacementField
+    ITKImageFunction
+    ITKImageGradient
+    ITKImageGrid
+    ITKImageIntensity
+    ITKImageSources
+    ITKImageStatistics
+    ITKIOImageBase
+    ITKIOJPEG
+    ITKIOMeta
+    ITKIONIFTI
+    ITKIONRRD
+    ITKIOPNG
+    ITKIOTIFF
+    ITKIOTransformBase
+    ITKIOTransformHDF5
+    ITKIOTransformInsightLegacy
+    ITKMetricsv4
+    ITKOptimizersv4
+    ITKRegistrationMethodsv4
+    ITKSmoothing
+    ITKSpatialObjects
+    ITKThresholding
+    ITKTransform)
+
+# Finds ITK with these components (ITK_LIBRARIES, ITK_USE_FILE). Inside ITK's tree, ITK's own internal configuration.
+macro(sinkhorn_find_itk)
+  if(ITK_SOURCE_DIR)
+    set(ITK_DIR "${ITK_BINARY_DIR}/CMakeTmp")
+  endif()
+  # GDCM's and HDF5's packages, which ITK loads, report every tool that is not installed, some forty lines of status
+  # that mean nothing here. Warnings and errors still show.
+  set(_sinkhorn_log_level "${CMAKE_MESSAGE_LOG_LEVEL}")
+  set(CMAKE_MESSAGE_LOG_LEVEL NOTICE)
+  find_package(ITK 5.2 REQUIRED COMPONENTS ${Sinkhorn_PROGRAM_COMPONENTS})
+  set(CMAKE_MESSAGE_LOG_LEVEL "${_sinkhorn_log_level}")
+  if(NOT ITK_SOURCE_DIR)
+    # ITKModuleExternal writes into ITK_DIR, so it is for build trees; ITK's installations seldom carry it anyway.
+    if(EXISTS "${ITK_DIR}/CMakeCache.txt" AND EXISTS "${ITK_CMAKE_DIR}/ITKModuleExternal.cmake")
+      set(_sinkhorn_is_build_tree ON)
+    else()
+      set(_sinkhorn_is_build_tree OFF)
+    endif()
+    option(Sinkhorn_BUILD_AS_ITK_MODULE "Build with ITKModuleExternal (ITK_DIR is an ITK build tree)."
+           ${_sinkhorn_is_build_tree})
+  endif()
+endmacro()
+
+# Adds a folder of programs, in which ITK_LIBRARIES and ITK's readers and writers are ready: a program there links
+# "Sinkhorn ${ITK_LIBRARIES}" and no more.
+function(sinkhorn_add_programs folder)
+  sinkhorn_find_itk()
+  include(${ITK_USE_FILE})
+  # ITK's build tree is no place for the programs of a module.
+  set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${Sinkhorn_BINARY_DIR}/bin")
+  add_subdirectory("${Sinkhorn_SOURCE_DIR}/${folder}" "${Sinkhorn_BINARY_DIR}/${folder}")
+endfunction()
