@@ -55,6 +55,9 @@ endmacro()
 # Adds a folder of programs, in which ITK_LIBRARIES and ITK's readers and writers are ready: a program there links
 # "Sinkhorn ${ITK_LIBRARIES}" and no more.
 function(sinkhorn_add_programs folder)
+  if(NOT EXISTS "${Sinkhorn_SOURCE_DIR}/${folder}/CMakeLists.txt")
+    return()
+  endif()
   sinkhorn_find_itk()
   include(${ITK_USE_FILE})
   # ITK's build tree is no place for the programs of a module.
