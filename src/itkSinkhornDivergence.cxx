@@ -49,6 +49,16 @@ Integrate(const std::vector<TReal> & logWeights, ThreadIdType numberOfWorkUnits,
   });
 }
 
+/** e^{−f/ρ} − 1, the exponent bounded: where there is no mass, a short reach can drive −f/ρ beyond any floating-point
+ * range (a particle added there would be worth arbitrarily much), and what leaves this file has to be finite in single
+ * precision. */
+double
+DampedPayoff(double f, double rho)
+{
+  constexpr double largestExponent = 60.0;
+  return std::expm1(std::min(-f / rho, largestExponent));
+}
+
 } // namespace
 
 template <typename TReal>
@@ -65,7 +75,7 @@ ComputeTransportValues(const std::vector<TReal> & logAlpha,
 
   // The dual payoff of a potential: the identity when balanced, else −(ρ+ε/2) e^{−f/ρ}, which is the only part that the
   // value depends on; expm1 keeps its digits when ρ is large.
-  const auto payoff = [=](double f) { return rho > 0.0 ? -(rho + 0.5 * epsilon) * std::expm1(-f / rho) : f; };
+  const auto payoff = [=](double f) { return rho > 0.0 ? -(rho + 0.5 * epsilon) * DampedPayoff(f, rho) : f; };
   const auto integrate = [=](const std::vector<TReal> & logWeights, const std::vector<TReal> & potential) {
     return Integrate(logWeights, numberOfWorkUnits, [&](SizeValueType i) { return payoff(potential[i]); });
   };
@@ -110,9 +120,9 @@ ComputeFirstVariation(Side                      side,
     }
     if (debiased)
     {
-      return (rho + epsilon) * (std::expm1(-self[i] / rho) - std::expm1(-f / rho));
+      return (rho + epsilon) * (DampedPayoff(self[i], rho) - DampedPayoff(f, rho));
     }
-    return epsilon * (oppositeMass - 1.0) - (rho + epsilon) * std::expm1(-f / rho);
+    return epsilon * (oppositeMass - 1.0) - (rho + epsilon) * DampedPayoff(f, rho);
   };
 
   variation.resize(cross.size());

@@ -156,7 +156,9 @@ public:
       const bool        last = k + 1 == stages.size();
       FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass);
       Relaxation        relaxation(m_Parameters.Accelerate);
-      const bool        averaged = m_Parameters.Accelerate == Acceleration::Averaged;
+      // Annealing keeps the two potentials in step, so that equal measures get equal potentials: where pieces of mass
+      // are too far apart to exchange any at the final blur, nothing would correct a drift between them.
+      const bool averaged = m_Parameters.Accelerate == Acceleration::Averaged || stage.Blur > m_Parameters.Blur;
       // The very last update is unrelaxed and alternating: it makes both potentials soft c-transforms, defined and
       // smooth on every point. Its error counts like any other, so it is repeated if rounding or relaxation had
       // flattered the one before.

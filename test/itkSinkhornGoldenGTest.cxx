@@ -55,7 +55,7 @@ struct GoldenCase
     Half = json["half"];
     Parameters.Blur = json["sigma"].get<double>();
     Parameters.Reach = json["rho_half"].is_null() ? 0.0 : std::sqrt(json["rho_half"].get<double>());
-    const auto read = [&](const char * suffix) { return Test::ReadNpy(folder + "/" + name + suffix + ".npy"); };
+    const auto read = [&](const char * suffix) { return Testing::ReadNpy(folder + "/" + name + suffix + ".npy"); };
     A = read("_a");
     B = read("_b");
     F = read("_f");
@@ -112,8 +112,8 @@ CheckGoldenCase(const std::string & name, double tolerance, double bound)
   }
   golden.Parameters.Tolerance = tolerance;
   golden.Parameters.MaximumNumberOfIterations = 5000;
-  const auto        logA = Test::ToLog<TReal>(golden.A);
-  const auto        logB = Test::ToLog<TReal>(golden.B);
+  const auto        logA = Testing::ToLog<TReal>(golden.A);
+  const auto        logB = Testing::ToLog<TReal>(golden.B);
   const auto        op = std::make_shared<GridSoftminOperator<TReal>>(golden.Size, golden.Spacing);
   Potentials<TReal> potentials;
   const auto        report = Solver<TReal>::Solve(op, logA, logB, golden.Parameters, potentials);

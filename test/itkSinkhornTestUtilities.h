@@ -36,7 +36,7 @@ namespace itk
 {
 namespace Sinkhorn
 {
-namespace Test
+namespace Testing
 {
 
 /** Doubles of a version 1 .npy file in C order. */
@@ -151,7 +151,7 @@ MakeGridPoints(const std::vector<SizeValueType> & size, const std::vector<double
   return coordinates;
 }
 
-} // namespace Test
+} // namespace Testing
 } // namespace Sinkhorn
 } // namespace itk
 
