@@ -1,0 +1,31 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornCompatibility_h
+#define itkSinkhornCompatibility_h
+
+#include "itkMacro.h"
+
+/** GetNameOfClass() for every ITK from 5.2 on: 5.4 refuses itkTypeMacro under ITK_FUTURE_LEGACY_REMOVE, 5.2 does not
+ * know its successor. */
+#ifdef itkOverrideGetNameOfClassMacro
+#define itkSinkhornTypeMacro(thisClass, superclass) itkOverrideGetNameOfClassMacro(thisClass)
+#else
+#define itkSinkhornTypeMacro(thisClass, superclass) itkTypeMacro(thisClass, superclass)
+#endif
+
+#endif
