@@ -16,6 +16,7 @@
  *
  *=========================================================================*/
 #include "itkSinkhornLineSoftmin.h"
+#include "itkSinkhornLineSoftminSimd.h"
 #include "itkSinkhornParallel.h"
 
 #include <algorithm>
@@ -31,6 +32,9 @@ namespace
 {
 /** Voxels that one task works on; large enough that the pool's overhead vanishes, small enough to balance the load. */
 constexpr SizeValueType TaskLength = 4096;
+
+/** The vectorised kernel's float sums and indices hold up to here. */
+constexpr SizeValueType LongestSimdLine = 65536;
 
 /** Terms more than this below the largest one do not change a double: N·e^{−60} < 2⁻⁵³ for every N < 10¹⁰. */
 constexpr double NegligibleExponent = 60.0;
@@ -98,17 +102,31 @@ ReferenceLines(const LinePass<TReal> & pass, SizeValueType begin, SizeValueType 
 
 template <typename TReal>
 void
-ApplyLinePass(const LinePass<TReal> & pass, ThreadIdType numberOfWorkUnits, LineKernel)
+ApplyLinePass(const LinePass<TReal> & pass, ThreadIdType numberOfWorkUnits, LineKernel kernel)
 {
   const SizeValueType lines = pass.outer * pass.inner;
   if (lines == 0 || pass.length == 0)
   {
     return;
   }
-  const SizeValueType linesPerTask = std::max<SizeValueType>(1, TaskLength / pass.length);
-  const SizeValueType tasks = (lines + linesPerTask - 1) / linesPerTask;
-  ForEachTask(tasks, numberOfWorkUnits, lines * pass.length <= SerialLength, [&](SizeValueType task) {
-    ReferenceLines(pass, task * linesPerTask, std::min(lines, (task + 1) * linesPerTask));
+  const bool serial = lines * pass.length <= SerialLength;
+  if (kernel == LineKernel::Reference || pass.length > LongestSimdLine)
+  {
+    const SizeValueType linesPerTask = std::max<SizeValueType>(1, TaskLength / pass.length);
+    const SizeValueType tasks = (lines + linesPerTask - 1) / linesPerTask;
+    ForEachTask(tasks, numberOfWorkUnits, serial, [&](SizeValueType task) {
+      ReferenceLines(pass, task * linesPerTask, std::min(lines, (task + 1) * linesPerTask));
+    });
+    return;
+  }
+  const LinePlan<TReal> plan(pass.length, pass.step, GetSimdLanes<TReal>());
+  const SizeValueType   neighbours = pass.inner == 1 ? pass.outer : pass.inner;
+  const SizeValueType   slabs = pass.inner == 1 ? 1 : pass.outer;
+  const SizeValueType   bundles = slabs * ((neighbours + LinesPerBundle - 1) / LinesPerBundle);
+  const SizeValueType   bundlesPerTask = std::max<SizeValueType>(1, 4 * TaskLength / (pass.length * LinesPerBundle));
+  const SizeValueType   tasks = (bundles + bundlesPerTask - 1) / bundlesPerTask;
+  ForEachTask(tasks, numberOfWorkUnits, serial, [&](SizeValueType task) {
+    ApplySimdLinePass(plan, pass, task * bundlesPerTask, std::min(bundles, (task + 1) * bundlesPerTask));
   });
 }
 

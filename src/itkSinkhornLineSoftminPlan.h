@@ -1,0 +1,102 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornLineSoftminPlan_h
+#define itkSinkhornLineSoftminPlan_h
+
+#include "itkSinkhornLineSoftmin.h"
+
+#include <vector>
+
+namespace itk
+{
+namespace Sinkhorn
+{
+
+/** Logarithm of a group's largest weight over the smallest sum that is accepted; beyond it the rounding of exponents
+ * and logarithms would show. */
+constexpr int LargestRange = 35;
+
+/** Ranges and tolerances of a floating-point type in the vectorised softmin. */
+template <typename TReal>
+struct SoftminTraits;
+
+template <>
+struct SoftminTraits<float>
+{
+  static constexpr int    ScaleExponent = 55;        ///< weights and kernel are stored times 2^ScaleExponent
+  static constexpr double SmallestExponent = -126.0; ///< binary exponent below which numbers are flushed
+  static constexpr double Tolerance = 3e-7; ///< relative error that truncation and underflow may cause in a sum
+};
+
+template <>
+struct SoftminTraits<double>
+{
+  static constexpr int    ScaleExponent = 470;
+  static constexpr double SmallestExponent = -1020.0;
+  static constexpr double Tolerance = 5e-16;
+};
+
+/** \brief What all lines of one pass share: the tables of the Gaussian and the bounds that certify a result.
+ *
+ * See itkSinkhornLineSoftminLine-inl.h for the method. Everything depends on length, step and the number of SIMD lanes
+ * only. */
+template <typename TReal>
+struct LinePlan
+{
+  LinePlan(SizeValueType length, double step, int lanes);
+
+  /** Smallest level whose band reaches at least \a displacementSpread voxels further than the narrowest one. */
+  int
+  GetLevel(double displacementSpread) const;
+
+  /** Kernel value of distance k, times 2^ScaleExponent, is Gauss()[k] for |k| ≤ radius.back() + 2·lanes. */
+  const TReal *
+  Gauss() const
+  {
+    return gauss.data() + gaussOrigin;
+  }
+
+  /** Bound of the kernel, times lanes · 2^ScaleExponent / Tolerance, over the pairs (output, input) of two blocks of
+   * \a lanes voxels that are δ blocks apart and that the band of that level leaves out, at [δ], |δ| ≤ tailReach. */
+  const TReal *
+  Tail(int level) const
+  {
+    return tail.data() + static_cast<SizeValueType>(level) * tailStride + tailReach;
+  }
+
+  int    length;
+  int    lanes;
+  double stepSquared;
+  double sigma;         ///< blur in voxels
+  double maximumSpread; ///< half-range of the displacements that one group of outputs may have, voxels
+  int    maximumGroup;  ///< outputs in one group, a multiple of lanes
+  double cut;           ///< −log(Tolerance)
+  TReal  smallestSum;   ///< sums, times 2^(2·ScaleExponent), that underflow and rounding leave accurate
+
+  std::vector<int>   radius; ///< half-width of the band of each level, voxels, increasing
+  int                tailReach{ 0 };
+  SizeValueType      tailStride{ 0 };
+  std::vector<TReal> tail;
+  int                gaussOrigin{ 0 };
+  std::vector<TReal> gauss;
+};
+
+} // namespace Sinkhorn
+} // namespace itk
+
+#endif

@@ -1,0 +1,46 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornLineSoftminSimd_h
+#define itkSinkhornLineSoftminSimd_h
+
+#include "itkSinkhornLineSoftminPlan.h"
+
+namespace itk
+{
+namespace Sinkhorn
+{
+
+/** Neighbouring lines that are transposed together. */
+constexpr SizeValueType LinesPerBundle = 16;
+
+/** Number of lanes of the instruction set that is in use. */
+template <typename TReal>
+int
+GetSimdLanes();
+
+/** Bundles [begin, end) of the pass, on this thread. If inner is 1 a bundle is LinesPerBundle consecutive lines;
+ * otherwise it is up to LinesPerBundle neighbouring lines of one slab. The result of a line does not depend on its
+ * bundle. */
+template <typename TReal>
+void
+ApplySimdLinePass(const LinePlan<TReal> & plan, const LinePass<TReal> & pass, SizeValueType begin, SizeValueType end);
+
+} // namespace Sinkhorn
+} // namespace itk
+
+#endif
