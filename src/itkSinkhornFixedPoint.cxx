@@ -70,13 +70,16 @@ FixedPoint<TReal>::GetRelativeError(Side side, const UpdateSums & sums) const
 
 template <typename TReal>
 auto
-FixedPoint<TReal>::IterateAlternating(std::vector<TReal> & f, std::vector<TReal> & g, double omega, bool shift)
-  -> Errors
+FixedPoint<TReal>::IterateAlternating(std::vector<TReal> & f,
+                                      std::vector<TReal> & g,
+                                      double               omegaF,
+                                      double               omegaG,
+                                      bool                 shift) -> Errors
 {
   this->Softmin(Side::Alpha, Side::Beta, g, m_Scratch);
-  const UpdateSums alpha = this->Update(Side::Alpha, m_Scratch, f, omega);
+  const UpdateSums alpha = this->Update(Side::Alpha, m_Scratch, f, omegaF);
   this->Softmin(Side::Beta, Side::Alpha, f, m_Scratch);
-  const UpdateSums beta = this->Update(Side::Beta, m_Scratch, g, omega);
+  const UpdateSums beta = this->Update(Side::Beta, m_Scratch, g, omegaG);
 
   if (shift && m_Temperature.Rho > 0.0 && alpha.DampedMass > 0.0 && beta.DampedMass > 0.0)
   {

@@ -50,7 +50,7 @@ public:
    * the maximum of the dual (translation-invariant Sinkhorn, Séjourné et al. 2022, Prop. 2): the plain iteration
    * contracts that mode by λ² only. */
   Errors
-  IterateAlternating(std::vector<TReal> & f, std::vector<TReal> & g, double omega, bool shift);
+  IterateAlternating(std::vector<TReal> & f, std::vector<TReal> & g, double omegaF, double omegaG, bool shift);
 
   /** (f, g) ← (f, g)/2 + (T(g), T(f))/2, both from the old pair. */
   Errors

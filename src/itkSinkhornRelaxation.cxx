@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace itk
 {
@@ -31,72 +32,97 @@ namespace
 /** The authors' code of Feydy et al. 2017 extrapolates with τ = −0.8, which is ω = 1 − τ. */
 constexpr double NesterovOmega = 1.8;
 
-/** ω ≥ 2 never converges; above this the gain is small and the risk large. */
-constexpr double LargestOmega = 1.95;
+/** First guess of η, the contraction of plain iterations on typical images at a blur of a few voxels: ω tends to 1.75.
+ * Too large a guess costs little, too small a one is corrected. */
+constexpr double FirstEta = 0.98;
 
-/** Iterations over which a contraction is measured: relaxed iterations are not monotone. */
-constexpr unsigned int Window = 4;
+/** ω stays below 1.94: beyond, the gain is small and rounding is amplified. */
+constexpr double LargestEta = 0.999;
 
-/** Over-relaxation is a local method: far from the fixed point plain iterations are safer. */
-constexpr double LargestErrorForRelaxation = 0.3;
+/** Plain iterations at the start of a stage: they remove the short wavelengths at once, which relaxed ones would keep.
+ */
+constexpr unsigned int PlainIterations = 2;
+
+/** Iterations over which a contraction is measured. Relaxed iterations are not monotone, so the largest errors of two
+ * successive windows are compared. */
+constexpr unsigned int Window = 5;
+
+/** Growth over the best error that counts as divergence. Far from the solution a relaxed iteration overshoots a lot and
+ * comes back, so this is generous, and errors below SmallError count as that. */
+constexpr double LargestGrowth = 100.0;
+constexpr double SmallError = 0.05;
+
+/** After so many resets η is not raised any more. */
+constexpr unsigned int LargestNumberOfResets = 3;
 
 } // namespace
 
 Relaxation::Relaxation(Acceleration acceleration)
   : m_Acceleration(acceleration)
-  , m_Omega(acceleration == Acceleration::Nesterov ? NesterovOmega : 1.0)
-  , m_LargestOmega(LargestOmega)
+  , m_Eta(FirstEta)
+  , m_LargestEta(LargestEta)
+  , m_BestError(std::numeric_limits<double>::max())
 {}
 
-void
-Relaxation::Restart(double largestOmega)
+double
+Relaxation::NextOmega()
 {
+  if (m_Acceleration == Acceleration::Nesterov)
+  {
+    return NesterovOmega;
+  }
+  if (m_Acceleration == Acceleration::OverRelaxation && m_Iteration >= PlainIterations)
+  {
+    m_Omega = m_Omega == 1.0 ? 1.0 / (1.0 - 0.5 * m_Eta) : 1.0 / (1.0 - 0.25 * m_Eta * m_Omega);
+  }
+  return m_Omega;
+}
+
+void
+Relaxation::Reset(double error)
+{
+  // Doubles the distance to 1: 0.98 becomes 0.96.
+  m_Eta = std::max(0.0, 1.0 - 2.0 * (1.0 - m_Eta));
+  m_LargestEta = ++m_NumberOfResets < LargestNumberOfResets ? m_LargestEta : m_Eta;
   m_Omega = 1.0;
-  m_LargestOmega = largestOmega;
-  m_WindowLength = 0;
+  m_Iteration = 0;
+  m_WindowError = 0.0;
+  m_BestError = error;
 }
 
 void
 Relaxation::Observe(double error)
 {
+  ++m_Iteration;
   if (m_Acceleration != Acceleration::OverRelaxation)
   {
     return;
   }
-  if (m_WindowLength == 0)
+  if (error > LargestGrowth * std::max(m_BestError, SmallError))
   {
-    m_WindowStartError = error;
-    m_WindowLength = 1;
+    this->Reset(error);
     return;
   }
-  if (m_Omega > 1.0 && error > 2.0 * m_WindowStartError)
-  {
-    this->Restart(1.0 + 0.7 * (m_Omega - 1.0));
-    return;
-  }
-  if (m_WindowLength++ < Window)
-  {
-    return;
-  }
+  m_BestError = std::min(m_BestError, error);
 
-  const double contraction =
-    std::pow(error / std::max(m_WindowStartError, 1e-300), 1.0 / static_cast<double>(m_WindowLength - 1));
-  if (contraction >= 1.0)
+  m_WindowError = std::max(m_WindowError, error);
+  if (m_Iteration % Window != 0)
   {
-    this->Restart(m_Omega > 1.0 ? 1.0 + 0.7 * (m_Omega - 1.0) : m_LargestOmega);
     return;
   }
-  if (error < LargestErrorForRelaxation)
+  // The first window holds the plain iterations and the ramp of ω, which say nothing about η.
+  if (m_Iteration > 2 * Window)
   {
-    const double m = m_Omega - 1.0;
-    // Below ω − 1 the modes are complex and the relation does not hold: ω is large enough already.
-    const double squaredRate =
-      contraction > m ? (contraction + m) * (contraction + m) / (contraction * m_Omega * m_Omega) : 0.0;
-    const double omega = 2.0 / (1.0 + std::sqrt(std::max(0.0, 1.0 - squaredRate)));
-    m_Omega = std::min(std::max(m_Omega, omega), m_LargestOmega);
+    const double mu = std::pow(m_WindowError / std::max(m_PreviousWindowError, 1e-300), 1.0 / Window);
+    // Below ω − 1 all modes that remain are complex, and the relation does not hold: η is large enough.
+    if (mu > m_Omega - 1.0 && mu < 1.0)
+    {
+      const double eta = (mu + m_Omega - 1.0) * (mu + m_Omega - 1.0) / (mu * m_Omega * m_Omega);
+      m_Eta = std::min(std::max(m_Eta, eta), m_LargestEta);
+    }
   }
-  m_WindowStartError = error;
-  m_WindowLength = 1;
+  m_PreviousWindowError = m_WindowError;
+  m_WindowError = 0.0;
 }
 
 } // namespace Sinkhorn

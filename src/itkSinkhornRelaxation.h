@@ -26,40 +26,44 @@ namespace Sinkhorn
 {
 
 /** \class Relaxation
- * \brief Chooses the relaxation ω of alternating Sinkhorn updates f ← f + ω (T(g) − f).
+ * \brief Chooses the relaxation ω of every half-step f ← f + ω (T(g) − f) of the alternating updates.
  *
- * Near the fixed point the iteration is a linear Gauss-Seidel iteration whose slowest mode contracts by η per
- * iteration; successive over-relaxation with ω = 2/(1+√(1−η)) contracts by ω − 1 instead (Thibault et al. 2017; Lehmann
- * et al. 2020). η is not known: it is read from the decrease of the marginal error, and, while ω > 1, from Young's
- * relation (μ+ω−1)² = μ ω² η between η and the observed contraction μ (Hageman and Young 1981, section 9.3).
+ * Near the fixed point the plain iteration is a linear Gauss-Seidel iteration with a real spectrum in [0, η]. The
+ * cyclic Chebyshev semi-iteration (Golub and Varga 1961) takes ω₁ = 1, ω₂ = 1/(1−η/2), ω_{k+1} = 1/(1−ηω_k/4), one ω
+ * per half-step: optimal among all such schemes, without the transient growth of successive over-relaxation with the
+ * limit ω = 2/(1+√(1−η)) from the start (Thibault et al. 2017; Lehmann et al. 2020), and with its asymptotic
+ * contraction ω − 1.
  *
- * Safeguard: when the error grows, ω falls back to 1 and its upper limit is lowered for the rest of the stage, so that
- * the worst case is the plain iteration. */
+ * η is not known. It is read from the observed contraction μ of the marginal error by Young's relation
+ * (μ+ω−1)² = μ ω² η (Hageman and Young 1981, section 9.3), and raised only. Safeguard: an error far above the best one
+ * seen resets ω to 1 and lowers η, for good if it happens again, so that the worst case is the plain
+ * iteration. */
 class Relaxation
 {
 public:
   explicit Relaxation(Acceleration acceleration);
 
-  /** ω for the next iteration. */
+  /** ω for the next half-step. */
   double
-  GetOmega() const
-  {
-    return m_Omega;
-  }
+  NextOmega();
 
-  /** Tells the error that the last iteration found. */
+  /** Tells the error that the last iteration (two half-steps) found. */
   void
   Observe(double error);
 
 private:
   void
-  Restart(double largestOmega);
+  Reset(double error);
 
   Acceleration m_Acceleration;
   double       m_Omega{ 1.0 };
-  double       m_LargestOmega{ 0.0 };
-  double       m_WindowStartError{ 0.0 };
-  unsigned int m_WindowLength{ 0 };
+  double       m_Eta{ 0.0 };
+  double       m_LargestEta{ 0.0 };
+  double       m_BestError{ 0.0 };
+  double       m_WindowError{ 0.0 };
+  double       m_PreviousWindowError{ 0.0 };
+  unsigned int m_Iteration{ 0 };
+  unsigned int m_NumberOfResets{ 0 };
 };
 
 } // namespace Sinkhorn

@@ -156,6 +156,7 @@ public:
       const bool        last = k + 1 == stages.size();
       FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass);
       Relaxation        relaxation(m_Parameters.Accelerate);
+      Relaxation        plain(Acceleration::None);
       // Annealing keeps the two potentials in step, so that equal measures get equal potentials: where pieces of mass
       // are too far apart to exchange any at the final blur, nothing would correct a drift between them.
       const bool averaged = m_Parameters.Accelerate == Acceleration::Averaged || stage.Blur > m_Parameters.Blur;
@@ -167,10 +168,8 @@ public:
       unsigned int count = 0;
       while (goOn)
       {
-        const auto errors = averaged && !polish
-                              ? iteration.IterateAveraged(f, g)
-                              : iteration.IterateAlternating(
-                                  f, g, polish ? 1.0 : relaxation.GetOmega(), m_Parameters.TranslationInvariant);
+        const auto errors = averaged && !polish ? iteration.IterateAveraged(f, g)
+                                                : this->Alternate(iteration, polish ? plain : relaxation, f, g);
         ++count;
         m_Report.MarginalErrorAlpha = errors.Alpha;
         m_Report.MarginalErrorBeta = errors.Beta;
@@ -238,6 +237,17 @@ private:
     temperature.Epsilon = stage.Blur * stage.Blur;
     temperature.Rho = m_Parameters.Reach * m_Parameters.Reach;
     return temperature;
+  }
+
+  typename FixedPoint<TReal>::Errors
+  Alternate(FixedPoint<TReal> &  iteration,
+            Relaxation &         relaxation,
+            std::vector<TReal> & f,
+            std::vector<TReal> & g) const
+  {
+    const double omegaF = relaxation.NextOmega();
+    const double omegaG = relaxation.NextOmega();
+    return iteration.IterateAlternating(f, g, omegaF, omegaG, m_Parameters.TranslationInvariant);
   }
 
   void
