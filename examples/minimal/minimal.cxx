@@ -32,7 +32,7 @@ try
     std::cerr << "usage: " << argv[0] << " FIXED MOVING WARPED" << std::endl;
     return EXIT_FAILURE;
   }
-  // [readme]
+  // [readme] README.md shows what lies between these marks
   using ImageType = itk::Image<float, 2>;
   using TransformType = itk::DisplacementFieldTransform<double, 2>;
   const auto fixed = itk::ReadImage<ImageType>(argv[1]);
@@ -59,8 +59,10 @@ try
   registration->InPlaceOn();
   registration->SetNumberOfLevels(1);
   registration->SetSmoothingSigmasPerLevel(itk::Array<double>(1, 0.0));
-  registration->SetNumberOfIterationsPerLevel(itk::Array<itk::SizeValueType>(1, 60));
-  registration->SetGaussianSmoothingVarianceForTheUpdateField(400.0); // voxels²: a far force needs a wide smoothing
+  registration->SetNumberOfIterationsPerLevel(itk::Array<itk::SizeValueType>(1, 100));
+  registration->SetLearningRate(0.5);                                 // voxels
+  registration->SetGaussianSmoothingVarianceForTheUpdateField(100.0); // voxels²: a far force needs a wide smoothing
+  registration->SetAverageMidPointGradients(true); // without it, each image moves only where the other one has edges
   registration->Update();
 
   auto resample = itk::ResampleImageFilter<ImageType, ImageType>::New();
@@ -70,7 +72,7 @@ try
   resample->SetTransform(transform);
   resample->Update();
   itk::WriteImage(resample->GetOutput(), argv[3]);
-  // [readme]
+  // [readme] README.md shows what lies between these marks
   return EXIT_SUCCESS;
 }
 catch (const itk::ExceptionObject & error)
