@@ -96,7 +96,7 @@ PushForwardGrid<TReal, VDimension>::Locate(const PointType & point) const -> Cel
   constexpr double    snap = 1e-6;
   ContinuousIndexType index;
   Cell                cell;
-  m_Grid->TransformPhysicalPointToContinuousIndex(point, index);
+  static_cast<void>(m_Grid->TransformPhysicalPointToContinuousIndex(point, index));
   for (unsigned int d = 0; d < VDimension; ++d)
   {
     // also catches NaN; GrowTo() refuses the result

@@ -196,7 +196,7 @@ itkSinkhornMetricClass::ThrowNoMass(const TImage &                              
     typename TImage::PointType mapped;
     mapped.CastFrom(transform.TransformPoint(input));
     ContinuousIndex<double, TImage::ImageDimension> where;
-    image.TransformPhysicalPointToContinuousIndex(mapped, where);
+    static_cast<void>(image.TransformPhysicalPointToContinuousIndex(mapped, where));
     inBuffer += image.GetBufferedRegion().IsInside(where) ? 1 : 0;
     inMask += (mask == nullptr || mask->IsInsideInWorldSpace(mapped)) ? 1 : 0;
   }
@@ -267,7 +267,7 @@ itkSinkhornMetricClass::ComputeMovingImageGradientAtPoint(const MovingImagePoint
   const auto & end = interpolator.GetEndContinuousIndex();
 
   typename Superclass::MovingInterpolatorType::ContinuousIndexType center;
-  this->m_MovingImage->TransformPhysicalPointToContinuousIndex(mappedPoint, center);
+  static_cast<void>(this->m_MovingImage->TransformPhysicalPointToContinuousIndex(mappedPoint, center));
   CovariantVector<double, MovingImageDimension> local;
   for (unsigned int d = 0; d < MovingImageDimension; ++d)
   {
