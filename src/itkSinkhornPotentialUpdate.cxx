@@ -26,13 +26,31 @@ namespace itk
 namespace Sinkhorn
 {
 
-namespace
+template <typename TReal>
+UpdateSums
+UpdateRangeReference(const UpdateArguments<TReal> & a, SizeValueType begin, SizeValueType end)
 {
+  // A marginal e³⁰ times its due is as wrong as any larger one.
+  const auto boundedExp = [](double x) { return std::exp(std::min(x, 30.0)); };
 
-/** Exponents above this are cut: a sum of 2^50 such terms is still finite in double precision. */
-constexpr double LargestExponent = 600.0;
-
-} // namespace
+  UpdateSums sums;
+  for (SizeValueType i = begin; i < end; ++i)
+  {
+    const double f = a.Potential[i];
+    const double softmin = a.Softmin[i];
+    const double weight = a.LogWeights[i];
+    const double updated = f + a.Relaxation * (a.Scale * softmin - f);
+    a.Potential[i] = static_cast<TReal>(updated);
+    if (weight > -std::numeric_limits<double>::infinity())
+    {
+      const double marginal = boundedExp(weight + f * a.InverseEpsilon + softmin);
+      const double target = boundedExp(weight - f * a.InverseRho);
+      sums.MarginalError += std::abs(marginal - target);
+      sums.DampedMass += a.InverseRho > 0 ? boundedExp(weight - updated * a.InverseRho) : 0.0;
+    }
+  }
+  return sums;
+}
 
 template <typename TReal>
 UpdateSums
@@ -44,27 +62,16 @@ UpdatePotential(SizeValueType       length,
                 double              relaxation,
                 ThreadIdType        numberOfWorkUnits)
 {
-  const double inverseEpsilon = 1.0 / temperature.Epsilon;
-  const double inverseRho = temperature.Rho > 0.0 ? 1.0 / temperature.Rho : 0.0;
-  const double scale = -temperature.GetDamping() * temperature.Epsilon;
-
-  return SumOverChunks<UpdateSums>(length, numberOfWorkUnits, [=](SizeValueType begin, SizeValueType end) {
-    UpdateSums sums;
-    for (SizeValueType i = begin; i < end; ++i)
-    {
-      const double f = potential[i];
-      const double updated = f + relaxation * (scale * softmin[i] - f);
-      potential[i] = static_cast<TReal>(updated);
-      const double weight = logWeights[i];
-      if (weight > -std::numeric_limits<double>::infinity())
-      {
-        const double marginal = std::exp(std::min(weight + f * inverseEpsilon + softmin[i], LargestExponent));
-        const double target = std::exp(std::min(weight - f * inverseRho, LargestExponent));
-        sums.MarginalError += std::abs(marginal - target);
-        sums.DampedMass += inverseRho > 0.0 ? std::exp(std::min(weight - updated * inverseRho, LargestExponent)) : 0.0;
-      }
-    }
-    return sums;
+  UpdateArguments<TReal> arguments;
+  arguments.LogWeights = logWeights;
+  arguments.Softmin = softmin;
+  arguments.Potential = potential;
+  arguments.InverseEpsilon = static_cast<TReal>(1.0 / temperature.Epsilon);
+  arguments.InverseRho = static_cast<TReal>(temperature.Rho > 0.0 ? 1.0 / temperature.Rho : 0.0);
+  arguments.Scale = static_cast<TReal>(-temperature.GetDamping() * temperature.Epsilon);
+  arguments.Relaxation = static_cast<TReal>(relaxation);
+  return SumOverChunks<UpdateSums>(length, numberOfWorkUnits, [&arguments](SizeValueType begin, SizeValueType end) {
+    return UpdateRange(arguments, begin, end);
   });
 }
 
@@ -80,6 +87,10 @@ ShiftPotential(SizeValueType length, TReal * potential, double shift, ThreadIdTy
   });
 }
 
+template UpdateSums
+UpdateRangeReference(const UpdateArguments<float> &, SizeValueType, SizeValueType);
+template UpdateSums
+UpdateRangeReference(const UpdateArguments<double> &, SizeValueType, SizeValueType);
 template UpdateSums
 UpdatePotential(SizeValueType, const float *, const float *, float *, const Temperature &, double, ThreadIdType);
 template UpdateSums

@@ -56,6 +56,35 @@ struct UpdateSums
   }
 };
 
+/** Arrays and constants of an update f ← f + Relaxation · (Scale · softmin − f). */
+template <typename TReal>
+struct UpdateArguments
+{
+  const TReal * LogWeights{};
+  const TReal * Softmin{};
+  TReal *       Potential{};
+  TReal         InverseEpsilon{ 0 };
+  TReal         InverseRho{ 0 }; ///< 0: balanced
+  TReal         Scale{ 0 };      ///< −λ ε
+  TReal         Relaxation{ 1 };
+};
+
+/** Updates the points [begin, end) in plain C++, and returns their sums: what UpdateRange() is tested against. */
+template <typename TReal>
+UpdateSums
+UpdateRangeReference(const UpdateArguments<TReal> & arguments, SizeValueType begin, SizeValueType end);
+
+/** The same with the best instruction set of the machine. The sums have a relative error below 1e-5 in float. */
+template <typename TReal>
+UpdateSums
+UpdateRange(const UpdateArguments<TReal> & arguments, SizeValueType begin, SizeValueType end);
+template <>
+UpdateSums
+UpdateRange(const UpdateArguments<float> & arguments, SizeValueType begin, SizeValueType end);
+template <>
+UpdateSums
+UpdateRange(const UpdateArguments<double> & arguments, SizeValueType begin, SizeValueType end);
+
 /** f ← f + relaxation · (−λ ε softmin − f) on all points, with the sums. All arrays have \a length entries.
  *
  * The marginal of the plan at x is α(x) e^{f(x)/ε + softmin(x)}: it costs nothing beyond the update. Exponents are
