@@ -106,8 +106,12 @@ template <unsigned int VDimension>
 typename ImageBase<VDimension>::Pointer
 CopyGrid(const ImageBase<VDimension> & image);
 
-/** Looks for voxels that cannot be a density: negative, NaN or infinite. Voxels outside the mask (if there is one) are
- * of no interest. */
+/** Negative voxels of at most this part of the image's largest voxel count as 0 without further ado: the recursive
+ * Gaussians with which ITK's registration methods smooth images have negative lobes of up to 0.0015 of a peak. */
+constexpr double NegativeLobe = 5e-3;
+
+/** Looks for voxels that cannot be a density: negative (beyond NegativeLobe), NaN or infinite. Voxels outside the mask
+ * (if there is one) are of no interest. */
 template <typename TImage>
 DensityDefect
 FindDensityDefects(const TImage &                                image,

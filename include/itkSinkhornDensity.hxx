@@ -20,6 +20,7 @@
 
 #include "itkSinkhornDensity.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -111,12 +112,59 @@ CopyGrid(const ImageBase<VDimension> & image)
   return grid;
 }
 
+/** Smallest and largest finite value of an image, and whether there are others. */
+template <typename TImage>
+auto
+FindValueRange(const TImage & image, ThreadIdType numberOfWorkUnits)
+{
+  struct Range
+  {
+    double smallest{ 0.0 };
+    double largest{ 0.0 };
+    bool   isFinite{ true };
+    Range &
+    operator+=(const Range & other)
+    {
+      smallest = std::min(smallest, other.smallest);
+      largest = std::max(largest, other.largest);
+      isFinite = isFinite && other.isFinite;
+      return *this;
+    }
+  };
+  const auto * buffer = image.GetBufferPointer();
+  return SumOverChunks<Range>(
+    image.GetBufferedRegion().GetNumberOfPixels(), numberOfWorkUnits, [buffer](SizeValueType begin, SizeValueType end) {
+      Range range;
+      for (SizeValueType i = begin; i < end; ++i)
+      {
+        const auto value = static_cast<double>(buffer[i]);
+        if (std::isfinite(value))
+        {
+          range.smallest = std::min(range.smallest, value);
+          range.largest = std::max(range.largest, value);
+        }
+        else
+        {
+          range.isFinite = false;
+        }
+      }
+      return range;
+    });
+}
+
 template <typename TImage>
 DensityDefect
 FindDensityDefects(const TImage &                                image,
                    const SpatialObject<TImage::ImageDimension> * mask,
                    ThreadIdType                                  numberOfWorkUnits)
 {
+  const auto   range = FindValueRange(image, numberOfWorkUnits);
+  const double lowest = -NegativeLobe * range.largest;
+  if (range.isFinite && range.smallest >= lowest)
+  {
+    return {};
+  }
+
   const auto & region = image.GetBufferedRegion();
   const auto * buffer = image.GetBufferPointer();
   const auto   isInside = [&](SizeValueType position) {
@@ -134,7 +182,7 @@ FindDensityDefects(const TImage &                                image,
       for (SizeValueType i = begin; i < end; ++i)
       {
         const auto value = static_cast<double>(buffer[i]);
-        if (value >= 0.0 && value <= std::numeric_limits<double>::max())
+        if (std::isfinite(value) && value >= lowest)
         {
           continue;
         }

@@ -198,7 +198,9 @@ public:
   itkGetConstMacro(NormalizeMasses, bool);
   itkBooleanMacro(NormalizeMasses);
 
-  /** Negative voxels are an exception by default. On: they count as 0, with a warning. */
+  /** Negative voxels are an exception by default. On: they count as 0, with a warning. In either case negative voxels
+   * of at most 0.005 of the largest voxel count as 0, because the smoothing of ITK's registration methods makes them.
+   */
   itkSetMacro(ClampNegative, bool);
   itkGetConstMacro(ClampNegative, bool);
   itkBooleanMacro(ClampNegative);
