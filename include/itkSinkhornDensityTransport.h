@@ -34,7 +34,8 @@ namespace Sinkhorn
  * images swapped. So the last densities and potentials are kept:
  * - equal densities (bit for bit, on a grid of equal size and spacing, with equal parameters) cost no solve, nor do the
  *   same two swapped, whose potentials are exchanged;
- * - densities on the same grid that resemble the last ones, swapped or not, start warm from the last potentials;
+ * - densities on the same grid that resemble the last ones, swapped or not, start warm from the last potentials; where
+ *   that has cost more than starting from nothing, it is tried again ever more rarely;
  * - anything else starts cold.
  *
  * The key is the content, never an address. After an exception nothing is remembered.
@@ -121,6 +122,10 @@ private:
                 const std::vector<double> &        spacing,
                 const SolverParameters &           parameters) const;
 
+  /** Learns from the cost of the last solve whether warm starts pay. */
+  void
+  JudgeWarmStart();
+
   /** Prepares m_Potentials for a solve: exchanged, or emptied, or as they are. */
   void
   ChooseStart(bool sameProblem, const std::vector<TReal> & logAlpha, const std::vector<TReal> & logBeta);
@@ -134,6 +139,9 @@ private:
   SolverReport               m_Report;
   TransportValues            m_Values;
   SizeValueType              m_NumberOfSolves{ 0 };
+  double                     m_ColdCost{ 0.0 };     // equivalent softmins of the last cold start
+  SizeValueType              m_ColdSolvesLeft{ 0 }; // before the next warm start is tried
+  SizeValueType              m_ColdSolvesNext{ 1 }; // after the next warm start that does not pay
   bool                       m_UseWarmStart{ true };
 };
 

@@ -77,6 +77,7 @@ DensityTransport<TReal>::Update(const std::vector<SizeValueType> & size,
     const auto op = std::make_shared<GridSoftminOperator<TReal>>(size, spacing, numberOfWorkUnits);
     ++m_NumberOfSolves;
     m_Report = Solver<TReal>::Solve(op, logAlpha, logBeta, parameters, m_Potentials);
+    this->JudgeWarmStart();
     m_Values = ComputeTransportValues(logAlpha, logBeta, parameters, m_Potentials, numberOfWorkUnits);
   }
   catch (...)
@@ -89,6 +90,26 @@ DensityTransport<TReal>::Update(const std::vector<SizeValueType> & size,
   m_LogAlpha = std::move(logAlpha);
   m_LogBeta = std::move(logBeta);
   m_Parameters = parameters;
+}
+
+template <typename TReal>
+void
+DensityTransport<TReal>::JudgeWarmStart()
+{
+  constexpr SizeValueType longestPause = 16;
+  if (!m_Report.WarmStarted)
+  {
+    m_ColdCost = m_Report.EquivalentSoftmins;
+  }
+  else if (m_Report.EquivalentSoftmins > m_ColdCost)
+  {
+    m_ColdSolvesLeft = m_ColdSolvesNext;
+    m_ColdSolvesNext = std::min(2 * m_ColdSolvesNext, longestPause);
+  }
+  else
+  {
+    m_ColdSolvesNext = 1;
+  }
 }
 
 template <typename TReal>
@@ -143,7 +164,11 @@ DensityTransport<TReal>::ChooseStart(bool                       sameProblem,
   // beyond this share of moved mass the annealing of a cold start finds the way faster than old potentials
   constexpr double resemblance = 0.5;
 
-  if (sameProblem && m_UseWarmStart)
+  if (sameProblem && m_UseWarmStart && m_ColdSolvesLeft > 0)
+  {
+    --m_ColdSolvesLeft;
+  }
+  else if (sameProblem && m_UseWarmStart)
   {
     const double straight = std::max(EstimateDifference(logAlpha, m_LogAlpha), EstimateDifference(logBeta, m_LogBeta));
     const double crossed = std::max(EstimateDifference(logAlpha, m_LogBeta), EstimateDifference(logBeta, m_LogAlpha));

@@ -238,6 +238,14 @@ public:
     return m_Transport.GetReport().NumberOfIterations;
   }
 
+  /** Cost of the last solve: softmins of all scales and grids, each weighted by its number of points relative to the
+   * finest grid. */
+  double
+  GetEquivalentSoftmins() const
+  {
+    return m_Transport.GetReport().EquivalentSoftmins;
+  }
+
   /** Largest L1 error of the marginals after the last solve, relative to the mass. */
   double
   GetMarginalError() const
