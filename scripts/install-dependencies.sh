@@ -3,11 +3,14 @@
 # already is left alone, and if nothing is missing neither apt nor root is needed.
 #
 #   scripts/install-dependencies.sh
+#
+# SINKHORN_PACKAGES  other packages instead, separated by blanks
 set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache pkg-config python3 python3-numpy
   libinsighttoolkit5-dev insighttoolkit5-examples libhwy-dev libfftw3-dev
   libcli11-dev nlohmann-json3-dev libgtest-dev libbenchmark-dev)
+[ -z "${SINKHORN_PACKAGES:-}" ] || read -r -a packages <<<"$SINKHORN_PACKAGES"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
   echo "install-dependencies: this machine has no apt. Install by hand the equivalents of: ${packages[*]}" >&2
