@@ -78,6 +78,16 @@ public:
   void
   ProlongPotential(const Superclass & coarse, Side side, const TReal * coarsePotential, TReal * fine) const override;
 
+  /** The bounding box of all mass of both sides. */
+  Pointer
+  MakeCropped(const TReal * logAlpha, const TReal * logBeta) const override;
+
+  void
+  GatherFrom(const Superclass & cropped, Side side, const TReal * whole, TReal * part) const override;
+
+  void
+  ScatterTo(const Superclass & cropped, Side side, const TReal * part, TReal * whole) const override;
+
   ThreadIdType
   GetNumberOfWorkUnits() const override
   {
@@ -101,6 +111,8 @@ private:
   std::vector<double>        m_Spacing;
   SizeValueType              m_NumberOfPoints{ 1 };
   ThreadIdType               m_NumberOfWorkUnits{ 0 };
+  /** Index of the first voxel in the grid that this one was cropped from. */
+  std::vector<SizeValueType> m_CropStart;
 };
 
 } // namespace Sinkhorn

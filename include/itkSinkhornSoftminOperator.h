@@ -20,6 +20,7 @@
 
 #include "SinkhornExport.h"
 #include "itkIntTypes.h"
+#include "itkMacro.h"
 
 #include <memory>
 
@@ -107,6 +108,24 @@ public:
   /** Potential on this operator's points from the one on the points of \a coarse, by linear interpolation. */
   virtual void
   ProlongPotential(const SoftminOperator &, Side, const TReal *, TReal *) const
+  {}
+
+  /** The operator on a smaller part of the domain that holds all points with mass, or nullptr if that would not save
+   * much. \param logAlpha, logBeta logarithmic weights of the two sides. */
+  virtual Pointer
+  MakeCropped(const TReal * itkNotUsed(logAlpha), const TReal * itkNotUsed(logBeta)) const
+  {
+    return nullptr;
+  }
+
+  /** Reads the points of the cropped operator out of an array of this one. */
+  virtual void
+  GatherFrom(const SoftminOperator &, Side, const TReal *, TReal *) const
+  {}
+
+  /** Writes the points of the cropped operator into an array of this one; the others stay as they are. */
+  virtual void
+  ScatterTo(const SoftminOperator &, Side, const TReal *, TReal *) const
   {}
 
   /** Number of work units (threads) used by Apply(); 0 lets ITK choose. Never changes a result, not even in the last

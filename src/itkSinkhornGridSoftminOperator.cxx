@@ -21,6 +21,7 @@
 
 #include "itkMacro.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -34,6 +35,9 @@ namespace
 
 /** An axis is halved while it has more voxels than this. */
 constexpr SizeValueType SmallestAxis = 4;
+
+/** Cropping copies arrays and costs four softmins on the whole grid in the end; it has to leave out this much. */
+constexpr double LargestCropFraction = 0.75;
 
 /** Calls function(point, index) for all points of a grid in [begin, end), index updated incrementally. */
 template <typename TFunction>
@@ -99,6 +103,33 @@ GetStrides(const std::vector<SizeValueType> & size)
     strides[d] = strides[d - 1] * size[d - 1];
   }
   return strides;
+}
+
+/** Calls function(offset in the whole grid, offset in its part) for the beginning of each line of the part. */
+template <typename TFunction>
+void
+ForEachCroppedLine(const std::vector<SizeValueType> & whole,
+                   const std::vector<SizeValueType> & part,
+                   const std::vector<SizeValueType> & start,
+                   const TFunction &                  function)
+{
+  const std::vector<SizeValueType> strides = GetStrides(whole);
+  SizeValueType                    lines = 1;
+  for (size_t d = 1; d < part.size(); ++d)
+  {
+    lines *= part[d];
+  }
+  for (SizeValueType line = 0; line < lines; ++line)
+  {
+    SizeValueType offset = start[0];
+    SizeValueType rest = line;
+    for (size_t d = 1; d < part.size(); ++d)
+    {
+      offset += (start[d] + rest % part[d]) * strides[d];
+      rest /= part[d];
+    }
+    function(offset, line * part[0]);
+  }
 }
 
 } // namespace
@@ -291,6 +322,84 @@ GridSoftminOperator<TReal>::ProlongPotential(const Superclass & coarse,
 
   ForEachChunk(m_NumberOfPoints, m_NumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
     ForEachGridPoint(m_Size, begin, end, interpolate);
+  });
+}
+
+template <typename TReal>
+auto
+GridSoftminOperator<TReal>::MakeCropped(const TReal * logAlpha, const TReal * logBeta) const -> Pointer
+{
+  constexpr TReal            empty = -std::numeric_limits<TReal>::infinity();
+  const size_t               dimension = m_Size.size();
+  std::vector<SizeValueType> first(m_Size);
+  std::vector<SizeValueType> last(dimension, 0);
+  // Line by line: only the two ends of a line's mass matter.
+  const SizeValueType length = m_Size[0];
+  for (SizeValueType line = 0; line < m_NumberOfPoints / length; ++line)
+  {
+    const auto isFull = [&](SizeValueType x) {
+      const SizeValueType point = line * length + x;
+      return logAlpha[point] > empty || logBeta[point] > empty;
+    };
+    SizeValueType begin = 0;
+    while (begin < length && !isFull(begin))
+    {
+      ++begin;
+    }
+    if (begin == length)
+    {
+      continue;
+    }
+    SizeValueType end = length - 1;
+    while (end > last[0] && !isFull(end))
+    {
+      --end;
+    }
+    first[0] = std::min(first[0], begin);
+    last[0] = std::max(last[0], end);
+    SizeValueType rest = line;
+    for (size_t d = 1; d < dimension; ++d)
+    {
+      const SizeValueType index = rest % m_Size[d];
+      first[d] = std::min(first[d], index);
+      last[d] = std::max(last[d], index);
+      rest /= m_Size[d];
+    }
+  }
+
+  std::vector<SizeValueType> size(dimension);
+  SizeValueType              points = 1;
+  for (size_t d = 0; d < dimension; ++d)
+  {
+    size[d] = last[d] + 1 - first[d];
+    points *= size[d];
+  }
+  if (static_cast<double>(points) > LargestCropFraction * static_cast<double>(m_NumberOfPoints))
+  {
+    return nullptr;
+  }
+  const auto cropped = std::make_shared<GridSoftminOperator>(std::move(size), m_Spacing, m_NumberOfWorkUnits);
+  cropped->m_CropStart = std::move(first);
+  return cropped;
+}
+
+template <typename TReal>
+void
+GridSoftminOperator<TReal>::GatherFrom(const Superclass & cropped, Side, const TReal * whole, TReal * part) const
+{
+  const auto & grid = dynamic_cast<const GridSoftminOperator &>(cropped);
+  ForEachCroppedLine(m_Size, grid.m_Size, grid.m_CropStart, [&](SizeValueType inWhole, SizeValueType inPart) {
+    std::copy_n(whole + inWhole, grid.m_Size[0], part + inPart);
+  });
+}
+
+template <typename TReal>
+void
+GridSoftminOperator<TReal>::ScatterTo(const Superclass & cropped, Side, const TReal * part, TReal * whole) const
+{
+  const auto & grid = dynamic_cast<const GridSoftminOperator &>(cropped);
+  ForEachCroppedLine(m_Size, grid.m_Size, grid.m_CropStart, [&](SizeValueType inWhole, SizeValueType inPart) {
+    std::copy_n(part + inPart, grid.m_Size[0], whole + inWhole);
   });
 }
 

@@ -57,10 +57,10 @@ constexpr unsigned int LargestNumberOfResets = 3;
 
 } // namespace
 
-Relaxation::Relaxation(Acceleration acceleration)
+Relaxation::Relaxation(Acceleration acceleration, double largestEta)
   : m_Acceleration(acceleration)
-  , m_Eta(FirstEta)
-  , m_LargestEta(LargestEta)
+  , m_Eta(std::min(FirstEta, largestEta))
+  , m_LargestEta(std::min(LargestEta, largestEta))
   , m_BestError(std::numeric_limits<double>::max())
 {}
 

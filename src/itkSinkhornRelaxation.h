@@ -41,7 +41,8 @@ namespace Sinkhorn
 class Relaxation
 {
 public:
-  explicit Relaxation(Acceleration acceleration);
+  /** \param largestEta bound of η that is known beforehand: λ² when unbalanced, 1 when balanced. */
+  explicit Relaxation(Acceleration acceleration, double largestEta = 1.0);
 
   /** ω for the next half-step. */
   double

@@ -16,14 +16,14 @@
  *
  *=========================================================================*/
 #include "itkSinkhornSolver.h"
-#include "itkSinkhornFixedPoint.h"
 #include "itkSinkhornParallel.h"
 #include "itkSinkhornPyramid.h"
-#include "itkSinkhornRelaxation.h"
 #include "itkSinkhornSchedule.h"
+#include "itkSinkhornStageRunner.h"
 
 #include "itkMacro.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <sstream>
@@ -112,193 +112,98 @@ CheckedMass(const std::vector<TReal> & logWeights,
   return mass;
 }
 
-/** Runs stages, keeps the report and tells the observer. */
+/** The soft c-transform −λ ε softmin of \a potential, which lives on the cropped operator, on all points of the whole
+ * one. Empties \a potential. */
 template <typename TReal>
-class StageRunner
+std::vector<TReal>
+Continue(const SoftminOperator<TReal> & whole,
+         const SoftminOperator<TReal> & cropped,
+         Side                           to,
+         Side                           from,
+         const std::vector<TReal> &     logWeights,
+         const SolverParameters &       parameters,
+         std::vector<TReal> &           potential)
 {
-public:
-  StageRunner(const Pyramid<TReal> &   pyramid,
-              const SolverParameters & parameters,
-              const double (&mass)[2],
-              const SolverObserver & observer,
-              SolverReport &         report)
-    : m_Pyramid(pyramid)
-    , m_Parameters(parameters)
-    , m_Mass{ mass[0], mass[1] }
-    , m_Observer(observer)
-    , m_Report(report)
-  {}
+  std::vector<TReal> spread(whole.GetNumberOfPoints(from), TReal{});
+  whole.ScatterTo(cropped, from, potential.data(), spread.data());
+  std::vector<TReal>().swap(potential);
 
-  /** The part [begin, end] of the whole solve that the next problem stands for. */
-  void
-  SetFractions(double begin, double end)
+  std::vector<TReal> continued(whole.GetNumberOfPoints(to));
+  whole.Apply(to, from, parameters.Blur, logWeights.data(), spread.data(), continued.data());
+  const double epsilon = parameters.Blur * parameters.Blur;
+  const double rho = parameters.Reach * parameters.Reach;
+  const auto   scale = static_cast<TReal>(-epsilon * (rho > 0.0 ? rho / (rho + epsilon) : 1.0));
+  ForEachChunk(continued.size(), whole.GetNumberOfWorkUnits(), [&](SizeValueType begin, SizeValueType end) {
+    std::transform(continued.begin() + begin, continued.begin() + end, continued.begin() + begin, [=](TReal s) {
+      return scale * s;
+    });
+  });
+  return continued;
+}
+
+/** Solves on the operator as it is, warm if the potentials fit. */
+template <typename TReal>
+SolverReport
+SolveOnOperator(const typename SoftminOperator<TReal>::Pointer & op,
+                const std::vector<TReal> &                       logAlpha,
+                const std::vector<TReal> &                       logBeta,
+                const SolverParameters &                         parameters,
+                const double (&mass)[2],
+                SizeValueType          referencePoints,
+                Potentials<TReal> &    potentials,
+                const SolverObserver & observer)
+{
+  SolverReport         report;
+  const double         coarsestResolution = parameters.UsePyramid ? std::numeric_limits<double>::max() : 0.0;
+  const Pyramid<TReal> pyramid(op, logAlpha.data(), logBeta.data(), coarsestResolution);
+  StageRunner<TReal>   runner(pyramid, parameters, mass, referencePoints, observer, report);
+
+  const std::vector<Stage> cold = MakeAnnealingSchedule(pyramid, parameters);
+  const std::vector<Stage> coldSelf = MakeFinalSchedule(pyramid, parameters);
+  const std::vector<Stage> warm{ cold.back() };
+
+  Potentials<TReal> result = std::move(potentials);
+  potentials = Potentials<TReal>();
+
+  runner.SetFractions(0.0, parameters.Debias ? 0.6 : 1.0);
+  report.WarmStarted = result.F.size() == logAlpha.size() && result.G.size() == logBeta.size() &&
+                       runner.RunCross(warm, result.F, result.G, LargestWarmStartError);
+  if (!report.WarmStarted && !report.Aborted)
   {
-    m_FractionBegin = begin;
-    m_FractionEnd = end;
+    result.F.clear();
+    result.G.clear();
+    runner.RunCross(cold, result.F, result.G);
   }
 
-  /** Cross problem; potentials must fit the first stage's level or be empty. Returns false if stopped by the observer,
-   * or if the first error exceeds \a largestFirstError. */
-  bool
-  RunCross(const std::vector<Stage> & stages,
-           std::vector<TReal> &       f,
-           std::vector<TReal> &       g,
-           double                     largestFirstError = std::numeric_limits<double>::max())
+  if (!parameters.Debias)
   {
-    size_t previousLevel = stages.front().Level;
-    for (size_t k = 0; k < stages.size(); ++k)
-    {
-      const Stage & stage = stages[k];
-      m_Pyramid.Prolong(Side::Alpha, previousLevel, stage.Level, f);
-      m_Pyramid.Prolong(Side::Beta, previousLevel, stage.Level, g);
-      previousLevel = stage.Level;
-
-      const bool        last = k + 1 == stages.size();
-      FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass);
-      Relaxation        relaxation(m_Parameters.Accelerate);
-      Relaxation        plain(Acceleration::None);
-      // Annealing keeps the two potentials in step, so that equal measures get equal potentials: where pieces of mass
-      // are too far apart to exchange any at the final blur, nothing would correct a drift between them.
-      const bool averaged = m_Parameters.Accelerate == Acceleration::Averaged || stage.Blur > m_Parameters.Blur;
-      // The very last update is unrelaxed and alternating: it makes both potentials soft c-transforms, defined and
-      // smooth on every point. Its error counts like any other, so it is repeated if rounding or relaxation had
-      // flattered the one before.
-      bool         polish = false;
-      bool         goOn = true;
-      unsigned int count = 0;
-      while (goOn)
+    result.FAlphaAlpha.clear();
+    result.GBetaBeta.clear();
+  }
+  else if (!report.Aborted)
+  {
+    const auto runSelf = [&](Side side, std::vector<TReal> & potential, double & error) {
+      const bool isWarm = potential.size() == op->GetNumberOfPoints(side);
+      if (!isWarm)
       {
-        const auto errors = averaged && !polish ? iteration.IterateAveraged(f, g)
-                                                : this->Alternate(iteration, polish ? plain : relaxation, f, g);
-        ++count;
-        m_Report.MarginalErrorAlpha = errors.Alpha;
-        m_Report.MarginalErrorBeta = errors.Beta;
-        const double error = std::max(errors.Alpha, errors.Beta);
-        if (count == 1 && error > largestFirstError)
-        {
-          return false;
-        }
-        if (!polish)
-        {
-          relaxation.Observe(errors.Alpha + errors.Beta);
-        }
-        if (!this->Notify(stage, count, error, this->GetFraction(stages, k, count)))
-        {
-          return false;
-        }
-        const bool enough = error <= stage.Tolerance || count >= stage.MaximumNumberOfIterations;
-        goOn = last ? !(polish && enough) : !enough;
-        polish = last && enough;
+        potential.clear();
       }
-      if (last)
-      {
-        m_Report.NumberOfIterations = count;
-      }
-      this->CountSoftmins(iteration, stage);
-    }
-    return true;
-  }
-
-  /** Problem of one side with itself. */
-  bool
-  RunSelf(Side side, const std::vector<Stage> & stages, std::vector<TReal> & potential, double & reportedError)
-  {
-    const bool cold = potential.empty();
-    size_t     previousLevel = stages.front().Level;
-    for (size_t k = 0; k < stages.size(); ++k)
-    {
-      const Stage & stage = stages[k];
-      m_Pyramid.Prolong(side, previousLevel, stage.Level, potential);
-      previousLevel = stage.Level;
-
-      FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass);
-      double            error = std::numeric_limits<double>::max();
-      for (unsigned int count = 0; error > stage.Tolerance && count < stage.MaximumNumberOfIterations; ++count)
-      {
-        const bool   first = cold && k == 0 && count == 0;
-        const double relaxation = first ? 0.5 : 2.0 / 3.0;
-        error = iteration.IterateSelf(side, potential, relaxation);
-        if (!this->Notify(stage, count + 1, error, this->GetFraction(stages, k, count + 1)))
-        {
-          return false;
-        }
-      }
-      reportedError = error;
-      this->CountSoftmins(iteration, stage);
-    }
-    return true;
-  }
-
-private:
-  Temperature
-  GetTemperature(const Stage & stage) const
-  {
-    Temperature temperature;
-    temperature.Epsilon = stage.Blur * stage.Blur;
-    temperature.Rho = m_Parameters.Reach * m_Parameters.Reach;
-    return temperature;
-  }
-
-  typename FixedPoint<TReal>::Errors
-  Alternate(FixedPoint<TReal> &  iteration,
-            Relaxation &         relaxation,
-            std::vector<TReal> & f,
-            std::vector<TReal> & g) const
-  {
-    const double omegaF = relaxation.NextOmega();
-    const double omegaG = relaxation.NextOmega();
-    return iteration.IterateAlternating(f, g, omegaF, omegaG, m_Parameters.TranslationInvariant);
-  }
-
-  void
-  CountSoftmins(const FixedPoint<TReal> & iteration, const Stage & stage)
-  {
-    const auto points = [this](size_t level) {
-      return static_cast<double>(m_Pyramid[level].Operator->GetNumberOfPoints(Side::Alpha));
+      return runner.RunSelf(side, isWarm ? warm : coldSelf, potential, error);
     };
-    m_Report.EquivalentSoftmins += iteration.GetNumberOfSoftmins() * points(stage.Level) / points(0);
-  }
-
-  /** Stages count by their points; inside a stage, of unknown length, the fraction approaches its end. */
-  double
-  GetFraction(const std::vector<Stage> & stages, size_t current, unsigned int count) const
-  {
-    double done = 0.0;
-    double total = 0.0;
-    for (size_t k = 0; k < stages.size(); ++k)
+    runner.SetFractions(0.6, 0.8);
+    if (runSelf(Side::Alpha, result.FAlphaAlpha, report.MarginalErrorAlphaAlpha))
     {
-      const double work = static_cast<double>(m_Pyramid[stages[k].Level].Operator->GetNumberOfPoints(Side::Alpha));
-      total += work;
-      done += k < current ? work : (k == current ? work * count / (count + 10.0) : 0.0);
+      runner.SetFractions(0.8, 1.0);
+      runSelf(Side::Beta, result.GBetaBeta, report.MarginalErrorBetaBeta);
     }
-    return m_FractionBegin + (m_FractionEnd - m_FractionBegin) * done / total;
   }
-
-  bool
-  Notify(const Stage & stage, unsigned int iteration, double error, double fraction)
+  if (!report.Aborted)
   {
-    if (!m_Observer)
-    {
-      return true;
-    }
-    SolverProgress progress;
-    progress.Blur = stage.Blur;
-    progress.NumberOfPoints = m_Pyramid[stage.Level].Operator->GetNumberOfPoints(Side::Alpha);
-    progress.Iteration = iteration;
-    progress.MarginalError = error;
-    progress.Fraction = fraction;
-    m_Report.Aborted = !m_Observer(progress);
-    return !m_Report.Aborted;
+    report.Converged = report.GetMarginalError() <= parameters.Tolerance;
+    potentials = std::move(result);
   }
-
-  const Pyramid<TReal> &   m_Pyramid;
-  const SolverParameters & m_Parameters;
-  double                   m_Mass[2];
-  const SolverObserver &   m_Observer;
-  SolverReport &           m_Report;
-  double                   m_FractionBegin{ 0.0 };
-  double                   m_FractionEnd{ 1.0 };
-};
+  return report;
+}
 
 } // namespace
 
@@ -351,54 +256,51 @@ Solver<TReal>::Solve(const typename OperatorType::Pointer & op,
                              << ". Normalise them, or set Reach for unbalanced transport.");
   }
 
-  SolverReport         report;
-  const double         coarsestResolution = parameters.UsePyramid ? std::numeric_limits<double>::max() : 0.0;
-  const Pyramid<TReal> pyramid(op, logAlpha.data(), logBeta.data(), coarsestResolution);
-  StageRunner<TReal>   runner(pyramid, parameters, mass, observer, report);
+  const auto cropped = op->MakeCropped(logAlpha.data(), logBeta.data());
+  if (!cropped)
+  {
+    return SolveOnOperator(
+      op, logAlpha, logBeta, parameters, mass, op->GetNumberOfPoints(Side::Alpha), potentials, observer);
+  }
 
-  const std::vector<Stage> cold = MakeAnnealingSchedule(pyramid, parameters);
-  const std::vector<Stage> coldSelf = MakeFinalSchedule(pyramid, parameters);
-  const std::vector<Stage> warm{ cold.back() };
-
-  PotentialsType result = std::move(potentials);
+  // Points far from all mass cost nothing: the problem is solved around the mass and its potentials are continued to
+  // the whole domain by one softmin each.
+  const auto gather = [&](Side side, const std::vector<TReal> & full) {
+    std::vector<TReal> part;
+    if (full.size() == op->GetNumberOfPoints(side))
+    {
+      part.resize(cropped->GetNumberOfPoints(side));
+      op->GatherFrom(*cropped, side, full.data(), part.data());
+    }
+    return part;
+  };
+  PotentialsType part;
+  part.F = gather(Side::Alpha, potentials.F);
+  part.G = gather(Side::Beta, potentials.G);
+  part.FAlphaAlpha = gather(Side::Alpha, potentials.FAlphaAlpha);
+  part.GBetaBeta = gather(Side::Beta, potentials.GBetaBeta);
   potentials = PotentialsType();
 
-  runner.SetFractions(0.0, parameters.Debias ? 0.6 : 1.0);
-  report.WarmStarted = result.F.size() == logAlpha.size() && result.G.size() == logBeta.size() &&
-                       runner.RunCross(warm, result.F, result.G, LargestWarmStartError);
-  if (!report.WarmStarted && !report.Aborted)
-  {
-    result.F.clear();
-    result.G.clear();
-    runner.RunCross(cold, result.F, result.G);
-  }
-
-  if (!parameters.Debias)
-  {
-    result.FAlphaAlpha.clear();
-    result.GBetaBeta.clear();
-  }
-  else if (!report.Aborted)
-  {
-    const auto runSelf = [&](Side side, std::vector<TReal> & potential, double & error) {
-      const bool isWarm = potential.size() == op->GetNumberOfPoints(side);
-      if (!isWarm)
-      {
-        potential.clear();
-      }
-      return runner.RunSelf(side, isWarm ? warm : coldSelf, potential, error);
-    };
-    runner.SetFractions(0.6, 0.8);
-    if (runSelf(Side::Alpha, result.FAlphaAlpha, report.MarginalErrorAlphaAlpha))
-    {
-      runner.SetFractions(0.8, 1.0);
-      runSelf(Side::Beta, result.GBetaBeta, report.MarginalErrorBetaBeta);
-    }
-  }
+  SolverReport report = SolveOnOperator(cropped,
+                                        gather(Side::Alpha, logAlpha),
+                                        gather(Side::Beta, logBeta),
+                                        parameters,
+                                        mass,
+                                        op->GetNumberOfPoints(Side::Alpha),
+                                        part,
+                                        observer);
   if (!report.Aborted)
   {
-    report.Converged = report.GetMarginalError() <= parameters.Tolerance;
-    potentials = std::move(result);
+    report.EquivalentSoftmins += parameters.Debias ? 4.0 : 2.0;
+    potentials.G = Continue<TReal>(*op, *cropped, Side::Beta, Side::Alpha, logAlpha, parameters, part.F);
+    potentials.F = Continue<TReal>(*op, *cropped, Side::Alpha, Side::Beta, logBeta, parameters, part.G);
+    if (parameters.Debias)
+    {
+      potentials.FAlphaAlpha =
+        Continue<TReal>(*op, *cropped, Side::Alpha, Side::Alpha, logAlpha, parameters, part.FAlphaAlpha);
+      potentials.GBetaBeta =
+        Continue<TReal>(*op, *cropped, Side::Beta, Side::Beta, logBeta, parameters, part.GBetaBeta);
+    }
   }
   return report;
 }

@@ -156,8 +156,8 @@ TEST_P(SinkhornGolden, Double)
 
 TEST_P(SinkhornGolden, Float)
 {
-  // A tolerance that single precision can reach: potentials of up to 10³ ε are rounded to 1e-5 or so of ε.
-  CheckGoldenCase<float>(GetParam(), 3e-5, 1e-4);
+  // Single precision rounds potentials of 2·10³ ε to 10⁻⁴ ε, and the marginals with them.
+  CheckGoldenCase<float>(GetParam(), 1e-4, 1e-4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases,

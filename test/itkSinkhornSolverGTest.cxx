@@ -505,6 +505,57 @@ TEST(SinkhornSolver, BadInputIsNamed)
     std::string::npos);
 }
 
+TEST(SinkhornSolver, EmptyMarginsCostNothingAndChangeNothing)
+{
+  // The same masses in a tight grid and in the corner of one with seven times as many voxels.
+  for (const double reach : { 0.0, 5.0 })
+  {
+    GridProblem<double> tight({ 12, 14, 10 }, { 1.0, 1.3, 0.8 }, 1e-3);
+    SolverParameters    parameters = MakeParameters(1.5);
+    parameters.Reach = reach;
+    const auto expected = tight.Solve(parameters);
+
+    const std::vector<itk::SizeValueType> size = { 23, 25, 20 };
+    const std::vector<itk::SizeValueType> start = { 7, 2, 10 };
+    GridProblem<double>                   wide(size, tight.Spacing);
+    std::fill(wide.LogA.begin(), wide.LogA.end(), -std::numeric_limits<double>::infinity());
+    wide.LogB = wide.LogA;
+    std::vector<size_t> positions;
+    for (size_t i = 0; i < tight.LogA.size(); ++i)
+    {
+      const size_t x = i % 12 + start[0];
+      const size_t y = i / 12 % 14 + start[1];
+      const size_t z = i / 168 + start[2];
+      positions.push_back(x + size[0] * (y + size[1] * z));
+      wide.LogA[positions[i]] = tight.LogA[i];
+      wide.LogB[positions[i]] = tight.LogB[i];
+    }
+    const auto values = wide.Solve(parameters);
+    EXPECT_TRUE(wide.Report.Converged);
+    EXPECT_NEAR(values.Divergence, expected.Divergence, 1e-8 * expected.Divergence);
+    EXPECT_LT(wide.Report.EquivalentSoftmins, 0.3 * tight.Report.EquivalentSoftmins);
+    for (size_t i = 0; i < positions.size(); ++i)
+    {
+      EXPECT_NEAR(wide.Duals.FAlphaAlpha[positions[i]], tight.Duals.FAlphaAlpha[i], 1e-6);
+    }
+
+    // Far from the mass the potentials are the soft c-transforms of those on it.
+    std::vector<double> softmin(wide.LogA.size());
+    wide.Operator->Apply(
+      Side::Alpha, Side::Beta, parameters.Blur, wide.LogB.data(), wide.Duals.G.data(), softmin.data());
+    const double epsilon = parameters.Blur * parameters.Blur;
+    const double lambda = reach > 0.0 ? reach * reach / (reach * reach + epsilon) : 1.0;
+    for (size_t i = 0; i < softmin.size(); ++i)
+    {
+      EXPECT_NEAR(wide.Duals.F[i], -lambda * epsilon * softmin[i], 1e-5);
+    }
+
+    wide.Solve(parameters);
+    EXPECT_TRUE(wide.Report.WarmStarted);
+    EXPECT_LE(wide.Report.NumberOfIterations, 3u);
+  }
+}
+
 TEST(SinkhornGrid, CoarseGridsKeepTheMassAndInterpolateLinearly)
 {
   const GridSoftminOperator<double> fine({ 11, 6, 1 }, { 1.0, 1.2, 3.0 });
