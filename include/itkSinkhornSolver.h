@@ -62,6 +62,9 @@ struct SolverParameters
   double AnnealingRatio{ 0.7 };
   /** Solve on coarse grids first. */
   bool UsePyramid{ true };
+  /** End with one unrelaxed update of both potentials, so that they are soft c-transforms, defined and smooth on every
+   * point, and their marginal error is not that of a relaxed iterate. */
+  bool FinalUpdate{ true };
   /** When unbalanced, shift (f, g) by the constant that maximises the dual after each iteration (Séjourné et al. 2022).
    */
   bool TranslationInvariant{ true };

@@ -77,7 +77,7 @@ StageRunner<TReal>::RunCrossStage(const std::vector<Stage> & stages,
                                   double                     largestFirstError)
 {
   const Stage &     stage = stages[current];
-  const bool        last = current + 1 == stages.size();
+  const bool        finalUpdate = m_Parameters.FinalUpdate && current + 1 == stages.size();
   FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass);
   const double      damping = this->GetTemperature(stage).GetDamping();
   Relaxation        relaxation(m_Parameters.Accelerate, damping * damping);
@@ -85,7 +85,7 @@ StageRunner<TReal>::RunCrossStage(const std::vector<Stage> & stages,
   // Annealing keeps the two potentials in step, so that equal measures get equal potentials: where pieces of mass are
   // too far apart to exchange any at the final blur, nothing would correct a drift between them.
   const bool averaged = m_Parameters.Accelerate == Acceleration::Averaged || stage.Blur > m_Parameters.Blur;
-  // The very last update is unrelaxed and alternating: it makes both potentials soft c-transforms, defined and smooth
+  // The final update is unrelaxed and alternating: it makes both potentials soft c-transforms, defined and smooth
   // on every point. Its error counts like any other, so it is repeated if rounding or relaxation had flattered the one
   // before.
   bool         polish = false;
@@ -110,8 +110,8 @@ StageRunner<TReal>::RunCrossStage(const std::vector<Stage> & stages,
       return false;
     }
     const bool enough = error <= stage.Tolerance || count >= stage.MaximumNumberOfIterations;
-    goOn = last ? !(polish && enough) : !enough;
-    polish = last && enough;
+    goOn = finalUpdate ? !(polish && enough) : !enough;
+    polish = finalUpdate && enough;
   }
   m_Report.NumberOfIterations = count;
   this->CountSoftmins(iteration, stage);
