@@ -42,9 +42,9 @@ register() {
   }
 }
 for metric in sinkhorn meansquares; do
-  register lung mha "$metric" --iterations 60x40x20
-  register brain nii.gz "$metric" --iterations 40x20x5
-  register shapes mha "$metric" --iterations 100x50x25
+  register lung mha "$metric" --blur 4 --reach 10 --iterations 60x40x20
+  register brain nii.gz "$metric" --transform affine --iterations 100x50x0
+  register shapes mha "$metric"
 done
 
 python3 "$scripts/demo-table.py" "$output" </dev/null
