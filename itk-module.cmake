@@ -18,7 +18,6 @@ itk_module(
     ITKGoogleTest
     ITKIOImageBase
     ITKRegistrationMethodsv4
-    ITKTestKernel
   DESCRIPTION "${DOCUMENTATION}"
   EXCLUDE_FROM_DEFAULT
   ENABLE_SHARED)
