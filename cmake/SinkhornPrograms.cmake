@@ -1,12 +1,16 @@
 # How tests, examples and benchmarks find ITK with its file formats, in all three ways to build.
 
-# What the programs use beyond the library: registration methods and the formats of images and transforms. Asking for
+# What is used of ITK: by the library, the tests, and the programs with their formats of images and transforms. Asking for
 # these alone, not for all of ITK, keeps DICOM, VTK and MINC out of the link and speeds up configuring.
-set(Sinkhorn_PROGRAM_COMPONENTS
-    ITKCommon
-    ITKDisplacementField
-    ITKImageFunction
-    ITKImageGradient
+set(Sinkhorn_ITK_REQUEST ITKCommon ITKDisplacementField ITKImageFunction ITKImageGradient ITKMetricsv4 ITKSpatialObjects
+                         ITKTransform)
+if(BUILD_TESTING)
+  list(APPEND Sinkhorn_ITK_REQUEST ITKRegistrationMethodsv4)
+endif()
+if(Sinkhorn_BUILD_EXAMPLES OR Sinkhorn_BUILD_BENCHMARK)
+  list(
+    APPEND
+    Sinkhorn_ITK_REQUEST
     ITKImageGrid
     ITKImageIntensity
     ITKImageSources
@@ -21,13 +25,11 @@ set(Sinkhorn_PROGRAM_COMPONENTS
     ITKIOTransformBase
     ITKIOTransformHDF5
     ITKIOTransformInsightLegacy
-    ITKMetricsv4
     ITKOptimizersv4
     ITKRegistrationMethodsv4
     ITKSmoothing
-    ITKSpatialObjects
-    ITKThresholding
-    ITKTransform)
+    ITKThresholding)
+endif()
 
 # Finds ITK with these components (ITK_LIBRARIES, ITK_USE_FILE). Inside ITK's tree, ITK's own internal configuration.
 macro(sinkhorn_find_itk)
@@ -38,7 +40,7 @@ macro(sinkhorn_find_itk)
   # that mean nothing here. Warnings and errors still show.
   set(_sinkhorn_log_level "${CMAKE_MESSAGE_LOG_LEVEL}")
   set(CMAKE_MESSAGE_LOG_LEVEL NOTICE)
-  find_package(ITK 5.2 REQUIRED COMPONENTS ${Sinkhorn_PROGRAM_COMPONENTS})
+  find_package(ITK 5.2 REQUIRED COMPONENTS ${Sinkhorn_ITK_REQUEST})
   set(CMAKE_MESSAGE_LOG_LEVEL "${_sinkhorn_log_level}")
   if(NOT ITK_SOURCE_DIR)
     # ITKModuleExternal writes into ITK_DIR, so it is for build trees; ITK's installations seldom carry it anyway.
