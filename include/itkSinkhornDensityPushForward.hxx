@@ -172,8 +172,9 @@ PushForwardGrid<TReal, VDimension>::TrySplat(SizeValueType        count,
       for (SizeValueType i = begin; i < end; ++i)
       {
         PointType where;
-        carried[i] = 0.0;
-        if (carrier(first + i, where, carried[i]))
+        double    mass = 0.0;
+        carried[i] = carrier(first + i, where, mass) ? mass : 0.0;
+        if (carried[i] > 0.0)
         {
           cells[i] = this->Locate(where);
         }
