@@ -20,6 +20,8 @@
 
 #include "itkIntTypes.h"
 
+#include <limits>
+
 namespace itk
 {
 namespace Sinkhorn
@@ -42,16 +44,31 @@ struct LinePass
   TReal *       out{};               ///< may be logWeights itself (in place)
 };
 
-/** Instruction sets that the kernels are compiled for; Reference is the plain C++ loop that the others are tested
- * against. */
+/** Automatic is the vectorised kernel in the machine's best instruction set (itkSinkhornLineSoftminLine-inl.h),
+ * Reference the plain C++ loop in double precision that it is tested against. */
 enum class LineKernel : uint8_t
 {
   Automatic,
   Reference
 };
 
+/** Bound of the error of ApplyLinePass(). \param range the largest of |h| and |out| in the line.
+ *
+ * Rounding of exponents and logarithms of up to 60 (LargestRange in itkSinkhornLineSoftminPlan.h) gives the first term,
+ * that of h and of the result the second; truncation, the polynomials of exp and log and the summation give less than a
+ * tenth of the first. */
+template <typename TReal>
+constexpr TReal
+SoftminErrorBound(TReal range)
+{
+  return std::numeric_limits<TReal>::epsilon() * (80 + 4 * range);
+}
+
 /** Runs the pass over all lines with ITK's thread pool. The result does not depend on numberOfWorkUnits (0: ITK's
- * default). */
+ * default), and that of a line not on its place among the lines.
+ *
+ * A line that is empty (−∞) throughout gives −∞ throughout; NaN in logWeights or potential makes a voxel empty; the
+ * result is never NaN. The result differs from the exact one by at most SoftminErrorBound(). */
 template <typename TReal>
 void
 ApplyLinePass(const LinePass<TReal> & pass, ThreadIdType numberOfWorkUnits, LineKernel kernel = LineKernel::Automatic);

@@ -26,6 +26,8 @@
 #include "itkSinkhornLineSoftminLine-inl.h"
 #include "itkSinkhornLineSoftminSimd.h"
 
+#include <hwy/cache_control.h>
+
 HWY_BEFORE_NAMESPACE();
 namespace itk
 {
@@ -99,17 +101,23 @@ Transpose(const TReal * in, int inStride, int rows, int columns, TReal * out, in
 template <typename TReal>
 class BundleOf
 {
+  using Kernel = LineKernelOf<TReal>;
+
 public:
   BundleOf(const LinePlan<TReal> & plan, const LinePass<TReal> & pass)
     : m_Pass(pass)
     , m_Kernel(plan)
     , m_Length(plan.length)
-    , m_Padded((plan.length + MaximumLanes - 1) / MaximumLanes * MaximumLanes)
-    , m_Lines(hwy::AllocateAligned<TReal>(static_cast<size_t>(Width) * m_Padded))
+    , m_Padded((plan.length + Width - 1) / Width * Width)
+    , m_Stride(m_Padded + 2 * Kernel::Margin)
+    , m_Inputs(hwy::AllocateAligned<TReal>(static_cast<size_t>(Width) * m_Stride))
+    , m_Outputs(hwy::AllocateAligned<TReal>(static_cast<size_t>(Width) * m_Stride))
     , m_Rows(hwy::AllocateAligned<TReal>(static_cast<size_t>(Width) * m_Padded))
   {
-    std::fill_n(m_Rows.get(), static_cast<size_t>(Width) * m_Padded, TReal(0));
-    std::fill_n(m_Lines.get(), static_cast<size_t>(Width) * m_Padded, TReal(0));
+    const TReal empty = -std::numeric_limits<TReal>::infinity();
+    std::fill_n(m_Inputs.get(), static_cast<size_t>(Width) * m_Stride, empty);
+    std::fill_n(m_Outputs.get(), static_cast<size_t>(Width) * m_Stride, empty);
+    std::fill_n(m_Rows.get(), static_cast<size_t>(Width) * m_Padded, empty);
   }
 
   /** One line of consecutive voxels. */
@@ -117,9 +125,9 @@ public:
   ContiguousLine(SizeValueType line)
   {
     const SizeValueType first = line * m_Length;
-    Load(first, m_Length, m_Kernel.Input());
-    m_Kernel.Run(m_Lines.get());
-    std::copy_n(m_Lines.get(), m_Length, m_Pass.out + first);
+    Load(first, m_Length, Input(0));
+    m_Kernel.Run(Input(0), Output(0));
+    std::copy_n(Output(0), m_Length, m_Pass.out + first);
   }
 
   /** count neighbouring lines from the voxel first on. */
@@ -128,24 +136,53 @@ public:
   {
     for (int y = 0; y < m_Length; ++y)
     {
-      Load(first + y * m_Pass.inner, count, m_Rows.get() + y * Width);
+      const SizeValueType row = first + y * m_Pass.inner;
+      // Most probably the next bundle: its rows are too far apart for the hardware to foresee.
+      hwy::Prefetch(m_Pass.logWeights + row + Width);
+      Load(row, count, m_Rows.get() + y * Width);
     }
-    Transpose(m_Rows.get(), Width, m_Padded, Width, m_Lines.get(), m_Padded);
+    // The previous bundle left results there.
+    std::fill_n(
+      m_Rows.get() + m_Length * Width, (m_Padded - m_Length) * Width, -std::numeric_limits<TReal>::infinity());
+    Transpose(m_Rows.get(), Width, m_Padded, Width, Input(0), m_Stride);
     for (int line = 0; line < count; ++line)
     {
-      std::copy_n(m_Lines.get() + line * m_Padded, m_Length, m_Kernel.Input());
-      m_Kernel.Run(m_Lines.get() + line * m_Padded);
+      m_Kernel.Run(Input(line), Output(line));
     }
-    Transpose(m_Lines.get(), m_Padded, Width, m_Padded, m_Rows.get(), Width);
+    Transpose(Output(0), m_Stride, Width, m_Padded, m_Rows.get(), Width);
     for (int y = 0; y < m_Length; ++y)
     {
-      std::copy_n(m_Rows.get() + y * Width, count, m_Pass.out + first + y * m_Pass.inner);
+      TReal * row = m_Pass.out + first + y * m_Pass.inner;
+      if (count == Width)
+      {
+        const hn::CappedTag<TReal, Width> d;
+        for (int i = 0; i < Width; i += static_cast<int>(hn::Lanes(d)))
+        {
+          hn::StoreU(hn::LoadU(d, m_Rows.get() + y * Width + i), d, row + i);
+        }
+      }
+      else
+      {
+        std::copy_n(m_Rows.get() + y * Width, count, row);
+      }
     }
   }
 
 private:
   static constexpr int Width = static_cast<int>(LinesPerBundle);
-  static constexpr int MaximumLanes = HWY_MAX_BYTES / sizeof(TReal);
+  static_assert(Width * sizeof(TReal) >= HWY_MAX_BYTES && Width * sizeof(TReal) % 16 == 0, "whole vectors and squares");
+
+  TReal *
+  Input(int line)
+  {
+    return m_Inputs.get() + line * m_Stride + Kernel::Margin;
+  }
+
+  TReal *
+  Output(int line)
+  {
+    return m_Outputs.get() + line * m_Stride + Kernel::Margin;
+  }
 
   /** h of count consecutive voxels; an empty voxel stays empty whatever its potential, and so does NaN. */
   HWY_INLINE void
@@ -197,11 +234,13 @@ private:
   }
 
   const LinePass<TReal> &            m_Pass;
-  LineKernelOf<TReal>                m_Kernel;
+  Kernel                             m_Kernel;
   const int                          m_Length;
   const int                          m_Padded;
-  hwy::AlignedFreeUniquePtr<TReal[]> m_Lines; // [line][voxel]
-  hwy::AlignedFreeUniquePtr<TReal[]> m_Rows;  // [voxel][line]
+  const int                          m_Stride;
+  hwy::AlignedFreeUniquePtr<TReal[]> m_Inputs;  // [line][voxel]
+  hwy::AlignedFreeUniquePtr<TReal[]> m_Outputs; // [line][voxel]
+  hwy::AlignedFreeUniquePtr<TReal[]> m_Rows;    // [voxel][line]
 };
 
 template <typename TReal>

@@ -45,30 +45,28 @@ namespace HWY_NAMESPACE
  *   h(y) − (x−y)²s²/2 = [h(y) − q·i] − (u−i)²s²/2 + q·u − D²s²/2.
  * So wherever the terms that matter to x lie near x + D, the sum is an ordinary convolution of e(i) = exp(h − q·i − M)
  * with a Gaussian, banded at |u−i| ≤ R: one exponential per voxel and 2R + 1 multiplications. A line is cut into groups
- * of outputs of nearly equal displacement, found from the arg max of h(y) − (x−y)²s²/2 at a few x; that arg max is
- * monotone in x since the cost is a Monge array, which keeps the search short.
+ * of outputs of nearly equal displacement, found from the arg max of h(y) − (x−y)²s²/2 at a few x. That arg max is
+ * monotone in x since the cost is a Monge array, which bounds the voxels that matter to one part of a long line.
  *
- * The displacements are only hints. What makes a result valid is a bound, evaluated for every output, of all that was
- * left out: the voxels outside the band (block maxima of h − q·i times the kernel at the block's nearest distance) and
- * what fell below the range of the floating-point type. An output whose sum is not 1/Tolerance times that bound is
- * computed again: in a smaller group, then with its own displacement, and at last with the ordinary two-pass formula.
+ * The displacements are only hints, and are searched on a thinned line. What makes a result valid is a bound, evaluated
+ * for every output, of all that was left out: the voxels outside the band (block maxima of h − q·i times the kernel at
+ * the block's nearest distance) and what fell below the range of the floating-point type. An output whose sum is not
+ * 1/Tolerance times that bound is computed again: in a smaller group, then with its own displacement, and at last with
+ * the ordinary two-pass formula.
  */
 template <typename TReal>
 class LineKernelOf
 {
 public:
+  /** Entries of −∞ that must lie on either side of a line. */
+  static constexpr int Margin = 2 * static_cast<int>(hn::MaxLanes(hn::ScalableTag<TReal>()));
+
   explicit LineKernelOf(const LinePlan<TReal> & plan);
 
-  /** First of the length voxels of h, to be filled by the caller before Run(); +∞ and NaN are not allowed. */
-  TReal *
-  Input()
-  {
-    return m_H;
-  }
-
-  /** Writes the softmin of the line; \a out must hold length voxels rounded up to whole vectors. */
+  /** Writes the softmin of the line \a h, length entries of which none is NaN or +∞, with Margin entries of −∞ before
+   * and after. \a out must hold length entries rounded up to whole vectors. */
   void
-  Run(TReal * out);
+  Run(const TReal * h, TReal * out);
 
 private:
   using D = hn::ScalableTag<TReal>;
@@ -81,7 +79,7 @@ private:
     int end;
   };
 
-  /** A group of outputs of one displacement. Inputs are counted by i, in blocks of Lanes. */
+  /** A group of outputs of one displacement. Inputs are counted by i. */
   struct Group
   {
     int   first;        // x₀
@@ -89,8 +87,8 @@ private:
     int   tiles;        // vectors of outputs
     int   displacement; // D
     int   level;
-    int   blockBegin; // blocks whose weights are computed
-    int   blockEnd;
+    int   begin;    // inputs i whose weights are computed: a multiple of Quad,
+    int   end;      // and whole vectors from there
     TReal tilt;     // q
     TReal maximum;  // M
     TReal base;     // M − D²s²/2
@@ -99,22 +97,32 @@ private:
 
   static constexpr int Lanes = static_cast<int>(hn::MaxLanes(D()));
 
-  static constexpr int MaximumTiles = 8; // vectors of outputs that share a load of the kernel
+  static constexpr int Quad = std::min<int>(Lanes, 16 / sizeof(TReal));
+
+  static constexpr int MaximumTiles = SoftminTilesPerGroup; // vectors of outputs that share a load of the kernel
 
   int
   ArgMax(int x, Range range) const;
   void
   SampleBetween(int first, int last);
   void
-  Segment(Range outputs, int yFirst, int yLast, Range hull);
+  Segment(Range outputs, Range search, Range hull);
   void
-  Tile(Range outputs, int yFirst, int yLast, Range hull);
+  CurveAndThin(Range outputs, Range hull);
+  void
+  FindDisplacements(Range outputs, Range search);
+  bool
+  IsEven(int firstSample, int lastSample, TReal spread, TReal displacement) const;
+  void
+  Part(Range outputs, int origin, Range hull);
+  void
+  Tile(Range outputs, Range hull);
   uint32_t
   TryGroup(Range outputs, int displacement, int level, Range hull);
   V
   TiltedMaximum(const Group & group);
-  V
-  FarMaximum(const Group & group, Range hull) const;
+  TReal
+  BoundFar(const Group & group, Range hull) const;
   void
   Weigh(const Group & group);
   void
@@ -131,34 +139,34 @@ private:
   const D                            m_D{};
   const LinePlan<TReal> &            m_Plan;
   hwy::AlignedFreeUniquePtr<TReal[]> m_Buffer;
-  TReal *                            m_H;
-  TReal *                            m_Weights;
-  TReal *                            m_BlockMaxima;
-  TReal *                            m_Tails;
+  TReal *                            m_Curved;     // h(y) − (y−c)²s²/2, c the middle of the segment
+  TReal *                            m_Thinned;    // its maximum over the plan's thinning voxels from y on
+  TReal *                            m_Weights;    // of the group
+  TReal *                            m_QuadMaxima; // of the weights, repeated
+  TReal *                            m_Tails;      // bounds of what each vector of outputs leaves out
+  const TReal *                      m_H{};
   TReal *                            m_Out{};
-  TReal                              m_Highest{}; // of h
-  std::vector<int>                   m_Samples;   // arg max at the multiples of the plan's maximumGroup
+  TReal                              m_Highest{};            // of h
+  int                                m_Center{};             // c
+  HWY_ALIGN TReal                    m_Displacements[Lanes]; // at every MaximumTiles-th output of the segment
+  std::vector<int>                   m_Samples;              // arg max at the multiples of the plan's maximumGroup
 };
 
 template <typename TReal>
 LineKernelOf<TReal>::LineKernelOf(const LinePlan<TReal> & plan)
   : m_Plan(plan)
 {
-  const int padded = (plan.length + Lanes - 1) / Lanes * Lanes;
-  const int margin = 2 * Lanes;
-  const int blocks = padded / Lanes + 2;
-  const int sizeOfH = padded + 2 * margin;
-  const int sizeOfWeights = (blocks + 2 * MaximumTiles) * Lanes;
-  const int sizeOfBlocks = (blocks + 2 * Lanes) / Lanes * Lanes;
-  const int sizeOfTails = (plan.maximumGroup / Lanes + 2 * Lanes) / Lanes * Lanes;
-  const int size = sizeOfH + sizeOfWeights + sizeOfBlocks + sizeOfTails;
-  m_Buffer = hwy::AllocateAligned<TReal>(size);
-  m_H = m_Buffer.get() + margin;
-  m_Weights = m_Buffer.get() + sizeOfH + MaximumTiles * Lanes;
-  m_BlockMaxima = m_Buffer.get() + sizeOfH + sizeOfWeights;
-  m_Tails = m_BlockMaxima + sizeOfBlocks;
-  std::fill_n(m_Buffer.get(), sizeOfH, -std::numeric_limits<TReal>::infinity());
-  std::fill_n(m_Buffer.get() + sizeOfH, size - sizeOfH, TReal(0));
+  const int line = (plan.length + Lanes - 1) / Lanes * Lanes + 2 * Margin;
+  const int weights = line + 2 * MaximumTiles * Lanes;
+  const int tails = 2 * Lanes * MaximumTiles;
+  m_Buffer = hwy::AllocateAligned<TReal>(2 * line + 2 * weights + tails);
+  std::fill_n(m_Buffer.get(), 2 * line, -std::numeric_limits<TReal>::infinity());
+  std::fill_n(m_Buffer.get() + 2 * line, 2 * weights + tails, TReal(0));
+  m_Curved = m_Buffer.get() + Margin;
+  m_Thinned = m_Curved + line;
+  m_Weights = m_Buffer.get() + 2 * line + MaximumTiles * Lanes;
+  m_QuadMaxima = m_Weights + weights;
+  m_Tails = m_Buffer.get() + 2 * line + 2 * weights;
   m_Samples.resize(1 + (plan.length + plan.maximumGroup - 1) / plan.maximumGroup);
 }
 
@@ -201,11 +209,11 @@ LineKernelOf<TReal>::SampleBetween(int first, int last)
 
 template <typename TReal>
 void
-LineKernelOf<TReal>::Run(TReal * out)
+LineKernelOf<TReal>::Run(const TReal * h, TReal * out)
 {
+  m_H = h;
   m_Out = out;
   const int length = m_Plan.length;
-  const int segments = static_cast<int>(m_Samples.size()) - 1;
   V         highest = hn::LoadU(m_D, m_H);
   for (int y = Lanes; y < length; y += Lanes)
   {
@@ -217,8 +225,15 @@ LineKernelOf<TReal>::Run(TReal * out)
     std::fill_n(out, length, m_Highest);
     return;
   }
-  m_Samples[0] = ArgMax(0, { 0, length });
+  // +∞ marks the outputs that are still to be computed.
   std::fill_n(out, length, std::numeric_limits<TReal>::infinity());
+  const int segments = static_cast<int>(m_Samples.size()) - 1;
+  if (segments == 1)
+  {
+    Segment({ 0, length }, { 0, length }, { 0, length });
+    return;
+  }
+  m_Samples[0] = ArgMax(0, { 0, length });
   m_Samples[segments] = ArgMax(length - 1, { m_Samples[0], length });
   SampleBetween(0, segments);
 
@@ -242,86 +257,164 @@ LineKernelOf<TReal>::Run(TReal * out)
       const int delta = std::min(length - 1, (segment + 2) * m_Plan.maximumGroup) - (outputs.end - 1);
       hull.end = std::min(length, m_Samples[segment + 2] + beyond(delta) + 1);
     }
-    // The last sample sits on the last voxel, the others on the first voxel of the next segment.
-    Segment(outputs, m_Samples[segment], m_Samples[segment + 1], hull);
+    Segment(outputs, { m_Samples[segment], m_Samples[segment + 1] + 1 }, hull);
   }
 }
 
-/** Computes the outputs of a range, of which the arg max at both ends is about yFirst and yLast. Voxels outside the
- * hull are known to be negligible. */
+/** Computes at most maximumGroup outputs, whose arg max lies in the range search. Voxels outside the hull are known to
+ * be negligible. */
+template <typename TReal>
+HWY_INLINE void
+LineKernelOf<TReal>::Segment(Range outputs, Range search, Range hull)
+{
+  CurveAndThin(outputs, hull);
+  FindDisplacements(outputs, search);
+  Part(outputs, outputs.begin, hull);
+}
+
+template <typename TReal>
+HWY_INLINE void
+LineKernelOf<TReal>::CurveAndThin(Range outputs, Range hull)
+{
+  m_Center = (outputs.begin + outputs.end) / 2;
+  const V halfSquare = hn::Set(m_D, static_cast<TReal>(0.5 * m_Plan.stepSquared));
+  const V step = hn::Set(m_D, static_cast<TReal>(Lanes));
+  V       distance = hn::Iota(m_D, static_cast<TReal>(hull.begin - m_Center));
+  for (int y = hull.begin; y < hull.end; y += Lanes)
+  {
+    hn::StoreU(hn::NegMulAdd(hn::Mul(distance, distance), halfSquare, hn::LoadU(m_D, m_H + y)), m_D, m_Curved + y);
+    distance = hn::Add(distance, step);
+  }
+  hn::StoreU(hn::Set(m_D, -std::numeric_limits<TReal>::infinity()), m_D, m_Curved + hull.end);
+  for (int y = hull.begin; y < hull.end; y += Lanes)
+  {
+    V maximum = hn::LoadU(m_D, m_Curved + y);
+    for (int shift = 1; shift < m_Plan.thinning; ++shift)
+    {
+      maximum = hn::Max(maximum, hn::LoadU(m_D, m_Curved + y + shift));
+    }
+    hn::StoreU(maximum, m_D, m_Thinned + y);
+  }
+}
+
+/** The displacement y − x of the arg max at outputs begin, begin + MaximumTiles, …, to within the plan's thinning. */
+template <typename TReal>
+HWY_INLINE void
+LineKernelOf<TReal>::FindDisplacements(Range outputs, Range search)
+{
+  const int thinning = m_Plan.thinning;
+  const V   last = hn::Set(m_D, static_cast<TReal>(outputs.end - 1 - m_Center));
+  const V   x = hn::Min(last,
+                      hn::MulAdd(hn::Iota(m_D, TReal(0)),
+                                 hn::Set(m_D, static_cast<TReal>(MaximumTiles)),
+                                 hn::Set(m_D, static_cast<TReal>(outputs.begin - m_Center))));
+  const V   slope = hn::Mul(x, hn::Set(m_D, static_cast<TReal>(m_Plan.stepSquared)));
+  const V   step = hn::Set(m_D, static_cast<TReal>(thinning));
+  V         distance = hn::Set(m_D, static_cast<TReal>(search.begin - m_Center));
+  V         best = hn::Set(m_D, -std::numeric_limits<TReal>::infinity());
+  V         where = distance;
+  for (int y = search.begin; y < search.end; y += thinning)
+  {
+    const V value = hn::MulAdd(slope, distance, hn::Set(m_D, m_Thinned[y]));
+    where = hn::IfThenElse(hn::Gt(value, best), distance, where);
+    best = hn::Max(best, value);
+    distance = hn::Add(distance, step);
+  }
+  where = hn::Add(where, hn::Set(m_D, static_cast<TReal>((thinning - 1) / 2)));
+  hn::Store(
+    hn::Sub(hn::Min(where, hn::Set(m_D, static_cast<TReal>(m_Plan.length - 1 - m_Center))), x), m_D, m_Displacements);
+}
+
+/** Whether one displacement makes the sums differ little enough to fit into the range of the type: the derivative of
+ * their logarithm with respect to x is s² times what is left of the displacement. */
+template <typename TReal>
+HWY_INLINE bool
+LineKernelOf<TReal>::IsEven(int firstSample, int lastSample, TReal spread, TReal displacement) const
+{
+  if (spread * static_cast<TReal>(lastSample - firstSample) <= m_Plan.maximumChange)
+  {
+    return true;
+  }
+  TReal sum = 0;
+  TReal lowest = 0;
+  TReal highest = 0;
+  for (int sample = firstSample; sample < lastSample; ++sample)
+  {
+    sum += m_Displacements[sample] - displacement;
+    lowest = std::min(lowest, sum);
+    highest = std::max(highest, sum);
+  }
+  return highest - lowest <= m_Plan.maximumChange;
+}
+
+/** Computes outputs of the segment that begins at origin, as one group if their displacements allow it. */
 template <typename TReal>
 void
-LineKernelOf<TReal>::Segment(Range outputs, int yFirst, int yLast, Range hull)
+LineKernelOf<TReal>::Part(Range outputs, int origin, Range hull)
 {
   const int size = outputs.end - outputs.begin;
-  if (size <= Lanes)
+  const int tiles = (size + Lanes - 1) / Lanes;
+  const int firstSample = static_cast<int>(static_cast<unsigned int>(outputs.begin - origin) / MaximumTiles);
+  const int lastSample = std::min((outputs.end - 2 - origin) / MaximumTiles + 1, Lanes - 1);
+  const V   sample = hn::Iota(m_D, TReal(0));
+  const M   inside = hn::And(hn::Ge(sample, hn::Set(m_D, static_cast<TReal>(firstSample))),
+                           hn::Le(sample, hn::Set(m_D, static_cast<TReal>(lastSample))));
+  const V   displacements =
+    hn::IfThenElse(inside, hn::Load(m_D, m_Displacements), hn::Set(m_D, m_Displacements[firstSample]));
+  const TReal    least = hn::GetLane(hn::MinOfLanes(m_D, displacements));
+  const TReal    most = hn::GetLane(hn::MaxOfLanes(m_D, displacements));
+  const TReal    spread = TReal(0.5) * (most - least);
+  const TReal    displacement = std::floor(TReal(0.5) * (most + least));
+  const uint32_t all = (uint32_t(2) << (tiles - 1)) - 1;
+  uint32_t       failed = all;
+  if (tiles == 1 || (spread <= m_Plan.maximumSpread && IsEven(firstSample, lastSample, spread, displacement)))
   {
-    Tile(outputs, yFirst, yLast, hull);
-    return;
-  }
-  const int middle = outputs.begin + (size / 2 + Lanes - 1) / Lanes * Lanes;
-  const int yMiddle = ArgMax(middle, { yFirst, std::max(yFirst, yLast) + 1 });
-  const int displacements[3] = { yFirst - outputs.begin, yMiddle - middle, yLast - (outputs.end - 1) };
-  const int least = std::min({ displacements[0], displacements[1], displacements[2] });
-  const int most = std::max({ displacements[0], displacements[1], displacements[2] });
-  uint32_t  failed = ~uint32_t(0);
-  if (most - least <= 2 * m_Plan.maximumSpread)
-  {
-    failed = TryGroup(outputs, least + (most - least) / 2, m_Plan.GetLevel(0.5 * (most - least)), hull);
+    const int level = m_Plan.GetLevel(spread + TReal(0.5) * static_cast<TReal>(m_Plan.thinning));
+    failed = TryGroup(outputs, static_cast<int>(displacement), level, hull);
   }
   if (failed == 0)
   {
     return;
   }
-  const int      tiles = (size + Lanes - 1) / Lanes;
-  const uint32_t all = (uint32_t(2) << (tiles - 1)) - 1;
+  if (tiles == 1)
+  {
+    Tile(outputs, hull);
+    return;
+  }
   if ((failed & all) == all)
   {
-    Segment({ outputs.begin, middle }, yFirst, yMiddle, hull);
-    Segment({ middle, outputs.end }, yMiddle, yLast, hull);
+    const int middle = outputs.begin + (tiles / 2) * Lanes;
+    Part({ outputs.begin, middle }, origin, hull);
+    Part({ middle, outputs.end }, origin, hull);
     return;
   }
   for (int tile = 0; tile < tiles; ++tile)
   {
-    int end = tile;
-    while (end < tiles && (failed >> end & 1) != 0)
+    const int begin = tile;
+    while (tile < tiles && (failed >> tile & 1) != 0)
     {
-      ++end;
+      ++tile;
     }
-    if (end > tile)
+    if (tile > begin)
     {
-      const Range run{ outputs.begin + tile * Lanes, std::min(outputs.end, outputs.begin + end * Lanes) };
-      const int   yRun = ArgMax(run.begin, { yFirst, std::max(yFirst, yLast) + 1 });
-      Segment(run, yRun, ArgMax(run.end - 1, { yRun, std::max(yRun, yLast) + 1 }), hull);
-      tile = end;
+      Part({ outputs.begin + begin * Lanes, std::min(outputs.end, outputs.begin + tile * Lanes) }, origin, hull);
     }
   }
 }
 
-/** One vector of outputs. Where its displacements differ too much for the range of the type, some outputs are certified
- * by one displacement and the others by another. */
+/** The outputs of one vector that are left. Where their displacements differ too much for the range of the type, some
+ * of them are certified by one displacement and the others by another. */
 template <typename TReal>
 void
-LineKernelOf<TReal>::Tile(Range outputs, int yFirst, int yLast, Range hull)
+LineKernelOf<TReal>::Tile(Range outputs, Range hull)
 {
-  const int first = yFirst - outputs.begin;
-  const int last = yLast - (outputs.end - 1);
-  if (TryGroup(outputs,
-               std::min(first, last) + std::abs(first - last) / 2,
-               m_Plan.GetLevel(0.5 * std::abs(first - last)),
-               hull) == 0)
-  {
-    return;
-  }
   int attempts = 3;
   for (int x = outputs.begin; x < outputs.end; ++x)
   {
     if (m_Out[x] == std::numeric_limits<TReal>::infinity() && attempts > 0)
     {
       --attempts;
-      // Outputs to the right of x have displacements that fall at most as fast as x grows.
-      const int y = ArgMax(x, { yFirst, std::max(yFirst, yLast) + 1 });
-      TryGroup(outputs, y - x, m_Plan.GetLevel(0.0), hull);
+      TryGroup(outputs, ArgMax(x, hull) - x, m_Plan.GetLevel(2.0), hull);
     }
     if (m_Out[x] == std::numeric_limits<TReal>::infinity())
     {
@@ -338,7 +431,6 @@ LineKernelOf<TReal>::TryGroup(Range outputs, int displacement, int level, Range 
 {
   const double tilt = displacement * m_Plan.stepSquared;
   const int    origin = outputs.begin + displacement;
-  const int    radiusInBlocks = (m_Plan.radius[level] + Lanes - 1) / Lanes;
   Group        group;
   group.first = outputs.begin;
   group.size = outputs.end - outputs.begin;
@@ -346,16 +438,16 @@ LineKernelOf<TReal>::TryGroup(Range outputs, int displacement, int level, Range 
   group.displacement = displacement;
   group.level = level;
   group.tilt = static_cast<TReal>(tilt);
-  // Blocks that meet the line and the band; −origin and length − origin are the ends of the line.
-  const int blocksBefore = origin > 0 ? (origin + Lanes - 1) / Lanes : -((-origin) / Lanes);
-  const int lineEnd = m_Plan.length - origin;
-  const int blocksAfter = lineEnd > 0 ? (lineEnd + Lanes - 1) / Lanes : -((-lineEnd) / Lanes);
-  group.blockBegin = std::max(-radiusInBlocks, -blocksBefore);
-  group.blockEnd = std::min(group.tiles + radiusInBlocks, blocksAfter);
-  if (group.blockBegin >= group.blockEnd)
+  // The inputs of the band that lie on the line.
+  const int band = (m_Plan.radius[level] + Quad - 1) / Quad * Quad;
+  const int beforeLine = origin >= 0 ? (origin + Quad - 1) / Quad * Quad : -(-origin / Quad * Quad);
+  group.begin = std::max(-band, -beforeLine);
+  const int size = std::min(group.tiles * Lanes + band, m_Plan.length - origin) - group.begin;
+  if (size <= 0)
   {
     return ~uint32_t(0);
   }
+  group.end = group.begin + (size + Lanes - 1) / Lanes * Lanes;
 
   const V maximum = TiltedMaximum(group);
   group.maximum = hn::GetLane(maximum);
@@ -366,16 +458,17 @@ LineKernelOf<TReal>::TryGroup(Range outputs, int displacement, int level, Range 
   }
   group.base = static_cast<TReal>(group.maximum - 0.5 * tilt * displacement);
   group.smallest = m_Plan.smallestSum;
-  if (hull.begin < origin + group.blockBegin * Lanes || hull.end > origin + group.blockEnd * Lanes)
+  if (hull.begin < origin + group.begin || hull.end > origin + group.end)
   {
-    const V     room = hn::Set(m_D, static_cast<TReal>(m_Plan.cut + std::log(static_cast<double>(m_Plan.length))));
-    const V     far = hn::Add(hn::Sub(FarMaximum(group, hull), maximum), room);
-    const TReal scale = static_cast<TReal>(std::ldexp(1.0, SoftminTraits<TReal>::ScaleExponent));
-    if (hn::GetLane(far) > 4)
+    const TReal far = BoundFar(group, hull);
+    if (!(far < 4))
     {
       return ~uint32_t(0);
     }
-    group.smallest += scale * hn::GetLane(ScaledExp(m_D, far));
+    if (far > -2 * LargestRange)
+    {
+      group.smallest += m_Plan.scale * hn::GetLane(ScaledExp(m_D, hn::Set(m_D, far)));
+    }
   }
   Weigh(group);
   BoundTails(group);
@@ -401,74 +494,78 @@ LineKernelOf<TReal>::TryGroup(Range outputs, int displacement, int level, Range 
   return failed;
 }
 
-/** Stores h − q·i of all blocks and the maximum of each; returns the maximum of all in every lane. */
+/** Stores h − q·i of the inputs; returns the maximum in every lane. */
 template <typename TReal>
 HWY_INLINE typename LineKernelOf<TReal>::V
 LineKernelOf<TReal>::TiltedMaximum(const Group & group)
 {
   const V       tilt = hn::Set(m_D, group.tilt);
   const V       step = hn::Set(m_D, static_cast<TReal>(Lanes));
-  const TReal * h = m_H + group.first + group.displacement;
-  TReal *       weights = m_Weights - group.blockBegin * Lanes;
-  TReal *       blockMaxima = m_BlockMaxima - group.blockBegin;
-  V             i = hn::Iota(m_D, static_cast<TReal>(group.blockBegin * Lanes));
+  const TReal * h = m_H + group.first + group.displacement + group.begin;
+  const int     size = group.end - group.begin;
+  V             i = hn::Iota(m_D, static_cast<TReal>(group.begin));
   V             maximum = hn::Set(m_D, -std::numeric_limits<TReal>::infinity());
-  for (int block = group.blockBegin; block < group.blockEnd; ++block)
+  for (int k = 0; k < size; k += Lanes)
   {
-    const V tilted = hn::NegMulAdd(tilt, i, hn::LoadU(m_D, h + block * Lanes));
-    const V blockMaximum = hn::MaxOfLanes(m_D, tilted);
-    hn::Store(tilted, m_D, weights + block * Lanes);
-    blockMaxima[block] = hn::GetLane(blockMaximum);
-    maximum = hn::Max(maximum, blockMaximum);
+    const V tilted = hn::NegMulAdd(tilt, i, hn::LoadU(m_D, h + k));
+    hn::Store(tilted, m_D, m_Weights + k);
+    maximum = hn::Max(maximum, tilted);
     i = hn::Add(i, step);
   }
-  return maximum;
-}
-
-/** Largest term, in the units of h − q·i, that a voxel of the hull outside the blocks can contribute to any output of
- * the group. */
-template <typename TReal>
-typename LineKernelOf<TReal>::V
-LineKernelOf<TReal>::FarMaximum(const Group & group, Range hull) const
-{
-  const V    none = hn::Set(m_D, -std::numeric_limits<TReal>::infinity());
-  const V    tilt = hn::Set(m_D, group.tilt);
-  const V    halfSquare = hn::Set(m_D, static_cast<TReal>(0.5 * m_Plan.stepSquared));
-  const V    step = hn::Set(m_D, static_cast<TReal>(Lanes));
-  V          maximum = none;
-  const auto scan = [&](int begin, int end, int nearest) {
-    V i = hn::Iota(m_D, static_cast<TReal>(begin));
-    for (int first = begin; first < end; first += Lanes)
-    {
-      const V h = hn::LoadU(m_D, m_H + group.first + group.displacement + first);
-      const V distance = hn::Sub(i, hn::Set(m_D, static_cast<TReal>(nearest)));
-      const V term = hn::NegMulAdd(hn::Mul(distance, distance), halfSquare, hn::NegMulAdd(tilt, i, h));
-      const M inside = hn::FirstN(m_D, static_cast<size_t>(std::min(end - first, Lanes)));
-      maximum = hn::Max(maximum, hn::IfThenElse(inside, term, none));
-      i = hn::Add(i, step);
-    }
-  };
-  const int origin = group.first + group.displacement;
-  scan(hull.begin - origin, std::min(group.blockBegin * Lanes, hull.end - origin), 0);
-  scan(std::max(group.blockEnd * Lanes, hull.begin - origin), hull.end - origin, group.size - 1);
   return hn::MaxOfLanes(m_D, maximum);
 }
 
-/** Replaces h − q·i by the weights 2^ScaleExponent·exp(h − q·i − M), followed by zeros. */
+/** Logarithm of the bound, times 1/Tolerance, of what the voxels of the hull outside the group's inputs contribute to
+ * any output of the group, in units of the largest weight. By the Monge property the voxels on the right matter most to
+ * the last output, those on the left to the first. */
+template <typename TReal>
+HWY_INLINE TReal
+LineKernelOf<TReal>::BoundFar(const Group & group, Range hull) const
+{
+  const V    none = hn::Set(m_D, -std::numeric_limits<TReal>::infinity());
+  const V    step = hn::Set(m_D, static_cast<TReal>(Lanes));
+  const auto scan = [&](int begin, int end, int x) {
+    // The constants turn h(y) − (x−y)²s²/2 into the units of the weights.
+    const double u = x - group.first;
+    const double xc = x - m_Center;
+    const double s = m_Plan.stepSquared;
+    const V      slope = hn::Set(m_D, static_cast<TReal>(xc * s));
+    const double constant = -0.5 * xc * xc * s - u * group.displacement * s - group.base;
+    V            distance = hn::Iota(m_D, static_cast<TReal>(begin - m_Center));
+    V            maximum = none;
+    for (int y = begin; y < end; y += Lanes)
+    {
+      maximum = hn::Max(maximum, hn::MulAdd(slope, distance, hn::LoadU(m_D, m_Curved + y)));
+      distance = hn::Add(distance, step);
+    }
+    return hn::Add(maximum, hn::Set(m_D, static_cast<TReal>(constant)));
+  };
+  // Whole vectors may reach into the group's inputs; what they add there only weakens the bound.
+  const int origin = group.first + group.displacement;
+  const int leftEnd = std::min(origin + group.begin, hull.end);
+  const int rightBegin = std::max(origin + group.end, hull.begin);
+  const V   left = scan(leftEnd - (leftEnd - hull.begin + Lanes - 1) / Lanes * Lanes, leftEnd, group.first);
+  const V   right = scan(rightBegin, hull.end, group.first + group.size - 1);
+  return hn::GetLane(hn::MaxOfLanes(m_D, hn::Max(left, right))) + static_cast<TReal>(m_Plan.farRoom);
+}
+
+/** Replaces h − q·i by the weights 2^ScaleExponent·exp(h − q·i − M), followed by zeros, and finds their maxima. */
 template <typename TReal>
 HWY_INLINE void
 LineKernelOf<TReal>::Weigh(const Group & group)
 {
   const V   maximum = hn::Set(m_D, group.maximum);
-  const int size = (group.blockEnd - group.blockBegin) * Lanes;
-  for (int i = 0; i < size; i += Lanes)
+  const int size = group.end - group.begin;
+  for (int k = 0; k < size; k += Lanes)
   {
-    hn::Store(ScaledExp(m_D, hn::Sub(hn::Load(m_D, m_Weights + i), maximum)), m_D, m_Weights + i);
+    const V weights = ScaledExp(m_D, hn::Sub(hn::Load(m_D, m_Weights + k), maximum));
+    hn::Store(weights, m_D, m_Weights + k);
+    hn::Store(MaxOfQuads(m_D, weights), m_D, m_QuadMaxima + k);
   }
   const int zeros = std::min(group.tiles, MaximumTiles) * Lanes;
-  for (int i = size; i < size + zeros; i += Lanes)
+  for (int k = size; k < size + zeros; k += Lanes)
   {
-    hn::Store(hn::Zero(m_D), m_D, m_Weights + i);
+    hn::Store(hn::Zero(m_D), m_D, m_Weights + k);
   }
 }
 
@@ -477,19 +574,30 @@ template <typename TReal>
 HWY_INLINE void
 LineKernelOf<TReal>::BoundTails(const Group & group)
 {
-  const V   maximum = hn::Set(m_D, group.maximum);
-  const int blocks = group.blockEnd - group.blockBegin;
-  for (int block = 0; block < blocks; block += Lanes)
-  {
-    hn::Store(ScaledExp(m_D, hn::Sub(hn::Load(m_D, m_BlockMaxima + block), maximum)), m_D, m_BlockMaxima + block);
-  }
-  const TReal * kernel = m_Plan.Tail(group.level) - group.blockBegin;
+  constexpr int phases = Lanes / Quad;
+  const int     quads = (group.end - group.begin) / Quad;
+  // The vector and phase of the first quad; floor division.
+  const int firstQuad = group.begin / Quad;
+  const int firstVector = (firstQuad - (firstQuad < 0 ? phases - 1 : 0)) / phases;
+  const int firstPhase = firstQuad - firstVector * phases;
   for (int tile = 0; tile < group.tiles; tile += Lanes)
   {
-    V bound = hn::Set(m_D, group.smallest);
-    for (int block = 0; block < blocks; ++block)
+    V bounds[phases];
+    std::fill_n(bounds, phases, hn::Zero(m_D));
+    for (int step = 0; step < phases; ++step)
     {
-      bound = hn::MulAdd(hn::Set(m_D, m_BlockMaxima[block]), hn::LoadU(m_D, kernel + tile - block), bound);
+      const int     phase = (firstPhase + step) % phases;
+      const TReal * kernel = m_Plan.Tail(group.level, phase) + tile - firstVector - (firstPhase + step) / phases;
+      for (int quad = step; quad < quads; quad += phases)
+      {
+        bounds[step] = hn::MulAdd(hn::Set(m_D, m_QuadMaxima[quad * Quad]), hn::LoadU(m_D, kernel), bounds[step]);
+        --kernel;
+      }
+    }
+    V bound = hn::Set(m_D, group.smallest);
+    for (int step = 0; step < phases; ++step)
+    {
+      bound = hn::Add(bound, bounds[step]);
     }
     hn::Store(bound, m_D, m_Tails + tile);
   }
@@ -506,10 +614,10 @@ LineKernelOf<TReal>::Accumulate(const Group & group, int tile, V (&sums)[Count])
   constexpr int parts = Count == 1 ? 4 : Count == 2 ? 2 : 1;
   constexpr int chunk = 64;
   const int     radius = m_Plan.radius[group.level];
-  const int     begin = std::max(-radius, (group.blockBegin - tile - Count + 1) * Lanes);
-  const int     end = std::min(radius + Lanes, (group.blockEnd - tile) * Lanes);
+  const int     begin = std::max(-radius, group.begin - (tile + Count - 1) * Lanes);
+  const int     end = std::min(radius + Lanes, group.end - tile * Lanes);
   const TReal * gauss = m_Plan.Gauss();
-  const TReal * weights = m_Weights + (tile - group.blockBegin) * Lanes;
+  const TReal * weights = m_Weights + tile * Lanes - group.begin;
   // A small normal number: sums of products below the range never become denormal, which would be slow.
   const V tiny = hn::Set(m_D, std::numeric_limits<TReal>::min());
   std::fill_n(sums, Count, tiny);

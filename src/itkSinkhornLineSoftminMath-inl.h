@@ -113,7 +113,7 @@ HWY_INLINE hn::Vec<D>
   p = hn::MulAdd(p, f, hn::Set(d, -0.500005841255188f));
   const auto logM = hn::MulAdd(hn::Mul(f, f), p, f);
   const auto binary = hn::ConvertTo(d, hn::Sub(n, hn::Set(di, exponent)));
-  return hn::Add(offset, hn::MulAdd(binary, hn::Set(d, 0.69314718f), logM));
+  return hn::Add(hn::MulAdd(binary, hn::Set(d, 0.69314718f), offset), logM);
 }
 
 template <class D, std::enable_if_t<sizeof(hn::TFromD<D>) == 8, int> = 0>
@@ -141,8 +141,33 @@ HWY_INLINE hn::Vec<D>
   }
   const auto twoZ = hn::Add(z, z);
   const auto logM = hn::MulAdd(hn::Mul(twoZ, w), p, twoZ);
-  return hn::Add(offset, hn::MulAdd(binary, hn::Set(d, 0.693147180559945309417), logM));
+  return hn::Add(hn::MulAdd(binary, hn::Set(d, 0.693147180559945309417), offset), logM);
 }
+
+/** In every lane the maximum of the lanes of the same 16 bytes. */
+#if HWY_TARGET == HWY_SCALAR
+template <class D>
+HWY_INLINE hn::Vec<D>
+           MaxOfQuads(D, hn::Vec<D> v)
+{
+  return v;
+}
+#else
+template <class D, std::enable_if_t<sizeof(hn::TFromD<D>) == 4, int> = 0>
+HWY_INLINE hn::Vec<D>
+           MaxOfQuads(D, hn::Vec<D> v)
+{
+  v = hn::Max(v, hn::Shuffle2301(v));
+  return hn::Max(v, hn::Shuffle1032(v));
+}
+
+template <class D, std::enable_if_t<sizeof(hn::TFromD<D>) == 8, int> = 0>
+HWY_INLINE hn::Vec<D>
+           MaxOfQuads(D, hn::Vec<D> v)
+{
+  return hn::Max(v, hn::Shuffle01(v));
+}
+#endif
 
 } // namespace HWY_NAMESPACE
 } // namespace Sinkhorn

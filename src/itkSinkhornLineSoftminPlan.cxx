@@ -47,25 +47,33 @@ template <typename TReal>
 LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double step, int numberOfLanes)
   : length(static_cast<int>(lengthOfLine))
   , lanes(numberOfLanes)
+  , quad(std::min<int>(numberOfLanes, 16 / sizeof(TReal)))
   , stepSquared(step * step)
   , sigma(1.0 / step)
   , cut(-std::log(SoftminTraits<TReal>::Tolerance))
 {
   using Traits = SoftminTraits<TReal>;
-  constexpr int scale = Traits::ScaleExponent;
-  // A group spans at most 128 outputs; a spread of 4σ costs e^{−8} of the range and 8σ of band.
-  maximumGroup = std::max(128, lanes);
-  maximumSpread = std::max(4.0 * sigma, 0.75);
+  constexpr int exponent = Traits::ScaleExponent;
+  maximumGroup = SoftminTilesPerGroup * lanes;
+  // A spread of 4σ costs e^{−8} of the range and 8σ of band. Sums that differ by e^40 in a group leave e^20 for the
+  // weights.
+  maximumSpread = static_cast<TReal>(std::max(4.0 * sigma, 0.75));
+  maximumChange = static_cast<TReal>(40.0 * sigma * sigma / SoftminTilesPerGroup);
+  scale = static_cast<TReal>(std::ldexp(1.0, Traits::ScaleExponent));
+  thinning = static_cast<int>(std::min(std::max(2.0 * sigma, 1.0), static_cast<double>(std::min(lanes, 8))));
+  farRoom = cut + std::log(static_cast<double>(length)) + 2.0;
 
   // Distances beyond farthest do not occur between a line and its displaced copy within the group's own band, or are
   // below the smallest number.
-  const double reach = std::sqrt(2.0 * LogTwo * (scale - Traits::SmallestExponent)) * sigma;
+  const double reach = std::sqrt(2.0 * LogTwo * (exponent - Traits::SmallestExponent)) * sigma;
   const int    farthest = static_cast<int>(std::min(std::ceil(reach) + 1.0, 2.0 * length + 1.0));
-  // The truncated part is bounded block by block: lanes·(kernel at the nearest distance)·(largest weight), hence
-  // log(lanes) and some room for weights that grow outwards.
-  const double room = cut + std::log(static_cast<double>(lanes)) + 6.0;
-  const int    narrowest = static_cast<int>(std::min<double>(std::ceil(std::sqrt(2.0 * room) * sigma), farthest));
-  const int    increment = std::max(1, static_cast<int>(std::ceil(sigma)));
+  // The truncated part is bounded quad by quad: quad·(kernel at the nearest distance)·(largest weight). Where the
+  // weights grow outwards, the displacement is off by so much, which the level adds.
+  const double room = cut + std::log(static_cast<double>(quad));
+  const int    narrowest =
+    static_cast<int>(std::min<double>(std::ceil(std::sqrt(2.0 * room) * sigma) + quad - 1, farthest));
+  const int increment = std::max(1, static_cast<int>(std::ceil(0.5 * sigma)));
+  inverseIncrement = static_cast<TReal>(1.0 / increment);
   for (int r = narrowest; radius.empty() || radius.back() < farthest; r += increment)
   {
     radius.push_back(std::min(r, farthest));
@@ -75,21 +83,28 @@ LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double step, int numberOfL
   gauss.resize(2 * static_cast<SizeValueType>(gaussOrigin) + 1);
   for (int k = -gaussOrigin; k <= gaussOrigin; ++k)
   {
-    gauss[gaussOrigin + k] = ScaledExponential<TReal>(scale, -0.5 * stepSquared * k * k);
+    gauss[gaussOrigin + k] = ScaledExponential<TReal>(exponent, -0.5 * stepSquared * k * k);
   }
 
   tailReach = (radius.back() + maximumGroup) / lanes + 4 + lanes;
   tailStride = 2 * static_cast<SizeValueType>(tailReach) + 1;
-  tail.resize(tailStride * radius.size());
-  for (SizeValueType level = 0; level < radius.size(); ++level)
+  tail.resize(tailStride * radius.size() * (lanes / quad));
+  for (int level = 0; level < static_cast<int>(radius.size()); ++level)
   {
-    for (int delta = -tailReach; delta <= tailReach; ++delta)
+    for (int phase = 0; phase < lanes / quad; ++phase)
     {
-      const int nearest = std::max(lanes * std::abs(delta) - lanes + 1, radius[level] + 1);
-      if (lanes * std::abs(delta) + lanes - 1 > radius[level])
+      TReal * bound = const_cast<TReal *>(Tail(level, phase));
+      for (int delta = -tailReach; delta <= tailReach; ++delta)
       {
-        tail[level * tailStride + tailReach + delta] = ScaledExponential<TReal>(
-          scale, -0.5 * stepSquared * nearest * nearest + cut + std::log(static_cast<double>(lanes)));
+        // Least and greatest difference of an output and an input.
+        const int least = lanes * delta - (phase + 1) * quad + 1;
+        const int greatest = lanes * (delta + 1) - 1 - phase * quad;
+        const int nearest = std::max({ least, -greatest, radius[level] + 1 });
+        if (std::max(-least, greatest) > radius[level])
+        {
+          bound[delta] = ScaledExponential<TReal>(
+            exponent, -0.5 * stepSquared * nearest * nearest + cut + std::log(static_cast<double>(quad)));
+        }
       }
     }
   }
@@ -98,17 +113,8 @@ LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double step, int numberOfL
   // so changed is off by at most 2^(SmallestExponent + ScaleExponent). And a sum far below the largest weight has a
   // logarithm far below the group's maximum, so that the rounding of exponents and logarithm would show.
   const double changed = cut + std::log(2.0 * length + 2.0 * lanes + 2.0);
-  smallestSum = static_cast<TReal>(std::max(std::exp2(Traits::SmallestExponent + scale + 1.0 + changed / LogTwo),
-                                            std::ldexp(std::exp(-LargestRange), 2 * scale)));
-}
-
-template <typename TReal>
-int
-LinePlan<TReal>::GetLevel(double displacementSpread) const
-{
-  const double wanted = radius.front() + displacementSpread;
-  const auto   found = std::lower_bound(radius.begin(), radius.end(), wanted);
-  return static_cast<int>(std::min<std::ptrdiff_t>(found - radius.begin(), radius.size() - 1));
+  smallestSum = static_cast<TReal>(std::max(std::exp2(Traits::SmallestExponent + exponent + 1.0 + changed / LogTwo),
+                                            std::ldexp(std::exp(-LargestRange), 2 * exponent)));
 }
 
 template struct LinePlan<float>;

@@ -29,7 +29,7 @@ namespace Sinkhorn
 
 /** Logarithm of a group's largest weight over the smallest sum that is accepted; beyond it the rounding of exponents
  * and logarithms would show. */
-constexpr int LargestRange = 35;
+constexpr int LargestRange = 60;
 
 /** Ranges and tolerances of a floating-point type in the vectorised softmin. */
 template <typename TReal>
@@ -51,6 +51,9 @@ struct SoftminTraits<double>
   static constexpr double Tolerance = 5e-16;
 };
 
+/** Vectors of outputs in one group, also the voxels between two samples of the displacement. */
+constexpr int SoftminTilesPerGroup = 8;
+
 /** \brief What all lines of one pass share: the tables of the Gaussian and the bounds that certify a result.
  *
  * See itkSinkhornLineSoftminLine-inl.h for the method. Everything depends on length, step and the number of SIMD lanes
@@ -60,9 +63,13 @@ struct LinePlan
 {
   LinePlan(SizeValueType length, double step, int lanes);
 
-  /** Smallest level whose band reaches at least \a displacementSpread voxels further than the narrowest one. */
+  /** Smallest level whose band reaches at least \a voxels further than the narrowest one, or else the widest. */
   int
-  GetLevel(double displacementSpread) const;
+  GetLevel(TReal voxels) const
+  {
+    const int level = static_cast<int>(voxels * inverseIncrement + TReal(0.999));
+    return level < static_cast<int>(radius.size()) ? level : static_cast<int>(radius.size()) - 1;
+  }
 
   /** Kernel value of distance k, times 2^ScaleExponent, is Gauss()[k] for |k| ≤ radius.back() + 2·lanes. */
   const TReal *
@@ -71,22 +78,30 @@ struct LinePlan
     return gauss.data() + gaussOrigin;
   }
 
-  /** Bound of the kernel, times lanes · 2^ScaleExponent / Tolerance, over the pairs (output, input) of two blocks of
-   * \a lanes voxels that are δ blocks apart and that the band of that level leaves out, at [δ], |δ| ≤ tailReach. */
+  /** Bound, times 2^ScaleExponent / Tolerance, of what the band of the level leaves out of the kernel's sum between a
+   * vector of outputs and a quad of inputs with weights at most 1. The quad is the phase-th of a vector of inputs; at
+   * [δ], |δ| ≤ tailReach, that vector lies δ vectors before the outputs. */
   const TReal *
-  Tail(int level) const
+  Tail(int level, int phase) const
   {
-    return tail.data() + static_cast<SizeValueType>(level) * tailStride + tailReach;
+    return tail.data() + (static_cast<SizeValueType>(level) * (lanes / quad) + phase) * tailStride + tailReach;
   }
 
   int    length;
   int    lanes;
+  int    quad; ///< inputs that share a bound: the lanes of 16 bytes
   double stepSquared;
   double sigma;         ///< blur in voxels
-  double maximumSpread; ///< half-range of the displacements that one group of outputs may have, voxels
+  TReal  maximumSpread; ///< half-range of the displacements that one group of outputs may have, voxels
+  TReal  maximumChange; ///< sum over the samples of a group of the displacement less the group's own, voxels
   int    maximumGroup;  ///< outputs in one group, a multiple of lanes
+  int    thinning;      ///< voxels between which the displacement is searched
   double cut;           ///< −log(Tolerance)
+  double farRoom;       ///< cut + log(length), and two units for rounding
+  TReal  scale;         ///< 2^ScaleExponent
   TReal  smallestSum;   ///< sums, times 2^(2·ScaleExponent), that underflow and rounding leave accurate
+
+  TReal inverseIncrement; ///< 1/(difference of the radius of two levels)
 
   std::vector<int>   radius; ///< half-width of the band of each level, voxels, increasing
   int                tailReach{ 0 };

@@ -69,6 +69,32 @@ HWY_EXPORT(LanesOfDouble);
 HWY_EXPORT(ApplyFloat);
 HWY_EXPORT(ApplyDouble);
 
+std::vector<std::string>
+GetSimdTargets()
+{
+  std::vector<std::string> names;
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets())
+  {
+    names.emplace_back(hwy::TargetName(target));
+  }
+  return names;
+}
+
+void
+SetSimdTargetForTest(const std::string & name)
+{
+  hwy::SetSupportedTargetsForTest(0);
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets())
+  {
+    if (name == hwy::TargetName(target))
+    {
+      hwy::SetSupportedTargetsForTest(target);
+      break;
+    }
+  }
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
 template <>
 int
 GetSimdLanes<float>()

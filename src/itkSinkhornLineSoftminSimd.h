@@ -20,6 +20,8 @@
 
 #include "itkSinkhornLineSoftminPlan.h"
 
+#include <string>
+
 namespace itk
 {
 namespace Sinkhorn
@@ -32,6 +34,15 @@ constexpr SizeValueType LinesPerBundle = 16;
 template <typename TReal>
 int
 GetSimdLanes();
+
+/** Names of the compiled instruction sets that this machine has, best first. */
+std::vector<std::string>
+GetSimdTargets();
+
+/** For tests: from now on all threads use the named instruction set, or with an empty name again the best. Not to be
+ * called while a pass runs. */
+void
+SetSimdTargetForTest(const std::string & name);
 
 /** Bundles [begin, end) of the pass, on this thread. If inner is 1 a bundle is LinesPerBundle consecutive lines;
  * otherwise it is up to LinesPerBundle neighbouring lines of one slab. The result of a line does not depend on its
