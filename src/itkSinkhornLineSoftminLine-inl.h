@@ -79,6 +79,16 @@ private:
     int end;
   };
 
+  /** Samples of the displacement of outputs up to end, and their extremes. */
+  struct Similar
+  {
+    int   end;
+    int   firstSample;
+    int   lastSample;
+    TReal least;
+    TReal most;
+  };
+
   /** A group of outputs of one displacement. Inputs are counted by i. */
   struct Group
   {
@@ -100,6 +110,7 @@ private:
   static constexpr int Quad = std::min<int>(Lanes, 16 / sizeof(TReal));
 
   static constexpr int MaximumTiles = SoftminTilesPerGroup; // vectors of outputs that share a load of the kernel
+  static constexpr int MaximumParts = 4;                    // of the sum of a lone vector
 
   int
   ArgMax(int x, Range range) const;
@@ -111,10 +122,14 @@ private:
   CurveAndThin(Range outputs, Range hull);
   void
   FindDisplacements(Range outputs, Range search);
+  Similar
+  FindSimilar(Range outputs) const;
   bool
-  IsEven(int firstSample, int lastSample, TReal spread, TReal displacement) const;
+  IsEven(const Similar & similar, TReal displacement) const;
   void
-  Part(Range outputs, int origin, Range hull);
+  Part(Range outputs, Range hull);
+  void
+  Again(Range group, int tiles, uint32_t failed, Range hull);
   void
   Tile(Range outputs, Range hull);
   uint32_t
@@ -147,6 +162,7 @@ private:
   const TReal *                      m_H{};
   TReal *                            m_Out{};
   TReal                              m_Highest{};            // of h
+  int                                m_Origin{};             // of the segment
   int                                m_Center{};             // c
   HWY_ALIGN TReal                    m_Displacements[Lanes]; // at every MaximumTiles-th output of the segment
   std::vector<int>                   m_Samples;              // arg max at the multiples of the plan's maximumGroup
@@ -157,7 +173,7 @@ LineKernelOf<TReal>::LineKernelOf(const LinePlan<TReal> & plan)
   : m_Plan(plan)
 {
   const int line = (plan.length + Lanes - 1) / Lanes * Lanes + 2 * Margin;
-  const int weights = line + 2 * MaximumTiles * Lanes;
+  const int weights = line + (2 * MaximumTiles + MaximumParts) * Lanes;
   const int tails = 2 * Lanes * MaximumTiles;
   m_Buffer = hwy::AllocateAligned<TReal>(2 * line + 2 * weights + tails);
   std::fill_n(m_Buffer.get(), 2 * line, -std::numeric_limits<TReal>::infinity());
@@ -269,13 +285,14 @@ LineKernelOf<TReal>::Segment(Range outputs, Range search, Range hull)
 {
   CurveAndThin(outputs, hull);
   FindDisplacements(outputs, search);
-  Part(outputs, outputs.begin, hull);
+  Part(outputs, hull);
 }
 
 template <typename TReal>
 HWY_INLINE void
 LineKernelOf<TReal>::CurveAndThin(Range outputs, Range hull)
 {
+  m_Origin = outputs.begin;
   m_Center = (outputs.begin + outputs.end) / 2;
   const V halfSquare = hn::Set(m_D, static_cast<TReal>(0.5 * m_Plan.stepSquared));
   const V step = hn::Set(m_D, static_cast<TReal>(Lanes));
@@ -325,20 +342,57 @@ LineKernelOf<TReal>::FindDisplacements(Range outputs, Range search)
     hn::Sub(hn::Min(where, hn::Set(m_D, static_cast<TReal>(m_Plan.length - 1 - m_Center))), x), m_D, m_Displacements);
 }
 
+/** The longest group of whole vectors from outputs.begin on whose displacements differ by at most 2·maximumSpread. */
+template <typename TReal>
+HWY_INLINE typename LineKernelOf<TReal>::Similar
+LineKernelOf<TReal>::FindSimilar(Range outputs) const
+{
+  // The samples around x, which is less than the segment's end.
+  const auto before = [this](int x) { return std::min((x - m_Origin) / MaximumTiles, Lanes - 1); };
+  Similar    similar;
+  similar.firstSample = before(outputs.begin);
+  similar.lastSample = similar.firstSample;
+  similar.least = m_Displacements[similar.firstSample];
+  similar.most = similar.least;
+  similar.end = outputs.begin;
+  do
+  {
+    const int end = std::min(similar.end + Lanes, outputs.end);
+    const int lastSample = before(end + MaximumTiles - 2);
+    TReal     least = similar.least;
+    TReal     most = similar.most;
+    for (int sample = similar.lastSample + 1; sample <= lastSample; ++sample)
+    {
+      least = std::min(least, m_Displacements[sample]);
+      most = std::max(most, m_Displacements[sample]);
+    }
+    if (similar.end > outputs.begin && most - least > 2 * m_Plan.maximumSpread)
+    {
+      break;
+    }
+    similar.end = end;
+    similar.lastSample = lastSample;
+    similar.least = least;
+    similar.most = most;
+  } while (similar.end < outputs.end);
+  return similar;
+}
+
 /** Whether one displacement makes the sums differ little enough to fit into the range of the type: the derivative of
  * their logarithm with respect to x is s² times what is left of the displacement. */
 template <typename TReal>
 HWY_INLINE bool
-LineKernelOf<TReal>::IsEven(int firstSample, int lastSample, TReal spread, TReal displacement) const
+LineKernelOf<TReal>::IsEven(const Similar & similar, TReal displacement) const
 {
-  if (spread * static_cast<TReal>(lastSample - firstSample) <= m_Plan.maximumChange)
+  if ((similar.most - similar.least) * static_cast<TReal>(similar.lastSample - similar.firstSample) <=
+      2 * m_Plan.maximumChange)
   {
     return true;
   }
   TReal sum = 0;
   TReal lowest = 0;
   TReal highest = 0;
-  for (int sample = firstSample; sample < lastSample; ++sample)
+  for (int sample = similar.firstSample; sample < similar.lastSample; ++sample)
   {
     sum += m_Displacements[sample] - displacement;
     lowest = std::min(lowest, sum);
@@ -347,58 +401,63 @@ LineKernelOf<TReal>::IsEven(int firstSample, int lastSample, TReal spread, TReal
   return highest - lowest <= m_Plan.maximumChange;
 }
 
-/** Computes outputs of the segment that begins at origin, as one group if their displacements allow it. */
+/** Computes outputs of the segment in groups of similar displacements. */
 template <typename TReal>
 void
-LineKernelOf<TReal>::Part(Range outputs, int origin, Range hull)
+LineKernelOf<TReal>::Part(Range outputs, Range hull)
 {
-  const int size = outputs.end - outputs.begin;
-  const int tiles = (size + Lanes - 1) / Lanes;
-  const int firstSample = static_cast<int>(static_cast<unsigned int>(outputs.begin - origin) / MaximumTiles);
-  const int lastSample = std::min((outputs.end - 2 - origin) / MaximumTiles + 1, Lanes - 1);
-  const V   sample = hn::Iota(m_D, TReal(0));
-  const M   inside = hn::And(hn::Ge(sample, hn::Set(m_D, static_cast<TReal>(firstSample))),
-                           hn::Le(sample, hn::Set(m_D, static_cast<TReal>(lastSample))));
-  const V   displacements =
-    hn::IfThenElse(inside, hn::Load(m_D, m_Displacements), hn::Set(m_D, m_Displacements[firstSample]));
-  const TReal    least = hn::GetLane(hn::MinOfLanes(m_D, displacements));
-  const TReal    most = hn::GetLane(hn::MaxOfLanes(m_D, displacements));
-  const TReal    spread = TReal(0.5) * (most - least);
-  const TReal    displacement = std::floor(TReal(0.5) * (most + least));
-  const uint32_t all = (uint32_t(2) << (tiles - 1)) - 1;
-  uint32_t       failed = all;
-  if (tiles == 1 || (spread <= m_Plan.maximumSpread && IsEven(firstSample, lastSample, spread, displacement)))
+  while (outputs.begin < outputs.end)
   {
-    const int level = m_Plan.GetLevel(spread + TReal(0.5) * static_cast<TReal>(m_Plan.thinning));
-    failed = TryGroup(outputs, static_cast<int>(displacement), level, hull);
+    const Similar  similar = FindSimilar(outputs);
+    const Range    group{ outputs.begin, similar.end };
+    const int      tiles = (group.end - group.begin + Lanes - 1) / Lanes;
+    const TReal    spread = TReal(0.5) * (similar.most - similar.least);
+    const TReal    displacement = std::floor(TReal(0.5) * (similar.most + similar.least));
+    const uint32_t all = (uint32_t(2) << (tiles - 1)) - 1;
+    uint32_t       failed = all;
+    if (tiles == 1 || IsEven(similar, displacement))
+    {
+      const int level = m_Plan.GetLevel(spread + TReal(0.5) * static_cast<TReal>(m_Plan.thinning));
+      failed = TryGroup(group, static_cast<int>(displacement), level, hull) & all;
+    }
+    if (failed != 0)
+    {
+      Again(group, tiles, failed, hull);
+    }
+    outputs.begin = group.end;
   }
-  if (failed == 0)
-  {
-    return;
-  }
+}
+
+/** Computes the vectors of a group that have their bit in failed, in smaller groups. */
+template <typename TReal>
+void
+LineKernelOf<TReal>::Again(Range group, int tiles, uint32_t failed, Range hull)
+{
+  const auto tilesToOutputs = [&](int begin, int end) {
+    return Range{ group.begin + begin * Lanes, std::min(group.end, group.begin + end * Lanes) };
+  };
   if (tiles == 1)
   {
-    Tile(outputs, hull);
+    Tile(group, hull);
     return;
   }
-  if ((failed & all) == all)
+  for (int begin = 0; begin < tiles; ++begin)
   {
-    const int middle = outputs.begin + (tiles / 2) * Lanes;
-    Part({ outputs.begin, middle }, origin, hull);
-    Part({ middle, outputs.end }, origin, hull);
-    return;
-  }
-  for (int tile = 0; tile < tiles; ++tile)
-  {
-    const int begin = tile;
-    while (tile < tiles && (failed >> tile & 1) != 0)
+    int end = begin;
+    while (end < tiles && (failed >> end & 1) != 0)
     {
-      ++tile;
+      ++end;
     }
-    if (tile > begin)
+    if (end - begin == tiles)
     {
-      Part({ outputs.begin + begin * Lanes, std::min(outputs.end, outputs.begin + tile * Lanes) }, origin, hull);
+      Part(tilesToOutputs(0, tiles / 2), hull);
+      Part(tilesToOutputs(tiles / 2, tiles), hull);
     }
+    else if (end > begin)
+    {
+      Part(tilesToOutputs(begin, end), hull);
+    }
+    begin = end;
   }
 }
 
@@ -562,7 +621,7 @@ LineKernelOf<TReal>::Weigh(const Group & group)
     hn::Store(weights, m_D, m_Weights + k);
     hn::Store(MaxOfQuads(m_D, weights), m_D, m_QuadMaxima + k);
   }
-  const int zeros = std::min(group.tiles, MaximumTiles) * Lanes;
+  const int zeros = group.tiles * Lanes + MaximumParts;
   for (int k = size; k < size + zeros; k += Lanes)
   {
     hn::Store(hn::Zero(m_D), m_D, m_Weights + k);
@@ -575,23 +634,27 @@ HWY_INLINE void
 LineKernelOf<TReal>::BoundTails(const Group & group)
 {
   constexpr int phases = Lanes / Quad;
-  const int     quads = (group.end - group.begin) / Quad;
+  const int     vectors = (group.end - group.begin) / Lanes;
   // The vector and phase of the first quad; floor division.
   const int firstQuad = group.begin / Quad;
   const int firstVector = (firstQuad - (firstQuad < 0 ? phases - 1 : 0)) / phases;
   const int firstPhase = firstQuad - firstVector * phases;
   for (int tile = 0; tile < group.tiles; tile += Lanes)
   {
-    V bounds[phases];
+    V             bounds[phases];
+    const TReal * kernels[phases];
     std::fill_n(bounds, phases, hn::Zero(m_D));
     for (int step = 0; step < phases; ++step)
     {
-      const int     phase = (firstPhase + step) % phases;
-      const TReal * kernel = m_Plan.Tail(group.level, phase) + tile - firstVector - (firstPhase + step) / phases;
-      for (int quad = step; quad < quads; quad += phases)
+      const int quad = firstPhase + step;
+      kernels[step] = m_Plan.Tail(group.level, quad % phases) + tile - firstVector - quad / phases;
+    }
+    for (int k = 0; k < vectors; ++k)
+    {
+      for (int step = 0; step < phases; ++step)
       {
-        bounds[step] = hn::MulAdd(hn::Set(m_D, m_QuadMaxima[quad * Quad]), hn::LoadU(m_D, kernel), bounds[step]);
-        --kernel;
+        const V weight = hn::Set(m_D, m_QuadMaxima[k * Lanes + step * Quad]);
+        bounds[step] = hn::MulAdd(weight, hn::LoadU(m_D, kernels[step] - k), bounds[step]);
       }
     }
     V bound = hn::Set(m_D, group.smallest);
@@ -611,7 +674,7 @@ LineKernelOf<TReal>::Accumulate(const Group & group, int tile, V (&sums)[Count])
 {
   // The outputs share each load of the kernel; few outputs are summed in several parts to hide the latency of the FMA.
   // Chunks keep the rounding of long sums small.
-  constexpr int parts = Count == 1 ? 4 : Count == 2 ? 2 : 1;
+  constexpr int parts = Count == 1 ? MaximumParts : Count == 2 ? 2 : 1;
   constexpr int chunk = 64;
   const int     radius = m_Plan.radius[group.level];
   const int     begin = std::max(-radius, group.begin - (tile + Count - 1) * Lanes);
@@ -626,8 +689,8 @@ LineKernelOf<TReal>::Accumulate(const Group & group, int tile, V (&sums)[Count])
     const int chunkEnd = std::min(end, chunkBegin + chunk);
     V         partial[parts * Count];
     std::fill_n(partial, parts * Count, tiny);
-    int p = chunkBegin;
-    for (; p + parts <= chunkEnd; p += parts)
+    // The last parts may reach beyond the end, to zeros or to terms that only make the sum better.
+    for (int p = chunkBegin; p < chunkEnd; p += parts)
     {
       for (int part = 0; part < parts; ++part)
       {
@@ -637,14 +700,6 @@ LineKernelOf<TReal>::Accumulate(const Group & group, int tile, V (&sums)[Count])
           V & sum = partial[part * Count + k];
           sum = hn::MulAdd(hn::Set(m_D, weights[p + part + k * Lanes]), kernel, sum);
         }
-      }
-    }
-    for (; p < chunkEnd; ++p)
-    {
-      const V kernel = hn::LoadU(m_D, gauss - p);
-      for (int k = 0; k < Count; ++k)
-      {
-        partial[k] = hn::MulAdd(hn::Set(m_D, weights[p + k * Lanes]), kernel, partial[k]);
       }
     }
     for (int i = 0; i < parts * Count; ++i)

@@ -79,7 +79,7 @@ LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double step, int numberOfL
     radius.push_back(std::min(r, farthest));
   }
 
-  gaussOrigin = radius.back() + 2 * lanes;
+  gaussOrigin = radius.back() + 2 * lanes + 4;
   gauss.resize(2 * static_cast<SizeValueType>(gaussOrigin) + 1);
   for (int k = -gaussOrigin; k <= gaussOrigin; ++k)
   {

@@ -71,7 +71,7 @@ struct LinePlan
     return level < static_cast<int>(radius.size()) ? level : static_cast<int>(radius.size()) - 1;
   }
 
-  /** Kernel value of distance k, times 2^ScaleExponent, is Gauss()[k] for |k| ≤ radius.back() + 2·lanes. */
+  /** Kernel value of distance k, times 2^ScaleExponent, is Gauss()[k] for |k| ≤ radius.back() + 2·lanes + 4. */
   const TReal *
   Gauss() const
   {
