@@ -1,0 +1,108 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "sinkhornBenchmarkMeter.h"
+
+#include <cmath>
+#include <fstream>
+#include <map>
+
+namespace
+{
+/** A value in MB of Linux's /proc/self/status; 0 elsewhere. */
+double
+ReadMemoryStatus(const std::string & key)
+{
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+  {
+    if (line.compare(0, key.size(), key) == 0)
+    {
+      return std::stod(line.substr(key.size())) / 1024.0;
+    }
+  }
+  return 0.0;
+}
+} // namespace
+
+Meter::Meter(benchmark::State & state, unsigned int size, itk::ThreadIdType threads)
+  : m_State(state)
+  , m_Voxels(std::pow(size, 3))
+{
+  // ITK's mini-pipelines follow the global default only.
+  itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(threads);
+  std::ofstream("/proc/self/clear_refs") << 5; // Linux: begins a new peak
+  m_MemoryBefore = ReadMemoryStatus("VmRSS:");
+}
+
+void
+Meter::Report()
+{
+  const double peak = ReadMemoryStatus("VmHWM:");
+  m_State.counters["time/voxel"] =
+    benchmark::Counter(m_Voxels, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  m_State.counters["peak_MB"] = peak;
+  m_State.counters["peak_images"] = (peak - m_MemoryBefore) * 1024.0 * 1024.0 / (m_Voxels * sizeof(float));
+}
+
+std::string
+SizeName(unsigned int size)
+{
+  return "N:" + std::to_string(size);
+}
+
+std::string
+ThreadsName(itk::ThreadIdType threads)
+{
+  return "threads:" + std::to_string(threads);
+}
+
+BenchmarkPair
+MoveByHalfAVoxel(const BenchmarkPair & pair, unsigned int size)
+{
+  BenchmarkPair moved = pair;
+  const auto    mean = [](const std::vector<float> & logWeights, size_t voxel, size_t neighbour) {
+    return std::log(0.5f * (std::exp(logWeights[voxel]) + std::exp(logWeights[neighbour])));
+  };
+  for (size_t voxel = 0; voxel < pair.LogAlpha.size(); ++voxel)
+  {
+    const bool first = voxel % size == 0;
+    const bool last = voxel % size == size - 1;
+    moved.LogAlpha[voxel] = mean(pair.LogAlpha, voxel, first ? voxel : voxel - 1);
+    moved.LogBeta[voxel] = mean(pair.LogBeta, voxel, last ? voxel : voxel + 1);
+  }
+  return moved;
+}
+
+const BenchmarkPair &
+GetPair(unsigned int size, const std::string & name)
+{
+  // One size at a time, so that the pairs of the others do not stand in memory.
+  static unsigned int                         sizeInMemory = 0;
+  static std::map<std::string, BenchmarkPair> pairs;
+  if (sizeInMemory != size)
+  {
+    pairs.clear();
+    for (auto & pair : GetBenchmarkPairs(size))
+    {
+      pairs[pair.Name] = pair;
+    }
+    sizeInMemory = size;
+  }
+  const auto found = pairs.find(name);
+  return found != pairs.end() ? found->second : pairs.at("bumps");
+}

@@ -1,0 +1,67 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef sinkhornBenchmarkMeter_h
+#define sinkhornBenchmarkMeter_h
+
+#include "itkMultiThreaderBase.h"
+#include "sinkhornBenchmarkPair.h"
+
+#include <benchmark/benchmark.h>
+
+#include <string>
+
+/** Measures a benchmark's peak of resident memory and reports it with the time per voxel. Construct it before the
+ * benchmark's arrays exist. */
+class Meter
+{
+public:
+  /** \param size voxels per axis of the 3-D problem. */
+  Meter(benchmark::State & state, unsigned int size, itk::ThreadIdType threads);
+
+  /** Sets the counters: time/voxel (s), peak_MB, and peak_images, the growth of memory over that before the arrays in
+   * units of one float image. */
+  void
+  Report();
+
+private:
+  benchmark::State & m_State;
+  double             m_Voxels;
+  double             m_MemoryBefore;
+};
+
+/** N:128, the first part of all names. */
+std::string
+SizeName(unsigned int size);
+
+/** threads:1, the last part of all names. */
+std::string
+ThreadsName(itk::ThreadIdType threads);
+
+/** The pair with the images moved by half a voxel, α up and β down the first axis, linearly interpolated. */
+BenchmarkPair
+MoveByHalfAVoxel(const BenchmarkPair & pair, unsigned int size);
+
+/** A pair by its name; bumps, which needs no files, where SINKHORN_TEST_DATA is not set. */
+const BenchmarkPair &
+GetPair(unsigned int size, const std::string & name = "hippocampus");
+
+/** Registers MetricIteration/…. */
+void
+RegisterMetricBenchmarks(unsigned int size, itk::ThreadIdType threads);
+
+#endif
