@@ -42,6 +42,11 @@ constexpr double LargestMassMismatch = 1e-3;
 /** A warm start whose plan misplaces more than this part of the mass is worse than annealing from scratch. */
 constexpr double LargestWarmStartError = 0.9;
 
+/** A warm start that is still this many tolerances away after so many iterations has to move mass over distances that
+ * only annealing covers; a cold start costs about twice as much as these iterations. */
+constexpr unsigned int WarmStartIterations = 20;
+constexpr double       LargestWarmStartRest = 5.0;
+
 void
 CheckParameters(const SolverParameters & parameters)
 {
@@ -161,13 +166,31 @@ SolveOnOperator(const typename SoftminOperator<TReal>::Pointer & op,
   const std::vector<Stage> cold = MakeAnnealingSchedule(pyramid, parameters);
   const std::vector<Stage> coldSelf = MakeFinalSchedule(pyramid, parameters);
   const std::vector<Stage> warm{ cold.back() };
+  const auto               runWarm = [&](std::vector<TReal> & f, std::vector<TReal> & g) {
+    std::vector<Stage> trial = warm;
+    trial[0].MaximumNumberOfIterations = std::min(WarmStartIterations, parameters.MaximumNumberOfIterations);
+    if (!runner.RunCross(trial, f, g, LargestWarmStartError))
+    {
+      return false;
+    }
+    const double       rest = report.GetMarginalError() / parameters.Tolerance;
+    const unsigned int trialIterations = report.NumberOfIterations;
+    if (rest > 1.0 && rest <= LargestWarmStartRest && parameters.MaximumNumberOfIterations > trialIterations)
+    {
+      trial[0].MaximumNumberOfIterations = parameters.MaximumNumberOfIterations - trialIterations;
+      const bool finished = runner.RunCross(trial, f, g);
+      report.NumberOfIterations += trialIterations;
+      return finished;
+    }
+    return rest <= 1.0;
+  };
 
   Potentials<TReal> result = std::move(potentials);
   potentials = Potentials<TReal>();
 
   runner.SetFractions(0.0, parameters.Debias ? 0.6 : 1.0);
-  report.WarmStarted = result.F.size() == logAlpha.size() && result.G.size() == logBeta.size() &&
-                       runner.RunCross(warm, result.F, result.G, LargestWarmStartError);
+  report.WarmStarted =
+    result.F.size() == logAlpha.size() && result.G.size() == logBeta.size() && runWarm(result.F, result.G);
   if (!report.WarmStarted && !report.Aborted)
   {
     result.F.clear();
