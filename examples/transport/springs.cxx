@@ -1,0 +1,120 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+// Optimal transport as springs: each voxel of the blue shape is tied to its target in the orange one.
+#include "picture.h"
+
+#include "itkSinkhornTransportImageFilter.h"
+
+#include <cmath>
+#include <algorithm>
+#include <iostream>
+
+namespace
+{
+
+void
+DrawSprings(const std::vector<std::string> & arguments)
+{
+  const auto shapes = example::LoadPair(arguments);
+
+  using FilterType = itk::SinkhornTransportImageFilter<example::Density>;
+  const auto transport = FilterType::New();
+  transport->SetFixedImage(shapes.first);
+  transport->SetMovingImage(shapes.second);
+  transport->Update();
+  std::cout << "Divergence " << transport->GetDivergence() << " mm^2, "
+            << (transport->GetConverged() ? "converged" : "not converged") << " after "
+            << transport->GetNumberOfIterations() << " iterations, marginal error " << transport->GetMarginalError()
+            << std::endl;
+
+  const auto * springs = transport->GetSprings();
+  const auto * mass = transport->GetTransportedMass();
+  const auto   region = springs->GetLargestPossibleRegion();
+  const auto   start = transport->Interpolate(0.0);
+  const auto   end = transport->Interpolate(1.0);
+  const auto   largestOf = [](const example::Density * image) {
+    const float * buffer = image->GetBufferPointer();
+    return *std::max_element(buffer, buffer + image->GetBufferedRegion().GetNumberOfPixels());
+  };
+  const float                  largestStart = largestOf(start);
+  const float                  largestEnd = largestOf(end);
+  std::vector<example::Colour> colours(region.GetNumberOfPixels());
+  for (size_t i = 0; i < colours.size(); ++i)
+  {
+    const float blue = start->GetBufferPointer()[i] / largestStart;
+    const float orange = end->GetBufferPointer()[i] / largestEnd;
+    colours[i] = { { 1.0f - 0.45f * blue - 0.04f * orange,
+                     1.0f - 0.25f * blue - 0.28f * orange,
+                     1.0f - 0.04f * blue - 0.60f * orange } };
+  }
+  const auto longest = std::max(region.GetSize(0), region.GetSize(1));
+  const auto scale = static_cast<unsigned int>(std::max<itk::SizeValueType>(1, 900 / longest));
+  // about eighty springs, and coils that can be seen
+  const auto   support = std::count_if(start->GetBufferPointer(),
+                                     start->GetBufferPointer() + colours.size(),
+                                     [&](float m) { return m > 0.5f * largestStart; });
+  const auto   step = std::max<itk::IndexValueType>(1, std::lround(std::sqrt(support / 80.0)));
+  const double coil = static_cast<double>(longest) / 128.0;
+
+  example::Picture picture(1, 1, region.GetSize(), scale);
+  picture.Paint(0, 0, colours);
+  for (auto y = region.GetIndex(1) + step / 2; y <= region.GetUpperIndex()[1]; y += step)
+  {
+    for (auto x = region.GetIndex(0) + step / 2; x <= region.GetUpperIndex()[0]; x += step)
+    {
+      const FilterType::DisplacementFieldType::IndexType index{ { x, y } };
+      if (mass->GetPixel(index) < 0.5f * largestStart)
+      {
+        continue;
+      }
+      FilterType::DisplacementFieldType::PointType point;
+      springs->TransformIndexToPhysicalPoint(index, point);
+      point += springs->GetPixel(index);
+      itk::ContinuousIndex<double, 2> target;
+      static_cast<void>(springs->TransformPhysicalPointToContinuousIndex(point, target));
+      const std::array<double, 2> from{ { static_cast<double>(x - region.GetIndex(0)),
+                                          static_cast<double>(y - region.GetIndex(1)) } };
+      const std::array<double, 2> to{ { target[0] - region.GetIndex(0), target[1] - region.GetIndex(1) } };
+
+      // a coil: straight ends, zigzag in between, narrow turns
+      const double          length = std::hypot(to[0] - from[0], to[1] - from[1]);
+      const int             turns = std::max(4, static_cast<int>(length / (0.8 * coil)));
+      std::array<double, 2> last = from;
+      for (int i = 1; i <= turns; ++i)
+      {
+        const double                t = static_cast<double>(i) / turns;
+        const double                side = (i <= 2 || i >= turns - 2) ? 0.0 : ((i % 2) ? 0.45 * coil : -0.45 * coil);
+        const std::array<double, 2> next{ { from[0] + t * (to[0] - from[0]) - side * (to[1] - from[1]) / length,
+                                            from[1] + t * (to[1] - from[1]) + side * (to[0] - from[0]) / length } };
+        picture.Line(0, 0, last, next, 1.3, { { 0.20f, 0.20f, 0.26f } }, 0.9);
+        last = next;
+      }
+      picture.Line(0, 0, from, from, 7.0, { { 0.05f, 0.25f, 0.55f } });
+      picture.Line(0, 0, to, to, 7.0, { { 0.80f, 0.30f, 0.00f } });
+    }
+  }
+  picture.Write(arguments[0]);
+}
+
+} // namespace
+
+int
+main(int argc, char * argv[])
+{
+  return example::RunExample(argc, argv, "PICTURE.png [FIXED MOVING]", DrawSprings);
+}
