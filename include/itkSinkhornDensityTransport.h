@@ -34,8 +34,8 @@ namespace Sinkhorn
  * images swapped. So the last densities and potentials are kept:
  * - equal densities (bit for bit, on a grid of equal size and spacing, with equal parameters) cost no solve, nor do the
  *   same two swapped, whose potentials are exchanged;
- * - densities on the same grid that resemble the last ones, swapped or not, start warm from the last potentials; where
- *   that has cost more than starting from nothing, it is tried again ever more rarely;
+ * - densities on the same grid that resemble the last ones, swapped or not, start warm from the last potentials; if
+ * that does not converge at the cost of a cold start, a cold start follows, and warm ones are tried ever more rarely;
  * - anything else starts cold.
  *
  * The key is the content, never an address. After an exception nothing is remembered.
@@ -122,9 +122,13 @@ private:
                 const std::vector<double> &        spacing,
                 const SolverParameters &           parameters) const;
 
-  /** Learns from the cost of the last solve whether warm starts pay. */
+  /** Solves from m_Potentials if there are some, and from nothing if there are none or they do not lead to the goal at
+   * the cost of a cold start. */
   void
-  JudgeWarmStart();
+  Solve(const typename Solver<TReal>::OperatorType::Pointer & op,
+        const std::vector<TReal> &                            logAlpha,
+        const std::vector<TReal> &                            logBeta,
+        const SolverParameters &                              parameters);
 
   /** Prepares m_Potentials for a solve: exchanged, or emptied, or as they are. */
   void

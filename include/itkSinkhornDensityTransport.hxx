@@ -76,8 +76,7 @@ DensityTransport<TReal>::Update(const std::vector<SizeValueType> & size,
   {
     const auto op = std::make_shared<GridSoftminOperator<TReal>>(size, spacing, numberOfWorkUnits);
     ++m_NumberOfSolves;
-    m_Report = Solver<TReal>::Solve(op, logAlpha, logBeta, parameters, m_Potentials);
-    this->JudgeWarmStart();
+    this->Solve(op, logAlpha, logBeta, parameters);
     m_Values = ComputeTransportValues(logAlpha, logBeta, parameters, m_Potentials, numberOfWorkUnits);
   }
   catch (...)
@@ -94,22 +93,38 @@ DensityTransport<TReal>::Update(const std::vector<SizeValueType> & size,
 
 template <typename TReal>
 void
-DensityTransport<TReal>::JudgeWarmStart()
+DensityTransport<TReal>::Solve(const typename Solver<TReal>::OperatorType::Pointer & op,
+                               const std::vector<TReal> &                            logAlpha,
+                               const std::vector<TReal> &                            logBeta,
+                               const SolverParameters &                              parameters)
 {
   constexpr SizeValueType longestPause = 16;
-  if (!m_Report.WarmStarted)
+
+  double spent = 0.0;
+  if (!m_Potentials.F.empty())
   {
-    m_ColdCost = m_Report.EquivalentSoftmins;
-  }
-  else if (m_Report.EquivalentSoftmins > m_ColdCost)
-  {
+    // an iteration costs two softmins or more: no more of them than a cold start would have cost
+    auto       warmParameters = parameters;
+    const auto affordable = static_cast<unsigned int>(std::max(2.0, std::ceil(0.5 * m_ColdCost)));
+    warmParameters.MaximumNumberOfIterations = std::min(parameters.MaximumNumberOfIterations, affordable);
+    m_Report = Solver<TReal>::Solve(op, logAlpha, logBeta, warmParameters, m_Potentials);
+    spent = m_Report.EquivalentSoftmins;
+    if (m_Report.Converged && spent <= m_ColdCost)
+    {
+      m_ColdSolvesNext = 1;
+      return;
+    }
     m_ColdSolvesLeft = m_ColdSolvesNext;
     m_ColdSolvesNext = std::min(2 * m_ColdSolvesNext, longestPause);
+    if (m_Report.Converged)
+    {
+      return;
+    }
+    m_Potentials = Potentials<TReal>{};
   }
-  else
-  {
-    m_ColdSolvesNext = 1;
-  }
+  m_Report = Solver<TReal>::Solve(op, logAlpha, logBeta, parameters, m_Potentials);
+  m_ColdCost = m_Report.EquivalentSoftmins;
+  m_Report.EquivalentSoftmins += spent;
 }
 
 template <typename TReal>
@@ -150,6 +165,7 @@ DensityTransport<TReal>::IsSameProblem(const std::vector<SizeValueType> & size,
                            p.Accelerate,
                            p.AnnealingRatio,
                            p.UsePyramid,
+                           p.FinalUpdate,
                            p.TranslationInvariant);
   };
   return size == m_Size && spacing == m_Spacing && key(parameters) == key(m_Parameters);

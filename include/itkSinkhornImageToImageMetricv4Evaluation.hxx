@@ -1,0 +1,295 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornImageToImageMetricv4Evaluation_hxx
+#define itkSinkhornImageToImageMetricv4Evaluation_hxx
+
+// The evaluation of SinkhornImageToImageMetricv4: part of itkSinkhornImageToImageMetricv4.hxx, which includes it.
+
+namespace itk
+{
+
+itkSinkhornMetricTemplate void
+itkSinkhornMetricClass::GetValueAndDerivativeExecute() const
+{
+  this->m_Value = NumericTraits<MeasureType>::max(); // what remains after an exception
+  if (m_MassModel == MassModelEnum::Intensity)
+  {
+    this->EvaluateIntensity();
+  }
+  else
+  {
+    this->EvaluatePushForward();
+  }
+}
+
+itkSinkhornMetricTemplate void
+itkSinkhornMetricClass::EvaluateIntensity() const
+{
+  const auto workUnits = m_MaximumNumberOfWorkUnits;
+  m_Grid = Sinkhorn::CopyGrid<VirtualImageDimension>(*this->m_VirtualImage);
+  m_MassModelOfGrid = MassModelEnum::Intensity;
+  auto moving = this->RasterizeMoving(*m_Grid);
+  auto fixed = this->RasterizeFixed(*m_Grid);
+  m_MovingMass = moving.Total;
+  m_FixedMass = fixed.Total;
+  this->m_NumberOfValidPoints = moving.NumberOfSamples;
+
+  const auto scales = this->ComputeMassScales(moving.Total, fixed.Total);
+  Sinkhorn::ConvertToLogWeights(moving.Mass, scales.alpha, workUnits);
+  Sinkhorn::ConvertToLogWeights(fixed.Mass, scales.beta, workUnits);
+  this->SolveTransport(*m_Grid, std::move(moving.Mass), std::move(fixed.Mass));
+  if (!this->GetComputeDerivative())
+  {
+    return;
+  }
+
+  const auto weights = this->ComputeSampleWeights(scales.alpha);
+  this->AccumulateDerivative([&](SizeValueType position, const VirtualPointType & point, ForceType & force) {
+    if (weights[position] == 0)
+    {
+      return false;
+    }
+    MovingImagePointType mapped;
+    MovingImagePixelType sample;
+    if (!this->TransformAndEvaluateMovingPoint(point, mapped, sample) || sample < 0)
+    {
+      return false;
+    }
+    MovingImageGradientType gradient;
+    this->ComputeMovingImageGradientAtPoint(mapped, gradient);
+    for (unsigned int d = 0; d < MovingImageDimension; ++d)
+    {
+      force[d] = -static_cast<double>(weights[position]) * static_cast<double>(gradient[d]);
+    }
+    return true;
+  });
+}
+
+itkSinkhornMetricTemplate auto
+itkSinkhornMetricClass::ComputeSampleWeights(double scale) const -> LogWeightsType
+{
+  const auto   workUnits = m_MaximumNumberOfWorkUnits;
+  const auto   parameters = m_Transport.GetParameters();
+  const auto & values = m_Transport.GetValues();
+  const auto   variationOf = [&](Sinkhorn::Side side, LogWeightsType & variation) {
+    const double oppositeMass = (side == Sinkhorn::Side::Alpha) ? values.MassBeta : values.MassAlpha;
+    Sinkhorn::ComputeFirstVariation(side, parameters, m_Transport.GetPotentials(), oppositeMass, variation, workUnits);
+    return Sinkhorn::Integrate(m_Transport.GetLogWeights(side), variation, workUnits);
+  };
+
+  // Normalisation makes every sample act on all masses: the mean of the variation has to be taken off.
+  LogWeightsType variation;
+  double         mean = 0.0;
+  if (m_NormalizeMasses && parameters.Reach > 0.0)
+  {
+    mean = variationOf(Sinkhorn::Side::Beta, variation);
+    mean = 0.5 * (mean + variationOf(Sinkhorn::Side::Alpha, variation));
+  }
+  else
+  {
+    mean = variationOf(Sinkhorn::Side::Alpha, variation);
+    // balanced and not normalised: only changes that conserve the mass have a derivative
+    mean = (parameters.Reach > 0.0) ? 0.0 : mean / values.MassAlpha;
+  }
+
+  const double factor = scale * Sinkhorn::ComputeVoxelVolume<VirtualImageDimension>(*m_Grid);
+  Sinkhorn::ForEachChunk(variation.size(), workUnits, [&](SizeValueType begin, SizeValueType end) {
+    for (SizeValueType i = begin; i < end; ++i)
+    {
+      variation[i] = static_cast<SolverRealType>(factor * (static_cast<double>(variation[i]) - mean));
+    }
+  });
+  return variation;
+}
+
+itkSinkhornMetricTemplate void
+itkSinkhornMetricClass::EvaluatePushForward() const
+{
+  const auto workUnits = m_MaximumNumberOfWorkUnits;
+  const auto virtualGrid = Sinkhorn::CopyGrid<VirtualImageDimension>(*this->m_VirtualImage);
+  const auto virtualRegion = virtualGrid->GetBufferedRegion();
+  const auto fixed = this->RasterizeFixed(*virtualGrid);
+  m_FixedMass = fixed.Total;
+  this->m_NumberOfValidPoints = fixed.NumberOfSamples;
+
+  PushForwardType grid(*this->m_MovingImage, *virtualGrid);
+  if (m_Grid && m_MassModelOfGrid == MassModelEnum::PushForward)
+  {
+    grid.KeepPaddingOf(*m_Grid);
+  }
+  const auto carry = [&](const VirtualPointType & point) {
+    typename MovingTransformType::InputPointType input;
+    input.CastFrom(point);
+    MovingImagePointType where;
+    where.CastFrom(this->m_MovingTransform->TransformPoint(input));
+    return where;
+  };
+  auto alpha = grid.Splat(
+    fixed.Mass.size(),
+    [&](SizeValueType position, MovingImagePointType & where, double & mass) {
+      mass = fixed.Mass[position];
+      if (mass > 0.0)
+      {
+        VirtualPointType point;
+        virtualGrid->TransformIndexToPhysicalPoint(Sinkhorn::PositionToIndex(virtualRegion, position), point);
+        where = carry(point);
+      }
+      return mass > 0.0;
+    },
+    workUnits);
+  auto beta = this->SplatMoving(grid);
+  m_Grid = Sinkhorn::CopyGrid<VirtualImageDimension>(grid.GetGrid());
+  m_MassModelOfGrid = MassModelEnum::PushForward;
+
+  const auto scales = this->ComputeMassScales(m_FixedMass, m_MovingMass);
+  Sinkhorn::ConvertToLogWeights(alpha, scales.alpha, workUnits);
+  Sinkhorn::ConvertToLogWeights(beta, scales.beta, workUnits);
+  this->SolveTransport(*m_Grid, std::move(alpha), std::move(beta));
+  if (!this->GetComputeDerivative())
+  {
+    return;
+  }
+
+  LogWeightsType variation;
+  Sinkhorn::ComputeFirstVariation(Sinkhorn::Side::Alpha,
+                                  m_Transport.GetParameters(),
+                                  m_Transport.GetPotentials(),
+                                  m_Transport.GetValues().MassBeta,
+                                  variation,
+                                  workUnits);
+  this->AccumulateDerivative([&](SizeValueType position, const VirtualPointType & point, ForceType & force) {
+    if (!(fixed.Mass[position] > 0))
+    {
+      return false;
+    }
+    force = grid.ComputeGradient(variation, carry(point)) * (-scales.alpha * static_cast<double>(fixed.Mass[position]));
+    return true;
+  });
+}
+
+itkSinkhornMetricTemplate auto
+itkSinkhornMetricClass::SplatMoving(PushForwardType & grid) const -> LogWeightsType
+{
+  const auto & image = *this->m_MovingImage;
+  const auto & region = image.GetBufferedRegion();
+  const auto   volume = Sinkhorn::ComputeVoxelVolume<MovingImageDimension>(image);
+  const auto   masses = grid.Splat(
+    region.GetNumberOfPixels(),
+    [&](SizeValueType position, MovingImagePointType & where, double & mass) {
+      mass = volume * static_cast<double>(image.GetBufferPointer()[position]);
+      if (mass > 0.0)
+      {
+        image.TransformIndexToPhysicalPoint(Sinkhorn::PositionToIndex(region, position), where);
+      }
+      return mass > 0.0 && (!this->m_MovingImageMask || this->m_MovingImageMask->IsInsideInWorldSpace(where));
+    },
+    m_MaximumNumberOfWorkUnits);
+  m_MovingMass = 0.0;
+  for (const auto mass : masses)
+  {
+    m_MovingMass += static_cast<double>(mass);
+  }
+  if (!(m_MovingMass > 0.0))
+  {
+    itkExceptionMacro("The moving image has zero total mass: it is 0 everywhere"
+                      << (this->m_MovingImageMask ? " inside its mask" : "")
+                      << ". Transport needs some mass on both sides: correct the image or its mask.");
+  }
+  return masses;
+}
+
+itkSinkhornMetricTemplate template <typename TForce>
+void
+itkSinkhornMetricClass::AccumulateDerivative(const TForce & forceAt) const
+{
+  // A partition by the size of the domain alone, and parts added in order: bit-identical for any number of threads.
+  constexpr SizeValueType largestNumberOfParts = 64;
+  const auto &            region = this->GetVirtualRegion();
+  const SizeValueType     voxels = region.GetNumberOfPixels();
+  const SizeValueType     partLength =
+    std::max(Sinkhorn::ChunkLength, (voxels + largestNumberOfParts - 1) / largestNumberOfParts);
+  const SizeValueType              parts = (voxels + partLength - 1) / partLength;
+  const bool                       isLocal = this->HasLocalSupport();
+  const NumberOfParametersType     localParameters = this->GetNumberOfLocalParameters();
+  std::vector<std::vector<double>> sums(isLocal ? 0 : parts);
+  auto &                           derivative = *this->m_DerivativeResult;
+
+  const auto addPart = [&](SizeValueType part) {
+    JacobianType        jacobian(MovingImageDimension, localParameters);
+    JacobianType        jacobianCache;
+    std::vector<double> sum(localParameters, 0.0);
+    const SizeValueType begin = part * partLength;
+    const SizeValueType end = std::min(voxels, begin + partLength);
+    auto                index = Sinkhorn::PositionToIndex(region, begin);
+    for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(region, index))
+    {
+      VirtualPointType point;
+      this->TransformVirtualIndexToPhysicalPoint(index, point);
+      ForceType force;
+      if (!forceAt(i, point, force) || force.GetSquaredNorm() == 0.0)
+      {
+        continue;
+      }
+      typename MovingTransformType::InputPointType input;
+      input.CastFrom(point);
+      this->m_MovingTransform->ComputeJacobianWithRespectToParametersCachedTemporaries(input, jacobian, jacobianCache);
+      const OffsetValueType offset = isLocal ? this->ComputeParameterOffsetFromVirtualIndex(index, localParameters) : 0;
+      for (NumberOfParametersType p = 0; p < localParameters; ++p)
+      {
+        double product = 0.0;
+        for (unsigned int d = 0; d < MovingImageDimension; ++d)
+        {
+          product += force[d] * static_cast<double>(jacobian(d, p));
+        }
+        if (isLocal)
+        {
+          derivative[offset + p] += static_cast<DerivativeValueType>(product);
+        }
+        else
+        {
+          sum[p] += product;
+        }
+      }
+    }
+    if (!isLocal)
+    {
+      sums[part] = std::move(sum);
+    }
+  };
+  Sinkhorn::ForEachTask(parts, m_MaximumNumberOfWorkUnits, false, addPart);
+
+  std::vector<double> total(isLocal ? 0 : localParameters, 0.0);
+  for (const auto & sum : sums)
+  {
+    std::transform(sum.begin(), sum.end(), total.begin(), total.begin(), std::plus<double>());
+  }
+  for (SizeValueType p = 0; p < total.size(); ++p)
+  {
+    derivative[p] += static_cast<DerivativeValueType>(total[p]);
+  }
+  if (!std::all_of(derivative.begin(), derivative.end(), [](DerivativeValueType v) { return std::isfinite(v); }))
+  {
+    itkExceptionMacro(
+      "The derivative is not finite: the moving transform's Jacobian, the image gradient (if computed by a "
+      "filter or a calculator of your own) or a potential has left the range of numbers.");
+  }
+}
+
+} // namespace itk
+
+#endif
