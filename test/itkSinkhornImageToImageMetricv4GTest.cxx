@@ -430,6 +430,28 @@ TEST(SinkhornMetric, FloatAgreesWithDouble)
   EXPECT_NEAR(derivative[0], expectedDerivative[0], 1e-3 * std::abs(expectedDerivative[0]));
 }
 
+TEST(SinkhornMetric, ComputesParametersInFloat)
+{
+  using SingleMetricType = itk::SinkhornImageToImageMetricv4<FloatImageType, FloatImageType, FloatImageType, float>;
+  for (const auto model : { MassModel::Intensity, MassModel::PushForward })
+  {
+    const auto metric = SingleMetricType::New();
+    metric->SetFixedImage(MakeBumps<FloatImageType>(MakeCube<2>(N), 0.0, N));
+    metric->SetMovingImage(MakeBumps<FloatImageType>(MakeCube<2>(N), 3.0, N));
+    metric->SetMovingTransform(itk::TranslationTransform<float, 2>::New());
+    metric->SetMassModel(model);
+    metric->SetTolerance(1e-5);
+    metric->SetMaximumNumberOfIterations(2000);
+    SingleMetricType::MeasureType    value;
+    SingleMetricType::DerivativeType derivative;
+    metric->Initialize();
+    metric->GetValueAndDerivative(value, derivative);
+    EXPECT_NEAR(value, 9.0f, 0.01f) << model;
+    EXPECT_NEAR(derivative[0], 3.0f, 0.02f) << model;
+    EXPECT_NEAR(derivative[1], 3.0f, 0.02f) << model;
+  }
+}
+
 TEST(SinkhornMetric, ReadsOutPotentialsAndReport)
 {
   const auto metric = MakeMetric();
