@@ -220,3 +220,29 @@ INSTANTIATE_TEST_SUITE_P(Intensity, SinkhornMetricDerivative, ::testing::ValuesI
 INSTANTIATE_TEST_SUITE_P(PushForward,
                          SinkhornMetricDerivative,
                          ::testing::ValuesIn(MakeOptions(MassModel::PushForward)));
+
+// A coarse level of a registration: the virtual domain shrinks, the images do not.
+TEST(SinkhornMetricCoarseDomain, DerivativeAndGrid)
+{
+  const auto geometry = MakeCube<2>(41);
+  auto       coarse = geometry;
+  coarse.size.Fill(14);
+  coarse.spacing.Fill(3.0);
+  coarse.origin.Fill(1.0);
+  for (const auto model : { MassModel::Intensity, MassModel::PushForward })
+  {
+    const auto fixed = MakeBumps<ImageOf<2>>(geometry, 0.0, 41);
+    const auto moving = MakeBumps<ImageOf<2>>(geometry, 4.0, 38);
+    const auto metric = MakeExactMetric<ImageOf<2>>(fixed, moving, 4.0);
+    const auto transform = itk::TranslationTransform<double, 2>::New();
+    transform->Translate(V(0.37, -0.21));
+    metric->SetMovingTransform(transform);
+    metric->SetMassModel(model);
+    metric->SetVirtualDomainFromImage(MakeImage<ImageOf<2>>(coarse, [](const auto &) { return 0.0; }));
+    EXPECT_LT(CompareWithFiniteDifferences(*metric, { 1e-5 }), 1e-3) << model;
+    EXPECT_DOUBLE_EQ(metric->GetFirstVariation()->GetSpacing()[0], 3.0) << model;
+    // 4 mm along both axes, less what the translation has done
+    EXPECT_NEAR(metric->GetValue(), 0.5 * (3.63 * 3.63 + 4.21 * 4.21), 1.5) << model;
+    EXPECT_NEAR(metric->GetMovingMass() / metric->GetFixedMass(), 38.0 * 38.0 / (41.0 * 41.0), 0.03) << model;
+  }
+}
