@@ -1,0 +1,205 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornTransformInitializer_h
+#define itkSinkhornTransformInitializer_h
+
+#include "itkImage.h"
+#include "itkObject.h"
+#include "itkObjectFactory.h"
+#include "itkSinkhornTransportImageFilter.h"
+
+namespace itk
+{
+
+/** \class SinkhornTransformInitializer
+ * \brief Starts a registration from the transport between two images: the rigid, similarity or affine transform that
+ * fits the springs best.
+ *
+ * Used like CenteredTransformInitializer, but it sees more than centres and moments of mass: it solves the optimal
+ * transport between both densities on a coarse grid, fits the transform to the springs by weighted least squares (each
+ * fixed voxel counts with the mass that the plan moves from it), carries the fixed mass along and repeats until the fit
+ * no longer moves it. Each step lowers the transport cost. The springs of a rotated shape are not the rotation but go
+ * some of the way, which is why it takes steps; like all methods of this kind it finds the nearest of several possible
+ * rotations.
+ *
+ * The fits are closed-form: for rotations and similarities S. Umeyama, *Least-squares estimation of transformation
+ * parameters between two point patterns*, IEEE PAMI 13(4), 1991; for affine transforms the normal equations, identity
+ * along directions in which the shape has no extent. The kind of fit follows from the transform: in 2-D transforms of
+ * 3 (rigid), 4 (similarity) or 6 (affine) parameters, in 3-D of 6, 7 or 12. The transform, which maps fixed points to
+ * moving points as registration wants, gets the centre of the fixed mass as its centre.
+ *
+ * \par Errors
+ * InitializeTransform() throws an itk::ExceptionObject on a missing image or transform, a transform of another kind,
+ * and on bad images and parameters as SinkhornTransportImageFilter does. The transform then is as it was.
+ *
+ * \ingroup Sinkhorn
+ */
+template <typename TTransform, typename TFixedImage, typename TMovingImage = TFixedImage>
+class ITK_TEMPLATE_EXPORT SinkhornTransformInitializer : public Object
+{
+public:
+  ITK_DISALLOW_COPY_AND_MOVE(SinkhornTransformInitializer);
+
+  /** Standard class type aliases. */
+  using Self = SinkhornTransformInitializer;
+  using Superclass = Object;
+  using Pointer = SmartPointer<Self>;
+  using ConstPointer = SmartPointer<const Self>;
+
+  /** Method for creation through the object factory. */
+  itkNewMacro(Self);
+
+  /** Run-time type information (and related methods). */
+  itkSinkhornTypeMacro(SinkhornTransformInitializer, Object);
+
+  static constexpr unsigned int ImageDimension = TFixedImage::ImageDimension;
+  static_assert(TMovingImage::ImageDimension == ImageDimension, "both images must have the same dimension");
+
+  using TransformType = TTransform;
+  using FixedImageType = TFixedImage;
+  using MovingImageType = TMovingImage;
+  using MaskType = SpatialObject<ImageDimension>;
+
+  /** The transform to be set. */
+  itkSetObjectMacro(Transform, TransformType);
+  itkGetModifiableObjectMacro(Transform, TransformType);
+
+  /** The two densities. */
+  itkSetConstObjectMacro(FixedImage, FixedImageType);
+  itkGetConstObjectMacro(FixedImage, FixedImageType);
+  itkSetConstObjectMacro(MovingImage, MovingImageType);
+  itkGetConstObjectMacro(MovingImage, MovingImageType);
+
+  /** Voxels outside have no mass; none by default. */
+  itkSetConstObjectMacro(FixedMask, MaskType);
+  itkGetConstObjectMacro(FixedMask, MaskType);
+  itkSetConstObjectMacro(MovingMask, MaskType);
+  itkGetConstObjectMacro(MovingMask, MaskType);
+
+  /** The images are binned by whole factors until each has at most this many voxels. Default 20,000: enough for the
+   * parameters of a linear transform. */
+  itkSetMacro(MaximumNumberOfVoxels, SizeValueType);
+  itkGetConstMacro(MaximumNumberOfVoxels, SizeValueType);
+
+  /** Standard deviation of the Gibbs kernel, mm; 0 (default) is automatic, twice the largest spacing of the binned
+   * images. */
+  itkSetMacro(Blur, double);
+  itkGetConstMacro(Blur, double);
+
+  /** Distance beyond which mass is ignored rather than moved, mm; 0 (default) is balanced transport. Useful where one
+   * image shows parts that the other does not. */
+  itkSetMacro(Reach, double);
+  itkGetConstMacro(Reach, double);
+
+  /** Steps allowed. Default 30; fewer are made when a step moves the mass by less than a hundredth of a binned voxel.
+   */
+  itkSetMacro(MaximumNumberOfSteps, unsigned int);
+  itkGetConstMacro(MaximumNumberOfSteps, unsigned int);
+
+  /** Sets the transform. */
+  virtual void
+  InitializeTransform();
+
+  /** Steps of the last initialisation. */
+  itkGetConstMacro(NumberOfSteps, unsigned int);
+
+  /** Sinkhorn divergence (mm², masses normalised) between the carried fixed and the moving mass before the last step:
+   * tells which of several starts is best. */
+  itkGetConstMacro(Divergence, double);
+
+protected:
+  SinkhornTransformInitializer() = default;
+  ~SinkhornTransformInitializer() override = default;
+
+  void
+  PrintSelf(std::ostream & os, Indent indent) const override;
+
+private:
+  using DensityType = Image<float, ImageDimension>;
+  using DensityPointer = typename DensityType::Pointer;
+  using FilterType = SinkhornTransportImageFilter<DensityType>;
+  using PointType = Point<double, ImageDimension>;
+  using VectorType = Vector<double, ImageDimension>;
+  using MatrixType = Matrix<double, ImageDimension, ImageDimension>;
+
+  /** What kinds of matrices a fit may choose from. */
+  enum class Model : uint8_t
+  {
+    Rigid,
+    Similarity,
+    Affine
+  };
+
+  /** y = Linear · x + Offset */
+  struct LinearMap
+  {
+    MatrixType Linear;
+    VectorType Offset;
+    PointType
+    operator()(const PointType & point) const
+    {
+      return Linear * point + Offset;
+    }
+  };
+
+  /** Sums over weighted pairs of points. */
+  struct Moments
+  {
+    double     Weight{ 0.0 };
+    PointType  MeanSource;
+    PointType  MeanTarget;
+    MatrixType Source; ///< Σ w (x − x̄)(x − x̄)ᵀ
+    MatrixType Cross;  ///< Σ w (y − ȳ)(x − x̄)ᵀ
+  };
+
+  Model
+  GetModel() const;
+  template <typename TImage>
+  DensityPointer
+  Bin(const TImage & image, const MaskType * mask, const char * name) const;
+  DensityPointer
+  Carry(const DensityType & fixed, const LinearMap & map, const DensityType & moving) const;
+  static Moments
+  ComputeMoments(FilterType & transport);
+  static LinearMap
+  Fit(Model model, const Moments & moments);
+  static PointType
+  FindCentre(const DensityType & density);
+  void
+  SetTransformTo(const LinearMap & map, const PointType & centre);
+
+  typename TransformType::Pointer        m_Transform;
+  typename FixedImageType::ConstPointer  m_FixedImage;
+  typename MovingImageType::ConstPointer m_MovingImage;
+  typename MaskType::ConstPointer        m_FixedMask;
+  typename MaskType::ConstPointer        m_MovingMask;
+  SizeValueType                          m_MaximumNumberOfVoxels{ 20000 };
+  double                                 m_Blur{ 0.0 };
+  double                                 m_Reach{ 0.0 };
+  unsigned int                           m_MaximumNumberOfSteps{ 30 };
+  unsigned int                           m_NumberOfSteps{ 0 };
+  double                                 m_Divergence{ 0.0 };
+};
+
+} // namespace itk
+
+#ifndef ITK_MANUAL_INSTANTIATION
+#include "itkSinkhornTransformInitializer.hxx"
+#endif
+
+#endif

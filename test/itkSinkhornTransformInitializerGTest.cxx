@@ -1,0 +1,186 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "itkSinkhornTransformInitializer.h"
+#include "itkSinkhornTransportTestUtilities.h"
+
+#include "itkAffineTransform.h"
+#include "itkCenteredRigid2DTransform.h"
+#include "itkEuler2DTransform.h"
+#include "itkEuler3DTransform.h"
+#include "itkSimilarity2DTransform.h"
+#include "itkSimilarity3DTransform.h"
+
+#include <gtest/gtest.h>
+
+namespace
+{
+
+using namespace itk::Sinkhorn;
+
+/** Three unequal bumps that no rotation maps to themselves. */
+template <typename TPoint>
+double
+Shape(const TPoint & point)
+{
+  static const double bumps[][5] = { { -14.0, -4.0, 3.0, 8.0, 1.0 },
+                                     { 12.0, -8.0, -5.0, 7.0, 0.6 },
+                                     { 4.0, 15.0, 2.0, 6.0, 1.3 } };
+  double              sum = 0.0;
+  for (const auto & bump : bumps)
+  {
+    double squared = 0.0;
+    for (unsigned int d = 0; d < TPoint::PointDimension; ++d)
+    {
+      squared += (point[d] - bump[d]) * (point[d] - bump[d]) / (bump[3] * bump[3]);
+    }
+    sum += squared < 1.0 ? bump[4] * std::pow(1.0 - squared, 2) : 0.0;
+  }
+  return sum;
+}
+
+/** Root mean square distance, mm over the fixed shape, between the initialised transform and the one that made the
+ * moving image. */
+template <typename TTransform, unsigned int VDimension>
+double
+RecoverTransform(const TTransform * truth, TTransform * found)
+{
+  using ImageType = itk::Image<float, VDimension>;
+  using PointType = typename ImageType::PointType;
+  const std::vector<itk::SizeValueType> size(VDimension, VDimension == 2 ? 100 : 44);
+  const std::vector<double>             spacing(VDimension, VDimension == 2 ? 0.7 : 1.6);
+  const std::vector<double>             corner(VDimension, -0.5 * size[0] * spacing[0]);
+  const auto fixed = Testing::MakeDensity<ImageType>(size, spacing, Shape<PointType>, 0.0, corner);
+  // the moving image is somewhere else and on other axes
+  std::vector<double> origin(corner);
+  origin[0] += 31.0;
+  origin[1] -= 12.0;
+  const auto inverse = truth->GetInverseTransform();
+  const auto moving = Testing::MakeDensity<ImageType>(
+    size, spacing, [&](const PointType & point) { return Shape(inverse->TransformPoint(point)); }, 0.05, origin);
+
+  const auto initializer = itk::SinkhornTransformInitializer<TTransform, ImageType>::New();
+  initializer->SetTransform(found);
+  initializer->SetFixedImage(fixed);
+  initializer->SetMovingImage(moving);
+  initializer->InitializeTransform();
+  EXPECT_LE(initializer->GetNumberOfSteps(), initializer->GetMaximumNumberOfSteps());
+
+  double squared = 0.0;
+  double mass = 0.0;
+  for (itk::ImageRegionConstIteratorWithIndex<ImageType> it(fixed, fixed->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+  {
+    PointType point;
+    fixed->TransformIndexToPhysicalPoint(it.GetIndex(), point);
+    squared += it.Get() * truth->TransformPoint(point).SquaredEuclideanDistanceTo(found->TransformPoint(point));
+    mass += it.Get();
+  }
+  return std::sqrt(squared / mass);
+}
+
+TEST(SinkhornTransformInitializer, Rigid2D)
+{
+  const auto truth = itk::Euler2DTransform<double>::New();
+  truth->SetAngle(0.6);
+  truth->SetTranslation(Testing::Make<itk::Vector<double, 2>>({ 33.0, -9.0 }));
+  const auto found = itk::Euler2DTransform<double>::New();
+  const auto error = RecoverTransform<itk::Euler2DTransform<double>, 2>(truth, found);
+  EXPECT_LE(error, 0.2);
+  EXPECT_NEAR(found->GetAngle(), 0.6, 0.02);
+}
+
+TEST(SinkhornTransformInitializer, Similarity2D)
+{
+  const auto truth = itk::Similarity2DTransform<double>::New();
+  truth->SetAngle(-0.5);
+  truth->SetScale(0.8);
+  truth->SetTranslation(Testing::Make<itk::Vector<double, 2>>({ 30.0, -10.0 }));
+  const auto found = itk::Similarity2DTransform<double>::New();
+  const auto error = RecoverTransform<itk::Similarity2DTransform<double>, 2>(truth, found);
+  EXPECT_LE(error, 0.3);
+  EXPECT_NEAR(found->GetScale(), 0.8, 0.02);
+}
+
+TEST(SinkhornTransformInitializer, Affine2D)
+{
+  using TransformType = itk::AffineTransform<double, 2>;
+  const auto                truth = TransformType::New();
+  TransformType::MatrixType matrix;
+  matrix(0, 0) = 1.15;
+  matrix(0, 1) = 0.25;
+  matrix(1, 0) = -0.15;
+  matrix(1, 1) = 0.85;
+  truth->SetMatrix(matrix);
+  truth->SetTranslation(Testing::Make<itk::Vector<double, 2>>({ 28.0, -14.0 }));
+  const auto found = TransformType::New();
+  EXPECT_LE((RecoverTransform<TransformType, 2>(truth, found)), 0.4);
+}
+
+TEST(SinkhornTransformInitializer, Rigid3D)
+{
+  using TransformType = itk::Euler3DTransform<double>;
+  const auto truth = TransformType::New();
+  truth->SetRotation(0.3, -0.2, 0.4);
+  truth->SetTranslation(Testing::Make<itk::Vector<double, 3>>({ 30.0, -12.0, 2.0 }));
+  const auto found = TransformType::New();
+  EXPECT_LE((RecoverTransform<TransformType, 3>(truth, found)), 0.5);
+}
+
+TEST(SinkhornTransformInitializer, Similarity3D)
+{
+  using TransformType = itk::Similarity3DTransform<double>;
+  const auto truth = TransformType::New();
+  truth->SetRotation(Testing::Make<itk::Vector<double, 3>>({ 0.0, 0.6, 0.8 }), 0.35);
+  truth->SetScale(1.1);
+  truth->SetTranslation(Testing::Make<itk::Vector<double, 3>>({ 30.0, -12.0, 2.0 }));
+  const auto found = TransformType::New();
+  EXPECT_LE((RecoverTransform<TransformType, 3>(truth, found)), 0.5);
+  EXPECT_NEAR(found->GetScale(), 1.1, 0.02);
+}
+
+TEST(SinkhornTransformInitializer, BadInputIsNamedAndLeavesTheTransformAlone)
+{
+  using ImageType = itk::Image<float, 2>;
+  const auto image = Testing::MakeDensity<ImageType>({ 8, 8 }, { 1.0, 1.0 }, [](const auto &) { return 1.0; });
+  const auto empty = Testing::MakeDensity<ImageType>({ 8, 8 }, { 1.0, 1.0 }, [](const auto &) { return 0.0; });
+  const auto bad = Testing::MakeDensity<ImageType>({ 8, 8 }, { 1.0, 1.0 }, [](const auto &) { return -1.0; });
+  const auto messageOf = [](const ImageType * fixed, const ImageType * moving) {
+    const auto transform = itk::Euler2DTransform<double>::New();
+    transform->SetAngle(0.5);
+    const auto initializer = itk::SinkhornTransformInitializer<itk::Euler2DTransform<double>, ImageType>::New();
+    initializer->SetTransform(transform);
+    initializer->SetFixedImage(fixed);
+    initializer->SetMovingImage(moving);
+    const auto message = Testing::GetMessage([&] { initializer->InitializeTransform(); });
+    EXPECT_EQ(transform->GetAngle(), 0.5);
+    return message;
+  };
+  EXPECT_NE(messageOf(nullptr, image).find("FixedImage is not set"), std::string::npos);
+  EXPECT_NE(messageOf(empty, image).find("fixed image has zero total mass"), std::string::npos);
+  EXPECT_NE(messageOf(image, empty).find("moving image has zero total mass"), std::string::npos);
+  EXPECT_NE(messageOf(image, bad).find("moving image has 64 negative voxels"), std::string::npos);
+
+  using CenteredType = itk::CenteredRigid2DTransform<double>;
+  const auto initializer = itk::SinkhornTransformInitializer<CenteredType, ImageType>::New();
+  initializer->SetTransform(CenteredType::New());
+  initializer->SetFixedImage(image);
+  initializer->SetMovingImage(image);
+  EXPECT_NE(Testing::GetMessage([&] { initializer->InitializeTransform(); }).find("CenteredRigid2DTransform"),
+            std::string::npos);
+}
+
+} // namespace
