@@ -1,0 +1,93 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef sinkhornRegisterEvaluation_h
+#define sinkhornRegisterEvaluation_h
+
+#include "images.h"
+
+#include "itkTransform.h"
+
+#include <map>
+
+namespace SinkhornRegister
+{
+
+template <unsigned int VDimension>
+using FieldType = itk::Image<itk::Vector<double, VDimension>, VDimension>;
+
+/** Displacement T(x) − x, mm, at every voxel of the grid of \a reference. */
+template <unsigned int VDimension>
+typename FieldType<VDimension>::Pointer
+SampleDisplacement(const itk::Transform<double, VDimension, VDimension> * transform,
+                   const ImageType<VDimension> *                          reference);
+
+/** det(∂T/∂x) at every voxel by central differences of the displacement (one-sided on the border), in physical space:
+ * ∂u/∂x = ∂u/∂index · (direction · spacing)⁻¹. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+ComputeJacobian(const FieldType<VDimension> * field);
+
+struct Folding
+{
+  double MinimumJacobian{ 1.0 };
+  /** Part of the voxels with det ≤ 0, in [0, 1]. */
+  double Fraction{ 0.0 };
+};
+
+/** Away from the outermost two voxels of every axis that has more than four. */
+template <unsigned int VDimension>
+Folding
+MeasureFolding(const ImageType<VDimension> * jacobian);
+
+/** Dice = 2|A∩B| / (|A|+|B|) of each label above 0 that is in either image. */
+struct DiceScores
+{
+  std::map<int, double> Label;
+  double                Mean{ 0.0 };
+};
+
+template <unsigned int VDimension>
+DiceScores
+ComputeDice(const LabelImageType<VDimension> * fixed, const LabelImageType<VDimension> * warped);
+
+/** Image on the grid of \a reference whose value at x is that of \a moving at T(x): linear interpolation, \a outside
+ * where T(x) leaves the moving image. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+WarpImage(const ImageType<VDimension> *                          moving,
+          const itk::Transform<double, VDimension, VDimension> * transform,
+          const ImageType<VDimension> *                          reference,
+          float                                                  outside,
+          bool                                                   nearest);
+
+/** The same for labels and masks: nearest neighbour, 0 outside. */
+template <unsigned int VDimension>
+typename LabelImageType<VDimension>::Pointer
+WarpLabels(const LabelImageType<VDimension> *                     moving,
+           const itk::Transform<double, VDimension, VDimension> * transform,
+           const ImageType<VDimension> *                          reference);
+
+template <unsigned int VDimension>
+typename MaskImageType<VDimension>::Pointer
+WarpMask(const MaskImageType<VDimension> *                      moving,
+         const itk::Transform<double, VDimension, VDimension> * transform,
+         const ImageType<VDimension> *                          reference);
+
+} // namespace SinkhornRegister
+
+#endif

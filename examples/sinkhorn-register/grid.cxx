@@ -1,0 +1,256 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "grid.h"
+
+#include "itkImageRegionConstIteratorWithIndex.h"
+#include "itkShrinkImageFilter.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace SinkhornRegister
+{
+namespace
+{
+
+/** Part of the extent that is added on each side. */
+constexpr double marginFraction = 0.125;
+/** No level has fewer voxels along an axis than this, unless the image itself has. */
+constexpr double smallestAxis = 16.0;
+/** The automatic pyramid keeps its finest level below this number of voxels. */
+constexpr double largestLevel = 4.0e6;
+
+template <unsigned int VDimension>
+using Corner = itk::Vector<double, VDimension>;
+
+/** Voxels that differ from the smallest value of the image: the box around them. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::RegionType
+FindSupport(const ImageType<VDimension> * image)
+{
+  using Region = typename ImageType<VDimension>::RegionType;
+  const Region  whole = image->GetBufferedRegion();
+  const float * buffer = image->GetBufferPointer();
+  const float   minimum = *std::min_element(buffer, buffer + whole.GetNumberOfPixels());
+  auto          lower = whole.GetUpperIndex();
+  auto          upper = whole.GetIndex();
+  bool          any = false;
+  for (itk::ImageRegionConstIteratorWithIndex<ImageType<VDimension>> it(image, whole); !it.IsAtEnd(); ++it)
+  {
+    if (it.Get() > minimum)
+    {
+      any = true;
+      for (unsigned int d = 0; d < VDimension; ++d)
+      {
+        lower[d] = std::min(lower[d], it.GetIndex()[d]);
+        upper[d] = std::max(upper[d], it.GetIndex()[d]);
+      }
+    }
+  }
+  if (!any)
+  {
+    return whole;
+  }
+  Region support;
+  support.SetIndex(lower);
+  support.SetUpperIndex(upper);
+  return support;
+}
+
+/** Grows the box [lower, upper], continuous indices of \a fixed, to hold the support of \a image. */
+template <unsigned int VDimension>
+void
+Include(const ImageType<VDimension> * fixed,
+        const ImageType<VDimension> * image,
+        Corner<VDimension> &          lower,
+        Corner<VDimension> &          upper)
+{
+  const auto support = FindSupport<VDimension>(image);
+  for (unsigned int corner = 0; corner < (1U << VDimension); ++corner)
+  {
+    itk::ContinuousIndex<double, VDimension> index;
+    for (unsigned int d = 0; d < VDimension; ++d)
+    {
+      index[d] = (corner >> d) & 1U ? static_cast<double>(support.GetUpperIndex()[d]) + 0.5
+                                    : static_cast<double>(support.GetIndex()[d]) - 0.5;
+    }
+    typename ImageType<VDimension>::PointType point;
+    image->TransformContinuousIndexToPhysicalPoint(index, point);
+    const auto inFixed = fixed->template TransformPhysicalPointToContinuousIndex<double>(point);
+    for (unsigned int d = 0; d < VDimension; ++d)
+    {
+      lower[d] = std::min(lower[d], inFixed[d]);
+      upper[d] = std::max(upper[d], inFixed[d]);
+    }
+  }
+}
+
+/** Factor along each axis that makes voxels of about \a factor times the smallest spacing. */
+template <unsigned int VDimension>
+itk::FixedArray<unsigned int, VDimension>
+IsotropicFactors(const Corner<VDimension> & spacing, const Corner<VDimension> & size, double factor)
+{
+  const double smallest = *std::min_element(spacing.Begin(), spacing.End());
+  itk::FixedArray<unsigned int, VDimension> factors;
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    const double wanted = std::round(factor * smallest / spacing[d]);
+    const double allowed = std::floor(size[d] / smallestAxis);
+    factors[d] = static_cast<unsigned int>(std::max(1.0, std::min(wanted, allowed)));
+  }
+  return factors;
+}
+
+template <unsigned int VDimension>
+std::vector<itk::FixedArray<unsigned int, VDimension>>
+ChooseFactors(const Corner<VDimension> &        spacing,
+              const Corner<VDimension> &        size,
+              std::size_t                       numberOfLevels,
+              const std::vector<unsigned int> & shrink)
+{
+  using FactorsType = itk::FixedArray<unsigned int, VDimension>;
+  std::vector<FactorsType> levels;
+  for (const unsigned int factor : shrink)
+  {
+    FactorsType factors;
+    factors.Fill(factor);
+    levels.push_back(factors);
+  }
+  if (!shrink.empty())
+  {
+    return levels;
+  }
+  double finest = 1.0;
+  double voxels = 0.0;
+  do
+  {
+    voxels = 1.0;
+    const FactorsType factors = IsotropicFactors<VDimension>(spacing, size, finest);
+    for (unsigned int d = 0; d < VDimension; ++d)
+    {
+      voxels *= size[d] * (1.0 + 2.0 * marginFraction) / factors[d];
+    }
+    finest *= voxels > largestLevel ? 1.25 : 1.0;
+  } while (voxels > largestLevel);
+  for (std::size_t level = 0; level < numberOfLevels; ++level)
+  {
+    const double factor = finest * std::pow(2.0, static_cast<double>(numberOfLevels - 1 - level));
+    levels.push_back(IsotropicFactors<VDimension>(spacing, size, factor));
+  }
+  return levels;
+}
+
+} // namespace
+
+template <unsigned int VDimension>
+double
+WorkingGrid<VDimension>::GetSpacing(std::size_t level) const
+{
+  double largest = 0.0;
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    largest = std::max(largest, Image->GetSpacing()[d] * Factors[level][d]);
+  }
+  return largest;
+}
+
+template <unsigned int VDimension>
+typename ImageType<VDimension>::SizeType
+WorkingGrid<VDimension>::GetSize(std::size_t level) const
+{
+  auto size = Image->GetLargestPossibleRegion().GetSize();
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    size[d] /= Factors[level][d];
+  }
+  return size;
+}
+
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+ShrinkGeometry(const ImageType<VDimension> * grid, const itk::FixedArray<unsigned int, VDimension> & factors)
+{
+  // ITK's own filter, so that the grid is exactly the one that the registration methods will make of it.
+  using FilterType = itk::ShrinkImageFilter<ImageType<VDimension>, ImageType<VDimension>>;
+  const auto filter = FilterType::New();
+  filter->SetInput(grid);
+  filter->SetShrinkFactors(factors);
+  filter->UpdateOutputInformation();
+  const auto image = ImageType<VDimension>::New();
+  image->CopyInformation(filter->GetOutput());
+  image->SetRegions(filter->GetOutput()->GetLargestPossibleRegion());
+  return image;
+}
+
+template <unsigned int VDimension>
+WorkingGrid<VDimension>
+MakeWorkingGrid(const ImageType<VDimension> *     fixed,
+                const ImageType<VDimension> *     moving,
+                std::size_t                       numberOfLevels,
+                const std::vector<unsigned int> & shrink)
+{
+  Corner<VDimension> lower;
+  Corner<VDimension> upper;
+  lower.Fill(itk::NumericTraits<double>::max());
+  upper.Fill(itk::NumericTraits<double>::NonpositiveMin());
+  Include<VDimension>(fixed, fixed, lower, upper);
+  Include<VDimension>(fixed, moving, lower, upper);
+
+  WorkingGrid<VDimension> grid;
+  Corner<VDimension>      spacing;
+  Corner<VDimension>      content;
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    spacing[d] = fixed->GetSpacing()[d];
+    content[d] = upper[d] - lower[d];
+    grid.FieldOfView = std::max(grid.FieldOfView, content[d] * spacing[d]);
+  }
+  grid.Factors = ChooseFactors<VDimension>(spacing, content, numberOfLevels, shrink);
+
+  itk::ContinuousIndex<double, VDimension> first;
+  typename ImageType<VDimension>::SizeType size;
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    // At least two voxels of the coarsest level, and a size that this level divides.
+    const double coarsest = grid.Factors.front()[d];
+    const double margin = std::max(std::ceil(marginFraction * content[d]), 2.0 * coarsest);
+    const double wanted = std::ceil(content[d]) + 2.0 * margin;
+    size[d] = static_cast<itk::SizeValueType>(std::ceil(wanted / coarsest) * coarsest);
+    first[d] = std::floor(lower[d] + 0.5 - 0.5 * (static_cast<double>(size[d]) - std::round(content[d])));
+    grid.Margin[d] = margin * spacing[d];
+  }
+  grid.Image = ImageType<VDimension>::New();
+  grid.Image->SetSpacing(fixed->GetSpacing());
+  grid.Image->SetDirection(fixed->GetDirection());
+  typename ImageType<VDimension>::PointType origin;
+  fixed->TransformContinuousIndexToPhysicalPoint(first, origin);
+  grid.Image->SetOrigin(origin);
+  grid.Image->SetRegions(size);
+  return grid;
+}
+
+#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                               \
+  template struct WorkingGrid<D>;                                                                                      \
+  template ImageType<D>::Pointer ShrinkGeometry<D>(const ImageType<D> *, const itk::FixedArray<unsigned int, D> &);    \
+  template WorkingGrid<D>        MakeWorkingGrid<D>(                                                                   \
+    const ImageType<D> *, const ImageType<D> *, std::size_t, const std::vector<unsigned int> &);
+SINKHORN_REGISTER_INSTANTIATE(2)
+SINKHORN_REGISTER_INSTANTIATE(3)
+#undef SINKHORN_REGISTER_INSTANTIATE
+
+} // namespace SinkhornRegister

@@ -1,0 +1,98 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+// sinkhorn-register: register two images with entropic optimal transport, or with one of ITK's own metrics under the same
+// schedule. See sinkhorn-register --help and examples/README.md.
+#include "images.h"
+#include "options.h"
+#include "pipeline.h"
+
+#include "itkMultiThreaderBase.h"
+
+#include <cstdlib>
+#include <iostream>
+
+namespace
+{
+
+using namespace SinkhornRegister;
+
+/** A usable number of threads for everything that ITK starts. */
+void
+SetThreads(unsigned int threads)
+{
+  if (threads > 0)
+  {
+    itk::MultiThreaderBase::SetGlobalMaximumNumberOfThreads(threads);
+    itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(threads);
+  }
+}
+
+void
+Run(const Options & options)
+{
+  SetThreads(options.Threads);
+  const FileFacts fixed = InspectFile(options.Fixed, "fixed image");
+  const FileFacts moving = InspectFile(options.Moving, "moving image");
+  if (fixed.Dimension != moving.Dimension)
+  {
+    throw UsageError("the fixed image is " + std::to_string(fixed.Dimension) + "-D and the moving image " +
+                     std::to_string(moving.Dimension) + "-D; both must have the same number of dimensions");
+  }
+  if (!options.Quiet && (fixed.Components > 1 || moving.Components > 1))
+  {
+    std::cout << "colour is read as luminance\n";
+  }
+  if (fixed.Dimension == 2)
+  {
+    RunPipeline<2>(options, moving.ComponentType);
+  }
+  else
+  {
+    RunPipeline<3>(options, moving.ComponentType);
+  }
+}
+
+} // namespace
+
+int
+main(int argc, char ** argv)
+{
+  try
+  {
+    Options   options;
+    const int finished = ParseCommandLine(argc, argv, options);
+    if (finished < 0)
+    {
+      Run(options);
+    }
+    return finished < 0 ? EXIT_SUCCESS : finished;
+  }
+  catch (const UsageError & error)
+  {
+    std::cerr << "sinkhorn-register: " << error.what() << std::endl;
+  }
+  catch (const itk::ExceptionObject & error)
+  {
+    std::cerr << "sinkhorn-register: " << error.GetDescription() << std::endl;
+  }
+  catch (const std::exception & error)
+  {
+    std::cerr << "sinkhorn-register: " << error.what() << std::endl;
+  }
+  return EXIT_FAILURE;
+}

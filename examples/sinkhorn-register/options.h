@@ -1,0 +1,135 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef sinkhornRegisterOptions_h
+#define sinkhornRegisterOptions_h
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace SinkhornRegister
+{
+
+/** A mistake of the caller (a file, a value, an image that cannot be used): reported as one sentence that names what,
+ * where and the remedy. */
+class UsageError : public std::runtime_error
+{
+public:
+  using std::runtime_error::runtime_error;
+};
+
+enum class MetricKind
+{
+  Sinkhorn,
+  MeanSquares,
+  Correlation,
+  Mattes
+};
+
+enum class TransformKind
+{
+  Translation,
+  Rigid,
+  Affine,
+  SyN
+};
+
+/** How a deformation acts on mass in the sinkhorn metric; see itk::SinkhornImageToImageMetricv4. */
+enum class MassModelKind
+{
+  Automatic,  ///< push-forward for syn, intensity for the linear transforms
+  Intensity,  ///< the moving image is interpolated
+  PushForward ///< every fixed voxel carries its mass along
+};
+
+/** Name as on the command line and in report.json. */
+std::string
+ToString(MetricKind kind);
+std::string
+ToString(TransformKind kind);
+std::string
+ToString(MassModelKind kind);
+
+/** How intensities become mass. */
+struct Density
+{
+  enum class Mode
+  {
+    AsIs,   ///< intensities are the density; negative ones are refused
+    Shift,  ///< the minimum is subtracted
+    Clamp,  ///< negative intensities become 0
+    Window  ///< clamped to [Low, High], then scaled to [0, 1]
+  };
+  Mode   How{ Mode::AsIs };
+  double Low{ 0.0 };
+  double High{ 1.0 };
+
+  std::string
+  ToString() const;
+};
+
+/** One registration: a transform optimised by one metric over a pyramid. The program runs a list of them, each starting
+ * from the composition of those before it. */
+struct Stage
+{
+  TransformKind Transform{ TransformKind::SyN };
+  MetricKind    Metric{ MetricKind::Sinkhorn };
+  /** mm; 0: chosen by level from the spacing (see GetBlur). */
+  double Blur{ 0.0 };
+  /** mm; 0: balanced. */
+  double        Reach{ 0.0 };
+  MassModelKind MassModel{ MassModelKind::Automatic };
+  /** Iterations of each level, coarsest first. */
+  std::vector<unsigned int> Iterations{ 100, 50, 25 };
+  /** Shrink factor of each level relative to the finest; empty: chosen from the size of the grid. */
+  std::vector<unsigned int> Shrink;
+  /** SyN: standard deviation of the smoothing of the update field, mm, of each level; empty: fractions of the field of
+   * view. */
+  std::vector<double> UpdateSigma;
+  /** Largest displacement of one iteration, in voxels of the level's grid; 0: the default of the transform. */
+  double LearningRate{ 0.0 };
+};
+
+/** The stage's mass model with "automatic" resolved. */
+bool
+UsesPushForward(const Stage & stage);
+
+struct Options
+{
+  std::string        Fixed;
+  std::string        Moving;
+  std::string        Output;
+  std::string        FixedLabels;
+  std::string        MovingLabels;
+  std::string        FixedMask;
+  std::string        MovingMask;
+  Density            Mass;
+  std::vector<Stage> Stages;
+  unsigned int       Threads{ 0 };
+  bool               Quiet{ false };
+};
+
+/** Parses the command line.
+ * \return -1 to go on, else the exit code of the program (help and version were printed, or the error).
+ * \exception UsageError for values that the parser alone cannot judge. */
+int
+ParseCommandLine(int argc, char ** argv, Options & options);
+
+} // namespace SinkhornRegister
+
+#endif

@@ -1,0 +1,35 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef sinkhornRegisterPipeline_h
+#define sinkhornRegisterPipeline_h
+
+#include "options.h"
+
+namespace SinkhornRegister
+{
+
+/** The whole job for images of one dimension: read, register, evaluate, write.
+ * \param movingComponentType ITK's name of the voxel type of the moving file; the warped image is written in it.
+ * \exception UsageError, itk::ExceptionObject */
+template <unsigned int VDimension>
+void
+RunPipeline(const Options & options, const std::string & movingComponentType);
+
+} // namespace SinkhornRegister
+
+#endif

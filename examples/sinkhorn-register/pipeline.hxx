@@ -1,0 +1,331 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef sinkhornRegisterPipeline_hxx
+#define sinkhornRegisterPipeline_hxx
+
+#include "pipeline.h"
+
+#include "evaluation.h"
+#include "grid.h"
+#include "images.h"
+#include "metrics.h"
+#include "outputs.h"
+#include "overview.h"
+#include "progress.h"
+#include "report.h"
+#include "stages.h"
+
+#include "itkCastImageFilter.h"
+#include "itkImageFileWriter.h"
+#include "itkTransformFileWriter.h"
+
+#include <chrono>
+#include <cmath>
+
+namespace SinkhornRegister
+{
+
+/** What was read. */
+template <unsigned int VDimension>
+struct Inputs
+{
+  typename ImageType<VDimension>::Pointer      Fixed;
+  typename ImageType<VDimension>::Pointer      Moving;
+  typename MaskImageType<VDimension>::Pointer  FixedMask;
+  typename MaskImageType<VDimension>::Pointer  MovingMask;
+  typename LabelImageType<VDimension>::Pointer FixedLabels;
+  typename LabelImageType<VDimension>::Pointer MovingLabels;
+};
+
+template <unsigned int VDimension>
+void
+CheckSize(const ImageType<VDimension> * image, const std::string & what)
+{
+  const auto size = image->GetLargestPossibleRegion().GetSize();
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    if (size[d] < 4)
+    {
+      throw UsageError(what + ": only " + std::to_string(size[d]) + " voxels along axis " + std::to_string(d) +
+                       "; at least 4 are needed, so extract a slice and register in 2-D");
+    }
+  }
+}
+
+template <unsigned int VDimension>
+Inputs<VDimension>
+ReadInputs(const Options & options)
+{
+  Inputs<VDimension> inputs;
+  inputs.Fixed = ReadImage<VDimension>(options.Fixed, "fixed image");
+  inputs.Moving = ReadImage<VDimension>(options.Moving, "moving image");
+  CheckSize<VDimension>(inputs.Fixed, "fixed image '" + options.Fixed + "'");
+  CheckSize<VDimension>(inputs.Moving, "moving image '" + options.Moving + "'");
+  CheckOverlap<VDimension>(inputs.Fixed, inputs.Moving);
+  if (!options.FixedMask.empty())
+  {
+    inputs.FixedMask = ReadMask<VDimension>(options.FixedMask, "fixed mask", inputs.Fixed);
+  }
+  if (!options.MovingMask.empty())
+  {
+    inputs.MovingMask = ReadMask<VDimension>(options.MovingMask, "moving mask", inputs.Moving);
+  }
+  if (!options.FixedLabels.empty())
+  {
+    inputs.FixedLabels = ReadLabels<VDimension>(options.FixedLabels, "fixed labels", inputs.Fixed);
+    inputs.MovingLabels = ReadLabels<VDimension>(options.MovingLabels, "moving labels", inputs.Moving);
+  }
+  return inputs;
+}
+
+/** A mask that is 1 on the whole of \a image. */
+template <unsigned int VDimension>
+typename MaskImageType<VDimension>::Pointer
+MakeFullMask(const ImageType<VDimension> * image)
+{
+  const auto mask = MaskImageType<VDimension>::New();
+  mask->CopyInformation(image);
+  mask->SetRegions(image->GetBufferedRegion());
+  mask->Allocate();
+  mask->FillBuffer(1);
+  return mask;
+}
+
+template <unsigned int VDimension>
+typename MaskType<VDimension>::Pointer
+MakeMaskObject(const MaskImageType<VDimension> * image)
+{
+  const auto mask = MaskType<VDimension>::New();
+  mask->SetImage(image);
+  mask->Update();
+  return mask;
+}
+
+/** Densities, masks and grid of a stage. */
+template <unsigned int VDimension>
+StageInput<VDimension>
+PrepareStage(const Options & options, const Stage & stage, const Inputs<VDimension> & inputs)
+{
+  const bool             asMass = stage.Metric == MetricKind::Sinkhorn;
+  StageInput<VDimension> input;
+  input.Parameters = stage;
+  input.Fixed = MakeDensity<VDimension>(
+    inputs.Fixed, inputs.FixedMask, options.Mass, asMass, "fixed image '" + options.Fixed + "'");
+  input.Moving = MakeDensity<VDimension>(
+    inputs.Moving, inputs.MovingMask, options.Mass, asMass, "moving image '" + options.Moving + "'");
+  // SyN must get both masks or none (it never clears one that it has set). Local metrics always get them: the working
+  // grid is larger than the images, and what lies outside an image must not be compared with zero.
+  if (inputs.FixedMask || inputs.MovingMask || !asMass)
+  {
+    const auto fixedMask = inputs.FixedMask ? inputs.FixedMask : MakeFullMask<VDimension>(inputs.Fixed);
+    const auto movingMask = inputs.MovingMask ? inputs.MovingMask : MakeFullMask<VDimension>(inputs.Moving);
+    input.FixedMask = MakeMaskObject<VDimension>(fixedMask);
+    input.MovingMask = MakeMaskObject<VDimension>(movingMask);
+  }
+  input.Grid = MakeWorkingGrid<VDimension>(input.Fixed, input.Moving, stage.Iterations.size(), stage.Shrink);
+  return input;
+}
+
+/** Value of the stage's metric under a transform: on the finest working grid for sinkhorn, whose mass may lie outside the
+ * fixed image, on the grid of the fixed image for the others. */
+template <unsigned int VDimension>
+Evaluation
+EvaluateStage(const StageInput<VDimension> &                         input,
+              const itk::Transform<double, VDimension, VDimension> * transform)
+{
+  const std::size_t finest = input.Grid.Factors.size() - 1;
+  const double      blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(finest));
+  if (input.Parameters.Metric == MetricKind::Sinkhorn)
+  {
+    // The densities are 0 outside their masks already.
+    const auto grid = ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors[finest]);
+    const auto warped = WarpImage<VDimension>(input.Moving, transform, grid, 0.0F, false);
+    return Evaluate<VDimension>(input.Parameters, input.Fixed, warped, nullptr, nullptr, grid, blur);
+  }
+  const auto warped = WarpImage<VDimension>(input.Moving, transform, input.Fixed, 0.0F, false);
+  const auto mask = MakeMaskObject<VDimension>(
+    WarpMask<VDimension>(input.MovingMask->GetImage(), transform, input.Fixed));
+  return Evaluate<VDimension>(input.Parameters, input.Fixed, warped, input.FixedMask, mask, input.Fixed, blur);
+}
+
+template <typename TPixel, unsigned int VDimension>
+void
+WriteAs(const ImageType<VDimension> * image, const std::string & path)
+{
+  using OutputType = itk::Image<TPixel, VDimension>;
+  const auto output = OutputType::New();
+  output->CopyInformation(image);
+  output->SetRegions(image->GetBufferedRegion());
+  output->Allocate();
+  const float * in = image->GetBufferPointer();
+  TPixel *      out = output->GetBufferPointer();
+  for (itk::SizeValueType i = 0; i < image->GetBufferedRegion().GetNumberOfPixels(); ++i)
+  {
+    out[i] = std::is_integral<TPixel>::value ? static_cast<TPixel>(std::lround(in[i])) : static_cast<TPixel>(in[i]);
+  }
+  const auto writer = itk::ImageFileWriter<OutputType>::New();
+  writer->SetFileName(path);
+  writer->SetInput(output);
+  writer->UseCompressionOn();
+  writer->Update();
+}
+
+/** In the voxel type of the file that was warped if it has 8 or 16 bits, else float. Linear interpolation does not leave
+ * the range of that type. */
+template <unsigned int VDimension>
+void
+WriteWarped(const ImageType<VDimension> * image, const std::string & componentType, const std::string & path)
+{
+  if (componentType == "unsigned_char")
+  {
+    WriteAs<unsigned char, VDimension>(image, path);
+  }
+  else if (componentType == "short")
+  {
+    WriteAs<short, VDimension>(image, path);
+  }
+  else if (componentType == "unsigned_short")
+  {
+    WriteAs<unsigned short, VDimension>(image, path);
+  }
+  else
+  {
+    WriteAs<float, VDimension>(image, path);
+  }
+}
+
+template <unsigned int VDimension>
+void
+WriteDisplacement(const FieldType<VDimension> * field, const std::string & path)
+{
+  using OutputType = itk::Image<itk::Vector<float, VDimension>, VDimension>;
+  const auto cast = itk::CastImageFilter<FieldType<VDimension>, OutputType>::New();
+  cast->SetInput(field);
+  const auto writer = itk::ImageFileWriter<OutputType>::New();
+  writer->SetFileName(path);
+  writer->SetInput(cast->GetOutput());
+  writer->UseCompressionOn();
+  writer->Update();
+}
+
+template <unsigned int VDimension>
+void
+WriteTransform(const itk::CompositeTransform<double, VDimension> * transform, const std::string & path)
+{
+  const auto writer = itk::TransformFileWriterTemplate<double>::New();
+  writer->SetFileName(path);
+  writer->SetInput(transform);
+  writer->UseCompressionOn();
+  writer->Update();
+}
+
+/** Runs the stages; \a transform receives their composition. Returns what the last one compares. */
+template <unsigned int VDimension>
+StageInput<VDimension>
+RunStages(const Options &                                 options,
+          const Inputs<VDimension> &                      inputs,
+          itk::CompositeTransform<double, VDimension> *   transform,
+          Report &                                        report,
+          Progress &                                      progress)
+{
+  StageInput<VDimension> input;
+  for (const Stage & stage : options.Stages)
+  {
+    input = PrepareStage<VDimension>(options, stage, inputs);
+    input.Initial = transform;
+    progress.Say(ToString(stage.Transform) + " with " + ToString(stage.Metric));
+    const StageOutput<VDimension> output =
+      stage.Transform == TransformKind::SyN ? RunSyNStage(input, progress) : RunLinearStage(input, progress);
+    transform->AddTransform(output.Transform);
+    report.Levels.insert(report.Levels.end(), output.Levels.begin(), output.Levels.end());
+  }
+  return input;
+}
+
+/** Values of the last stage's metric at the identity and at the end. */
+template <unsigned int VDimension>
+void
+EvaluateEnds(const StageInput<VDimension> &                 input,
+             itk::CompositeTransform<double, VDimension> *  transform,
+             Report &                                       report)
+{
+  const auto identity = itk::IdentityTransform<double, VDimension>::New();
+  report.ValueBefore = EvaluateStage<VDimension>(input, identity).Value;
+  const Evaluation after = EvaluateStage<VDimension>(input, transform);
+  report.ValueAfter = after.Value;
+  report.HasMarginalError = input.Parameters.Metric == MetricKind::Sinkhorn;
+  report.MarginalError = after.MarginalError;
+  report.Converged = report.HasMarginalError ? after.Converged : report.Levels.back().Converged;
+  report.Blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(input.Grid.Factors.size() - 1));
+}
+
+template <unsigned int VDimension>
+void
+RunPipeline(const Options & options, const std::string & movingComponentType)
+{
+  const auto               start = std::chrono::steady_clock::now();
+  const Inputs<VDimension> inputs = ReadInputs<VDimension>(options);
+  OutputFolder             folder(options.Output);
+  Progress                 progress(options.Quiet);
+  Report                   report;
+  report.Dimension = VDimension;
+
+  const auto transform = itk::CompositeTransform<double, VDimension>::New();
+  const auto input = RunStages<VDimension>(options, inputs, transform, report, progress);
+  EvaluateEnds<VDimension>(input, transform, report);
+
+  const auto field = SampleDisplacement<VDimension>(transform, inputs.Fixed);
+  const auto jacobian = ComputeJacobian<VDimension>(field);
+  report.Folds = MeasureFolding<VDimension>(jacobian);
+  if (inputs.FixedLabels)
+  {
+    const auto identity = itk::IdentityTransform<double, VDimension>::New();
+    report.HasDice = true;
+    report.DiceBefore = ComputeDice<VDimension>(
+      inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, identity, inputs.Fixed));
+    report.DiceAfter = ComputeDice<VDimension>(
+      inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, transform, inputs.Fixed));
+  }
+  report.Seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  const bool        png = VDimension == 2 && movingComponentType == "unsigned_char";
+  const std::string warpedName = png ? "warped.png" : "warped.nii.gz";
+  const float *     voxels = inputs.Moving->GetBufferPointer();
+  const float darkest = *std::min_element(voxels, voxels + inputs.Moving->GetBufferedRegion().GetNumberOfPixels());
+  const auto  warped = WarpImage<VDimension>(inputs.Moving, transform, inputs.Fixed, darkest, false);
+  WriteWarped<VDimension>(warped, movingComponentType, folder.Stage(warpedName));
+  WriteTransform<VDimension>(transform, folder.Stage("transform.h5"));
+  WriteDisplacement<VDimension>(field, folder.Stage("displacement.nii.gz"));
+  OverviewData<VDimension> overview;
+  overview.Fixed = inputs.Fixed;
+  overview.Moving = inputs.Moving;
+  overview.Transform = transform;
+  overview.Displacement = field;
+  overview.Jacobian = jacobian;
+  overview.Caption = Summarize(options, report);
+  DrawOverview<VDimension>(folder.Stage("overview.png"), overview);
+  WriteReport(folder.Stage("report.json"), options, report);
+  folder.Commit({ png ? "warped.nii.gz" : "warped.png" });
+
+  progress.Say(overview.Caption);
+  progress.Say("results in " + options.Output);
+}
+
+} // namespace SinkhornRegister
+
+#endif

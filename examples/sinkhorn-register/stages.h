@@ -1,0 +1,88 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef sinkhornRegisterStages_h
+#define sinkhornRegisterStages_h
+
+#include "grid.h"
+#include "images.h"
+#include "progress.h"
+
+#include "itkCompositeTransform.h"
+
+#include <vector>
+
+namespace SinkhornRegister
+{
+
+/** What a stage starts from. */
+template <unsigned int VDimension>
+struct StageInput
+{
+  Stage                                     Parameters;
+  typename ImageType<VDimension>::Pointer   Fixed;
+  typename ImageType<VDimension>::Pointer   Moving;
+  typename MaskType<VDimension>::Pointer    FixedMask;
+  typename MaskType<VDimension>::Pointer    MovingMask;
+  WorkingGrid<VDimension>                   Grid;
+  /** Composition of the earlier stages, fixed to moving points; may be empty. */
+  typename itk::CompositeTransform<double, VDimension>::Pointer Initial;
+};
+
+struct LevelReport
+{
+  unsigned int Iterations{ 0 };
+  /** Value of the last iteration, on the grid of the level. */
+  double Value{ 0.0 };
+  /** The optimiser's own criterion ended the level, not the number of iterations. */
+  bool Converged{ false };
+};
+
+/** What it ends with; the transform is applied before Initial. */
+template <unsigned int VDimension>
+struct StageOutput
+{
+  typename itk::Transform<double, VDimension, VDimension>::Pointer Transform;
+  std::vector<LevelReport>                                         Levels;
+};
+
+/** Blur of a level, mm: the stage's, but no less than the spacing of the level, which could not resolve it; twice that
+ * spacing if the stage leaves it open. */
+double
+ChooseBlur(const Stage & stage, double levelSpacing);
+
+/** Largest displacement of one iteration, voxels of the level's grid. */
+double
+ChooseLearningRate(const Stage & stage);
+
+/** Smoothing of SyN's update field at a level, mm. */
+double
+ChooseUpdateSigma(const Stage & stage, double fieldOfView, std::size_t level);
+
+/** Translation, rigid or affine, by gradient descent with steps of bounded physical length. */
+template <unsigned int VDimension>
+StageOutput<VDimension>
+RunLinearStage(const StageInput<VDimension> & input, Progress & progress);
+
+/** Symmetric normalisation. */
+template <unsigned int VDimension>
+StageOutput<VDimension>
+RunSyNStage(const StageInput<VDimension> & input, Progress & progress);
+
+} // namespace SinkhornRegister
+
+#endif
