@@ -28,7 +28,8 @@ namespace
 
 constexpr std::size_t mostLabels = 48;
 
-const Color & LabelColor(int label)
+const Color &
+LabelColor(int label)
 {
   static const std::vector<Color> colors{ { 0.90, 0.62, 0.00 }, { 0.34, 0.71, 0.91 }, { 0.00, 0.62, 0.45 },
                                           { 0.94, 0.89, 0.26 }, { 0.84, 0.37, 0.00 }, { 0.80, 0.47, 0.65 },

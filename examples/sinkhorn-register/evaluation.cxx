@@ -153,10 +153,10 @@ ComputeDice(const LabelImageType<VDimension> * fixed, const LabelImageType<VDime
 
 template <typename TImage, typename TInterpolator, typename TTransform, typename TReference>
 typename TImage::Pointer
-Warp(const TImage *                  moving,
-     const TTransform *              transform,
-     const TReference *              reference,
-     typename TImage::PixelType      outside)
+Warp(const TImage *             moving,
+     const TTransform *         transform,
+     const TReference *         reference,
+     typename TImage::PixelType outside)
 {
   const auto filter = itk::ResampleImageFilter<TImage, TImage, double>::New();
   filter->SetInput(moving);
@@ -177,10 +177,10 @@ WarpImage(const ImageType<VDimension> *                          moving,
           bool                                                   nearest)
 {
   using Image = ImageType<VDimension>;
-  return nearest ? Warp<Image, itk::NearestNeighborInterpolateImageFunction<Image, double>>(
-                     moving, transform, reference, outside)
-                 : Warp<Image, itk::LinearInterpolateImageFunction<Image, double>>(
-                     moving, transform, reference, outside);
+  return nearest
+           ? Warp<Image, itk::NearestNeighborInterpolateImageFunction<Image, double>>(
+               moving, transform, reference, outside)
+           : Warp<Image, itk::LinearInterpolateImageFunction<Image, double>>(moving, transform, reference, outside);
 }
 
 template <unsigned int VDimension>
@@ -203,16 +203,16 @@ WarpMask(const MaskImageType<VDimension> *                      moving,
   return Warp<Mask, itk::NearestNeighborInterpolateImageFunction<Mask, double>>(moving, transform, reference, 0);
 }
 
-#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                               \
-  template FieldType<D>::Pointer      SampleDisplacement<D>(const itk::Transform<double, D, D> *, const ImageType<D> *); \
-  template ImageType<D>::Pointer      ComputeJacobian<D>(const FieldType<D> *);                                        \
-  template Folding                    MeasureFolding<D>(const ImageType<D> *);                                         \
-  template DiceScores                 ComputeDice<D>(const LabelImageType<D> *, const LabelImageType<D> *);            \
-  template ImageType<D>::Pointer      WarpImage<D>(                                                                    \
-    const ImageType<D> *, const itk::Transform<double, D, D> *, const ImageType<D> *, float, bool);               \
-  template MaskImageType<D>::Pointer  WarpMask<D>(                                                                     \
-    const MaskImageType<D> *, const itk::Transform<double, D, D> *, const ImageType<D> *);                        \
-  template LabelImageType<D>::Pointer WarpLabels<D>(                                                                   \
+#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                            \
+  template FieldType<D>::Pointer SampleDisplacement<D>(const itk::Transform<double, D, D> *, const ImageType<D> *); \
+  template ImageType<D>::Pointer ComputeJacobian<D>(const FieldType<D> *);                                          \
+  template Folding               MeasureFolding<D>(const ImageType<D> *);                                           \
+  template DiceScores            ComputeDice<D>(const LabelImageType<D> *, const LabelImageType<D> *);              \
+  template ImageType<D>::Pointer WarpImage<D>(                                                                      \
+    const ImageType<D> *, const itk::Transform<double, D, D> *, const ImageType<D> *, float, bool);                 \
+  template MaskImageType<D>::Pointer WarpMask<D>(                                                                   \
+    const MaskImageType<D> *, const itk::Transform<double, D, D> *, const ImageType<D> *);                          \
+  template LabelImageType<D>::Pointer WarpLabels<D>(                                                                \
     const LabelImageType<D> *, const itk::Transform<double, D, D> *, const ImageType<D> *);
 SINKHORN_REGISTER_INSTANTIATE(2)
 SINKHORN_REGISTER_INSTANTIATE(3)

@@ -105,7 +105,7 @@ template <unsigned int VDimension>
 itk::FixedArray<unsigned int, VDimension>
 IsotropicFactors(const Corner<VDimension> & spacing, const Corner<VDimension> & size, double factor)
 {
-  const double smallest = *std::min_element(spacing.Begin(), spacing.End());
+  const double                              smallest = *std::min_element(spacing.Begin(), spacing.End());
   itk::FixedArray<unsigned int, VDimension> factors;
   for (unsigned int d = 0; d < VDimension; ++d)
   {
@@ -244,10 +244,10 @@ MakeWorkingGrid(const ImageType<VDimension> *     fixed,
   return grid;
 }
 
-#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                               \
-  template struct WorkingGrid<D>;                                                                                      \
-  template ImageType<D>::Pointer ShrinkGeometry<D>(const ImageType<D> *, const itk::FixedArray<unsigned int, D> &);    \
-  template WorkingGrid<D>        MakeWorkingGrid<D>(                                                                   \
+#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                            \
+  template struct WorkingGrid<D>;                                                                                   \
+  template ImageType<D>::Pointer ShrinkGeometry<D>(const ImageType<D> *, const itk::FixedArray<unsigned int, D> &); \
+  template WorkingGrid<D>        MakeWorkingGrid<D>(                                                                \
     const ImageType<D> *, const ImageType<D> *, std::size_t, const std::vector<unsigned int> &);
 SINKHORN_REGISTER_INSTANTIATE(2)
 SINKHORN_REGISTER_INSTANTIATE(3)

@@ -284,17 +284,14 @@ MapIntensity(float value, const Density & density, float minimum)
 {
   switch (density.How)
   {
-    case Density::Mode::Shift:
-      return value - minimum;
-    case Density::Mode::Clamp:
-      return std::max(value, 0.0F);
+    case Density::Mode::Shift: return value - minimum;
+    case Density::Mode::Clamp: return std::max(value, 0.0F);
     case Density::Mode::Window:
     {
       const double inside = std::min(std::max<double>(value, density.Low), density.High);
       return static_cast<float>((inside - density.Low) / (density.High - density.Low));
     }
-    default:
-      return value;
+    default: return value;
   }
 }
 
@@ -349,12 +346,12 @@ MakeDensity(const ImageType<VDimension> *     image,
   return result;
 }
 
-#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                               \
-  template ImageType<D>::Pointer      ReadImage<D>(const std::string &, const std::string &);                          \
-  template LabelImageType<D>::Pointer ReadLabels<D>(const std::string &, const std::string &, const ImageType<D> *);   \
-  template MaskImageType<D>::Pointer  ReadMask<D>(const std::string &, const std::string &, const ImageType<D> *);     \
-  template void                       CheckOverlap<D>(const ImageType<D> *, const ImageType<D> *);                     \
-  template ImageType<D>::Pointer      MakeDensity<D>(                                                                  \
+#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                             \
+  template ImageType<D>::Pointer      ReadImage<D>(const std::string &, const std::string &);                        \
+  template LabelImageType<D>::Pointer ReadLabels<D>(const std::string &, const std::string &, const ImageType<D> *); \
+  template MaskImageType<D>::Pointer  ReadMask<D>(const std::string &, const std::string &, const ImageType<D> *);   \
+  template void                       CheckOverlap<D>(const ImageType<D> *, const ImageType<D> *);                   \
+  template ImageType<D>::Pointer      MakeDensity<D>(                                                                \
     const ImageType<D> *, const MaskImageType<D> *, const Density &, bool, const std::string &);
 SINKHORN_REGISTER_INSTANTIATE(2)
 SINKHORN_REGISTER_INSTANTIATE(3)

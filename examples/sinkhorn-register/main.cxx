@@ -15,8 +15,8 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-// sinkhorn-register: register two images with entropic optimal transport, or with one of ITK's own metrics under the same
-// schedule. See sinkhorn-register --help and examples/README.md.
+// sinkhorn-register: register two images with entropic optimal transport, or with one of ITK's own metrics under the
+// same schedule. See sinkhorn-register --help and examples/README.md.
 #include "images.h"
 #include "options.h"
 #include "pipeline.h"

@@ -55,10 +55,9 @@ struct Evaluation
   bool   Converged{ true };
 };
 
-/** Value of the stage's metric between \a fixed and \a warped, an image that has been brought onto \a domain, summed over
- * the voxels of \a domain.
- * \param fixedMask, warpedMask may be nullptr.
- * \param blur mm; ignored by metrics that have none. */
+/** Value of the stage's metric between \a fixed and \a warped, an image that has been brought onto \a domain, summed
+ * over the voxels of \a domain. \param fixedMask, warpedMask may be nullptr. \param blur mm; ignored by metrics that
+ * have none. */
 template <unsigned int VDimension>
 Evaluation
 Evaluate(const Stage &                 stage,

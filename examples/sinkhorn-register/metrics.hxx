@@ -37,7 +37,7 @@ MakeSinkhornMetric(const Stage & stage)
   const auto         sinkhorn = itk::SinkhornImageToImageMetricv4<Image, Image>::New();
   Metric<VDimension> metric;
   sinkhorn->SetReach(stage.Reach);
-  sinkhorn->SetMassModel(UsesPushForward(stage) ? itk::Sinkhorn::MassModel::PushForward
+  sinkhorn->SetMassModel(stage.MassModel == MassModelKind::PushForward ? itk::Sinkhorn::MassModel::PushForward
                                                 : itk::Sinkhorn::MassModel::Intensity);
   metric.Pointer = sinkhorn;
   metric.SetBlur = [sinkhorn](double blur) { sinkhorn->SetBlur(blur); };
@@ -54,9 +54,7 @@ MakeMetric(const Stage & stage)
   Metric<VDimension> metric;
   switch (stage.Metric)
   {
-    case MetricKind::MeanSquares:
-      metric.Pointer = itk::MeanSquaresImageToImageMetricv4<Image, Image>::New();
-      break;
+    case MetricKind::MeanSquares: metric.Pointer = itk::MeanSquaresImageToImageMetricv4<Image, Image>::New(); break;
     case MetricKind::Correlation:
     {
       const auto correlation = itk::ANTSNeighborhoodCorrelationImageToImageMetricv4<Image, Image>::New();
@@ -73,9 +71,7 @@ MakeMetric(const Stage & stage)
       metric.Pointer = mattes;
       break;
     }
-    default:
-      metric = MakeSinkhornMetric<VDimension>(stage);
-      break;
+    default: metric = MakeSinkhornMetric<VDimension>(stage); break;
   }
   // Plain central differences: ITK's default filter smooths the gradient with the spacing and scales it by sigma.
   metric.Pointer->SetUseFixedImageGradientFilter(false);

@@ -29,7 +29,8 @@ namespace SinkhornRegister
 namespace
 {
 
-const std::map<std::string, MetricKind> & MetricNames()
+const std::map<std::string, MetricKind> &
+MetricNames()
 {
   static const std::map<std::string, MetricKind> names{ { "sinkhorn", MetricKind::Sinkhorn },
                                                         { "meansquares", MetricKind::MeanSquares },
@@ -38,7 +39,8 @@ const std::map<std::string, MetricKind> & MetricNames()
   return names;
 }
 
-const std::map<std::string, TransformKind> & TransformNames()
+const std::map<std::string, TransformKind> &
+TransformNames()
 {
   static const std::map<std::string, TransformKind> names{ { "translation", TransformKind::Translation },
                                                            { "rigid", TransformKind::Rigid },
@@ -47,10 +49,10 @@ const std::map<std::string, TransformKind> & TransformNames()
   return names;
 }
 
-const std::map<std::string, MassModelKind> & MassModelNames()
+const std::map<std::string, MassModelKind> &
+MassModelNames()
 {
-  static const std::map<std::string, MassModelKind> names{ { "automatic", MassModelKind::Automatic },
-                                                           { "intensity", MassModelKind::Intensity },
+  static const std::map<std::string, MassModelKind> names{ { "intensity", MassModelKind::Intensity },
                                                            { "push-forward", MassModelKind::PushForward } };
   return names;
 }
@@ -186,8 +188,9 @@ ParseDensity(const std::string & text)
     }
     throw UsageError("--density: in '" + text + "' the lower limit must be below the upper one");
   }
-  throw UsageError("--density: '" + text + "' is unknown; choose as-is, shift, clamp or window:LOW:HIGH, for example "
-                                           "window:-1000:400 for a CT of the lung");
+  throw UsageError("--density: '" + text +
+                   "' is unknown; choose as-is, shift, clamp or window:LOW:HIGH, for example "
+                   "window:-1000:400 for a CT of the lung");
 }
 
 /** A length in mm, ≥ 0 and finite; 0 only if \a zeroMeans says what it stands for. */
@@ -216,7 +219,7 @@ struct RawValues
 {
   std::string Metric{ "sinkhorn" };
   std::string Transform{ "syn" };
-  std::string MassModel{ "automatic" };
+  std::string MassModel{ "intensity" };
   std::string Density{ "as-is" };
   std::string Iterations{ "100x50x25" };
   std::string Shrink;
@@ -254,8 +257,8 @@ Interpret(const RawValues & raw, const CLI::App & app, Stage & stage, Options & 
     }
     if (stage.UpdateSigma.size() != stage.Iterations.size())
     {
-      throw UsageError("--update-sigma has " + std::to_string(stage.UpdateSigma.size()) +
-                       " values and --iterations " + std::to_string(stage.Iterations.size()) +
+      throw UsageError("--update-sigma has " + std::to_string(stage.UpdateSigma.size()) + " values and --iterations " +
+                       std::to_string(stage.Iterations.size()) +
                        " levels; give one value for all levels or one for each");
     }
   }
@@ -287,30 +290,20 @@ ToString(TransformKind kind)
   return NameOf(TransformNames(), kind);
 }
 
-bool
-UsesPushForward(const Stage & stage)
-{
-  return stage.MassModel == MassModelKind::PushForward ||
-         (stage.MassModel == MassModelKind::Automatic && stage.Transform == TransformKind::SyN);
-}
-
 std::string
 Density::ToString() const
 {
   switch (How)
   {
-    case Mode::Shift:
-      return "shift";
-    case Mode::Clamp:
-      return "clamp";
+    case Mode::Shift: return "shift";
+    case Mode::Clamp: return "clamp";
     case Mode::Window:
     {
       std::ostringstream text;
       text << "window:" << Low << ":" << High;
       return text.str();
     }
-    default:
-      return "as-is";
+    default: return "as-is";
   }
 }
 
@@ -350,10 +343,11 @@ ParseCommandLine(int argc, char ** argv, Options & options)
                  "how intensities become mass: as-is | shift (minus the minimum) | clamp (negatives to 0) | "
                  "window:LO:HI (clamped and scaled to [0,1]; the only one that metrics other than sinkhorn heed) "
                  "[as-is]");
-  app.add_option("--mass-model",
-                 raw.MassModel,
-                 "sinkhorn: intensity (the moving image is interpolated) | push-forward (fixed voxels carry their mass) "
-                 "| automatic [automatic]");
+  app.add_option(
+    "--mass-model",
+    raw.MassModel,
+    "sinkhorn: intensity (the moving image is interpolated) | push-forward (fixed voxels carry their mass) "
+    "[intensity]");
   app.add_option("--iterations", raw.Iterations, "of each level, coarsest first [100x50x25]");
   app.add_option("--shrink", raw.Shrink, "shrink factor of each level […x4x2x1, more for very large images]");
   app.add_option("--update-sigma",

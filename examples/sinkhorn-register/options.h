@@ -52,7 +52,6 @@ enum class TransformKind
 /** How a deformation acts on mass in the sinkhorn metric; see itk::SinkhornImageToImageMetricv4. */
 enum class MassModelKind
 {
-  Automatic,  ///< push-forward for syn, intensity for the linear transforms
   Intensity,  ///< the moving image is interpolated
   PushForward ///< every fixed voxel carries its mass along
 };
@@ -70,10 +69,10 @@ struct Density
 {
   enum class Mode
   {
-    AsIs,   ///< intensities are the density; negative ones are refused
-    Shift,  ///< the minimum is subtracted
-    Clamp,  ///< negative intensities become 0
-    Window  ///< clamped to [Low, High], then scaled to [0, 1]
+    AsIs,  ///< intensities are the density; negative ones are refused
+    Shift, ///< the minimum is subtracted
+    Clamp, ///< negative intensities become 0
+    Window ///< clamped to [Low, High], then scaled to [0, 1]
   };
   Mode   How{ Mode::AsIs };
   double Low{ 0.0 };
@@ -93,7 +92,7 @@ struct Stage
   double Blur{ 0.0 };
   /** mm; 0: balanced. */
   double        Reach{ 0.0 };
-  MassModelKind MassModel{ MassModelKind::Automatic };
+  MassModelKind MassModel{ MassModelKind::Intensity };
   /** Iterations of each level, coarsest first. */
   std::vector<unsigned int> Iterations{ 100, 50, 25 };
   /** Shrink factor of each level relative to the finest; empty: chosen from the size of the grid. */
@@ -104,10 +103,6 @@ struct Stage
   /** Largest displacement of one iteration, in voxels of the level's grid; 0: the default of the transform. */
   double LearningRate{ 0.0 };
 };
-
-/** The stage's mass model with "automatic" resolved. */
-bool
-UsesPushForward(const Stage & stage);
 
 struct Options
 {

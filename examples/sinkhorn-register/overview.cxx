@@ -45,7 +45,7 @@ const Color      emptiness{ 0.93, 0.93, 0.93 };
 /** A plane of an image: which axis runs to the right, which down, and whether they are mirrored for display. */
 struct Plane
 {
-  std::string Name;
+  std::string  Name;
   unsigned int Right{ 0 };
   unsigned int Down{ 1 };
   bool         MirrorRight{ false };
@@ -57,10 +57,10 @@ template <typename TImage>
 std::array<unsigned int, 3>
 FindAxes(const TImage * image)
 {
-  const auto &                 direction = image->GetDirection();
-  std::array<unsigned int, 3>  axes{ { 0, 1, 2 } };
-  std::array<unsigned int, 3>  best = axes;
-  double                       bestFit = -1.0;
+  const auto &                direction = image->GetDirection();
+  std::array<unsigned int, 3> axes{ { 0, 1, 2 } };
+  std::array<unsigned int, 3> best = axes;
+  double                      bestFit = -1.0;
   do
   {
     const double fit =
@@ -99,10 +99,10 @@ template <unsigned int VDimension>
 itk::ContinuousIndex<double, VDimension>
 FindCenter(const ImageType<VDimension> * image)
 {
-  const auto    region = image->GetBufferedRegion();
-  const float * buffer = image->GetBufferPointer();
-  const double  minimum = *std::min_element(buffer, buffer + region.GetNumberOfPixels());
-  double        total = 0.0;
+  const auto                               region = image->GetBufferedRegion();
+  const float *                            buffer = image->GetBufferPointer();
+  const double                             minimum = *std::min_element(buffer, buffer + region.GetNumberOfPixels());
+  double                                   total = 0.0;
   itk::ContinuousIndex<double, VDimension> center;
   center.Fill(0.0);
   for (itk::ImageRegionConstIteratorWithIndex<ImageType<VDimension>> it(image, region); !it.IsAtEnd(); ++it)
@@ -215,12 +215,11 @@ FillWithGrid(Canvas & canvas, const Panel<VDimension> & panel, const OverviewDat
       index[d] = std::min(std::max(index[d], 0.0), static_cast<double>(size[d]) - 1.0);
     }
     const auto displacement = data.Fixed->GetInverseDirection() * field->EvaluateAtContinuousIndex(index);
-    cells[0] = std::floor((index[panel.Slice.Right] * data.Fixed->GetSpacing()[panel.Slice.Right] +
-                           displacement[panel.Slice.Right]) /
-                          cell);
-    cells[1] =
-      std::floor((index[panel.Slice.Down] * data.Fixed->GetSpacing()[panel.Slice.Down] + displacement[panel.Slice.Down]) /
-                 cell);
+    cells[0] = std::floor(
+      (index[panel.Slice.Right] * data.Fixed->GetSpacing()[panel.Slice.Right] + displacement[panel.Slice.Right]) /
+      cell);
+    cells[1] = std::floor(
+      (index[panel.Slice.Down] * data.Fixed->GetSpacing()[panel.Slice.Down] + displacement[panel.Slice.Down]) / cell);
   };
   for (int y = 0; y < panel.Height; ++y)
   {
@@ -253,7 +252,8 @@ DrawLegend(Canvas & canvas, int left, int width, int top, int column)
   if (column == 3 || column == 4)
   {
     Title(canvas, left, width / 2, top, "fixed only", Mix(FixedOnlyColor(), ink, 0.3));
-    Title(canvas, left + width / 2, width / 2, top, column == 3 ? "moving" : "warped", Mix(MovingOnlyColor(), ink, 0.3));
+    Title(
+      canvas, left + width / 2, width / 2, top, column == 3 ? "moving" : "warped", Mix(MovingOnlyColor(), ink, 0.3));
   }
   if (column == 5)
   {
@@ -270,14 +270,16 @@ template <unsigned int VDimension>
 void
 DrawOverview(const std::string & path, const OverviewData<VDimension> & data)
 {
-  const auto countOf = [](const ImageType<VDimension> * image) { return image->GetBufferedRegion().GetNumberOfPixels(); };
+  const auto countOf = [](const ImageType<VDimension> * image) {
+    return image->GetBufferedRegion().GetNumberOfPixels();
+  };
   ColorMap   fixedMap(data.Fixed->GetBufferPointer(), countOf(data.Fixed));
   ColorMap   movingMap(data.Moving->GetBufferPointer(), countOf(data.Moving));
   const bool labels = fixedMap.LooksLikeLabels() && movingMap.LooksLikeLabels();
   fixedMap.SetDrawAsLabels(labels);
   movingMap.SetDrawAsLabels(labels);
 
-  const auto warped = WarpImage<VDimension>(data.Moving, data.Transform, data.Fixed, 0.0F, labels);
+  const auto                warped = WarpImage<VDimension>(data.Moving, data.Transform, data.Fixed, 0.0F, labels);
   const Sampler<VDimension> fixed(data.Fixed, labels);
   const Sampler<VDimension> moving(data.Moving, labels);
   const Sampler<VDimension> moved(warped, labels);
@@ -288,12 +290,12 @@ DrawOverview(const std::string & path, const OverviewData<VDimension> & data)
   {
     longest = std::max(longest, Extent(data.Fixed, d));
   }
-  const auto                            planes = FindPlanes(data.Fixed);
-  const auto                            movingPlanes = FindPlanes(data.Moving);
-  const auto                            center = FindCenter<VDimension>(data.Fixed);
-  const auto                            movingCenter = FindCenter<VDimension>(data.Moving);
-  const double                          scale = longestPanel / longest;
-  constexpr int                         numberOfColumns = 6;
+  const auto                                      planes = FindPlanes(data.Fixed);
+  const auto                                      movingPlanes = FindPlanes(data.Moving);
+  const auto                                      center = FindCenter<VDimension>(data.Fixed);
+  const auto                                      movingCenter = FindCenter<VDimension>(data.Moving);
+  const double                                    scale = longestPanel / longest;
+  constexpr int                                   numberOfColumns = 6;
   const std::array<const char *, numberOfColumns> titles{
     { "fixed", "moving", "warped", "before", "after", "deformed grid" }
   };
@@ -322,17 +324,18 @@ DrawOverview(const std::string & path, const OverviewData<VDimension> & data)
       {
         Title(canvas, left, width, top - titleHeight, titles[column], ink);
       }
-      Panel<VDimension> panel{ data.Fixed, plane, center, left + (width - panelWidth) / 2, top, panelWidth, panelHeight };
+      Panel<VDimension> panel{
+        data.Fixed, plane, center, left + (width - panelWidth) / 2, top, panelWidth, panelHeight
+      };
       switch (column)
       {
-        case 0:
-          Fill(canvas, panel, [&](const auto & index) { return fixedMap(fixed(index)); });
-          break;
+        case 0: Fill(canvas, panel, [&](const auto & index) { return fixedMap(fixed(index)); }); break;
         case 1:
         {
           // The moving image on its own grid, as large as the room allows.
           const Plane & own = movingPlanes[row];
-          const double  fit = std::min(width / Extent(data.Moving, own.Right), panelHeight / Extent(data.Moving, own.Down));
+          const double  fit =
+            std::min(width / Extent(data.Moving, own.Right), panelHeight / Extent(data.Moving, own.Down));
           panel.Image = data.Moving;
           panel.Slice = own;
           panel.Center = movingCenter;
@@ -343,9 +346,7 @@ DrawOverview(const std::string & path, const OverviewData<VDimension> & data)
           Fill(canvas, panel, [&](const auto & index) { return movingMap(moving(index)); });
           break;
         }
-        case 2:
-          Fill(canvas, panel, [&](const auto & index) { return movingMap(moved(index)); });
-          break;
+        case 2: Fill(canvas, panel, [&](const auto & index) { return movingMap(moved(index)); }); break;
         case 3:
           Fill(canvas, panel, [&](const auto & index) {
             typename ImageType<VDimension>::PointType point;
@@ -359,9 +360,7 @@ DrawOverview(const std::string & path, const OverviewData<VDimension> & data)
             return DifferenceColor(fixedMap, fixed(index), movingMap, moved(index), labels);
           });
           break;
-        default:
-          FillWithGrid(canvas, panel, data);
-          break;
+        default: FillWithGrid(canvas, panel, data); break;
       }
       if (row + 1 == planes.size())
       {

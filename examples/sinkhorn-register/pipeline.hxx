@@ -141,12 +141,11 @@ PrepareStage(const Options & options, const Stage & stage, const Inputs<VDimensi
   return input;
 }
 
-/** Value of the stage's metric under a transform: on the finest working grid for sinkhorn, whose mass may lie outside the
- * fixed image, on the grid of the fixed image for the others. */
+/** Value of the stage's metric under a transform: on the finest working grid for sinkhorn, whose mass may lie outside
+ * the fixed image, on the grid of the fixed image for the others. */
 template <unsigned int VDimension>
 Evaluation
-EvaluateStage(const StageInput<VDimension> &                         input,
-              const itk::Transform<double, VDimension, VDimension> * transform)
+EvaluateStage(const StageInput<VDimension> & input, const itk::Transform<double, VDimension, VDimension> * transform)
 {
   const std::size_t finest = input.Grid.Factors.size() - 1;
   const double      blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(finest));
@@ -158,8 +157,8 @@ EvaluateStage(const StageInput<VDimension> &                         input,
     return Evaluate<VDimension>(input.Parameters, input.Fixed, warped, nullptr, nullptr, grid, blur);
   }
   const auto warped = WarpImage<VDimension>(input.Moving, transform, input.Fixed, 0.0F, false);
-  const auto mask = MakeMaskObject<VDimension>(
-    WarpMask<VDimension>(input.MovingMask->GetImage(), transform, input.Fixed));
+  const auto mask =
+    MakeMaskObject<VDimension>(WarpMask<VDimension>(input.MovingMask->GetImage(), transform, input.Fixed));
   return Evaluate<VDimension>(input.Parameters, input.Fixed, warped, input.FixedMask, mask, input.Fixed, blur);
 }
 
@@ -185,8 +184,8 @@ WriteAs(const ImageType<VDimension> * image, const std::string & path)
   writer->Update();
 }
 
-/** In the voxel type of the file that was warped if it has 8 or 16 bits, else float. Linear interpolation does not leave
- * the range of that type. */
+/** In the voxel type of the file that was warped if it has 8 or 16 bits, else float. Linear interpolation does not
+ * leave the range of that type. */
 template <unsigned int VDimension>
 void
 WriteWarped(const ImageType<VDimension> * image, const std::string & componentType, const std::string & path)
@@ -237,11 +236,11 @@ WriteTransform(const itk::CompositeTransform<double, VDimension> * transform, co
 /** Runs the stages; \a transform receives their composition. Returns what the last one compares. */
 template <unsigned int VDimension>
 StageInput<VDimension>
-RunStages(const Options &                                 options,
-          const Inputs<VDimension> &                      inputs,
-          itk::CompositeTransform<double, VDimension> *   transform,
-          Report &                                        report,
-          Progress &                                      progress)
+RunStages(const Options &                               options,
+          const Inputs<VDimension> &                    inputs,
+          itk::CompositeTransform<double, VDimension> * transform,
+          Report &                                      report,
+          Progress &                                    progress)
 {
   StageInput<VDimension> input;
   for (const Stage & stage : options.Stages)
@@ -260,9 +259,9 @@ RunStages(const Options &                                 options,
 /** Values of the last stage's metric at the identity and at the end. */
 template <unsigned int VDimension>
 void
-EvaluateEnds(const StageInput<VDimension> &                 input,
-             itk::CompositeTransform<double, VDimension> *  transform,
-             Report &                                       report)
+EvaluateEnds(const StageInput<VDimension> &                input,
+             itk::CompositeTransform<double, VDimension> * transform,
+             Report &                                      report)
 {
   const auto identity = itk::IdentityTransform<double, VDimension>::New();
   report.ValueBefore = EvaluateStage<VDimension>(input, identity).Value;
@@ -296,10 +295,10 @@ RunPipeline(const Options & options, const std::string & movingComponentType)
   {
     const auto identity = itk::IdentityTransform<double, VDimension>::New();
     report.HasDice = true;
-    report.DiceBefore = ComputeDice<VDimension>(
-      inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, identity, inputs.Fixed));
-    report.DiceAfter = ComputeDice<VDimension>(
-      inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, transform, inputs.Fixed));
+    report.DiceBefore =
+      ComputeDice<VDimension>(inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, identity, inputs.Fixed));
+    report.DiceAfter =
+      ComputeDice<VDimension>(inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, transform, inputs.Fixed));
   }
   report.Seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 

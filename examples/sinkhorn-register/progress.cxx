@@ -20,9 +20,9 @@
 #include <cstdio>
 
 #ifdef _WIN32
-#  include <io.h>
+#include <io.h>
 #else
-#  include <unistd.h>
+#include <unistd.h>
 #endif
 
 namespace SinkhornRegister
@@ -59,10 +59,7 @@ Progress::Say(const std::string & text)
 }
 
 void
-Progress::BeginLevel(std::size_t         level,
-                     std::size_t         numberOfLevels,
-                     unsigned int        iterations,
-                     const std::string & detail)
+Progress::BeginLevel(std::size_t level, std::size_t numberOfLevels, unsigned int iterations, const std::string & detail)
 {
   m_Level = level + 1;
   m_NumberOfLevels = numberOfLevels;

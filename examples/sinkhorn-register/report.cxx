@@ -26,7 +26,7 @@
 #include <fstream>
 
 #ifndef _WIN32
-#  include <sys/resource.h>
+#include <sys/resource.h>
 #endif
 
 namespace SinkhornRegister
@@ -60,7 +60,8 @@ PerLevel(const Report & report)
   Json list = Json::array();
   for (const LevelReport & level : report.Levels)
   {
-    list.push_back({ { "iterations", level.Iterations }, { "value", Number(level.Value) }, { "converged", level.Converged } });
+    list.push_back(
+      { { "iterations", level.Iterations }, { "value", Number(level.Value) }, { "converged", level.Converged } });
   }
   return list;
 }
@@ -86,11 +87,11 @@ GetPeakMemory()
   {
     return 0.0;
   }
-#  ifdef __APPLE__
+#ifdef __APPLE__
   return static_cast<double>(usage.ru_maxrss) / 1048576.0;
-#  else
+#else
   return static_cast<double>(usage.ru_maxrss) / 1024.0;
-#  endif
+#endif
 #endif
 }
 

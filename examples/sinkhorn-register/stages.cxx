@@ -46,8 +46,10 @@ ChooseUpdateSigma(const Stage & stage, double fieldOfView, std::size_t level)
   {
     return stage.UpdateSigma[level];
   }
-  // Wide first, so that distant mass is carried as a whole; then half as wide at each level.
-  return fieldOfView / 8.0 * std::pow(0.5, static_cast<double>(level));
+  // Wide first, so that distant mass is carried as a whole, then finer: from 1/8 of the field of view to 1/40.
+  const std::size_t last = stage.Iterations.size() - 1;
+  const double      progress = last > 0 ? static_cast<double>(level) / static_cast<double>(last) : 0.5;
+  return fieldOfView / 8.0 * std::pow(0.2, progress);
 }
 
 } // namespace SinkhornRegister

@@ -33,12 +33,12 @@ namespace SinkhornRegister
 template <unsigned int VDimension>
 struct StageInput
 {
-  Stage                                     Parameters;
-  typename ImageType<VDimension>::Pointer   Fixed;
-  typename ImageType<VDimension>::Pointer   Moving;
-  typename MaskType<VDimension>::Pointer    FixedMask;
-  typename MaskType<VDimension>::Pointer    MovingMask;
-  WorkingGrid<VDimension>                   Grid;
+  Stage                                   Parameters;
+  typename ImageType<VDimension>::Pointer Fixed;
+  typename ImageType<VDimension>::Pointer Moving;
+  typename MaskType<VDimension>::Pointer  FixedMask;
+  typename MaskType<VDimension>::Pointer  MovingMask;
+  WorkingGrid<VDimension>                 Grid;
   /** Composition of the earlier stages, fixed to moving points; may be empty. */
   typename itk::CompositeTransform<double, VDimension>::Pointer Initial;
 };
