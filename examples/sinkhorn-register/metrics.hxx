@@ -38,7 +38,7 @@ MakeSinkhornMetric(const Stage & stage)
   Metric<VDimension> metric;
   sinkhorn->SetReach(stage.Reach);
   sinkhorn->SetMassModel(stage.MassModel == MassModelKind::PushForward ? itk::Sinkhorn::MassModel::PushForward
-                                                : itk::Sinkhorn::MassModel::Intensity);
+                                                                       : itk::Sinkhorn::MassModel::Intensity);
   metric.Pointer = sinkhorn;
   metric.SetBlur = [sinkhorn](double blur) { sinkhorn->SetBlur(blur); };
   metric.GetMarginalError = [sinkhorn]() { return sinkhorn->GetMarginalError(); };

@@ -325,7 +325,7 @@ ParseCommandLine(int argc, char ** argv, Options & options)
 
   Stage     stage;
   RawValues raw;
-  app.add_option("--fixed", options.Fixed, "fixed image (NIfTI, MHA, PNG, JPEG, TIFF, …)")->required();
+  app.add_option("--fixed", options.Fixed, "fixed image (NIfTI, MHA, PNG, JPEG, TIFF, NRRD)")->required();
   app.add_option("--moving", options.Moving, "moving image, brought onto the fixed one")->required();
   app.add_option("--output", options.Output, "folder for the results, made if it does not exist")->required();
   app.add_option("--fixed-labels", options.FixedLabels, "label map on the grid of the fixed image, for Dice");
@@ -349,7 +349,8 @@ ParseCommandLine(int argc, char ** argv, Options & options)
     "sinkhorn: intensity (the moving image is interpolated) | push-forward (fixed voxels carry their mass) "
     "[intensity]");
   app.add_option("--iterations", raw.Iterations, "of each level, coarsest first [100x50x25]");
-  app.add_option("--shrink", raw.Shrink, "shrink factor of each level […x4x2x1, more for very large images]");
+  app.add_option(
+    "--shrink", raw.Shrink, "shrink factor of each level [powers of two down to 1, more for very large images]");
   app.add_option("--update-sigma",
                  raw.UpdateSigma,
                  "syn: smoothing of the update field, mm, one for all levels or one each [from the field of view]");

@@ -34,9 +34,9 @@ namespace SinkhornRegister
 
 /** SyN for forces of long range: the update field is smoothed over a physical distance chosen per level (ITK's own
  * smoothing has one variance in voxels and a truncated kernel), fades out in a margin instead of stopping at the border
- * voxel, and every step is bounded in length and in gradient. After each iteration a watch shortens the steps when the value
- * has risen, and takes an iteration back if one of the half-way maps is about to fold, damping later updates around
- * the place: the map stays invertible while the rest goes on. */
+ * voxel, and every step is bounded in length and in gradient. After each iteration a watch shortens the steps when the
+ * value has risen, and takes an iteration back if one of the half-way maps is about to fold, damping later updates
+ * around the place: the map stays invertible while the rest goes on. */
 template <typename TImage, typename TTransform>
 class SmoothSyNMethod : public RangeKeepingMethod<itk::SyNImageRegistrationMethod<TImage, TImage, TTransform>>
 {
@@ -84,7 +84,8 @@ public:
     const double value = this->m_CurrentMetricValue;
     if (m_HasLastValue)
     {
-      m_Step = value > m_LastValue ? 0.5 * m_Step : std::min(1.0, 1.3 * m_Step);
+      const bool risen = value > m_LastValue + 0.01 * std::abs(m_LastValue);
+      m_Step = risen ? 0.6 * m_Step : std::min(1.0, 1.2 * m_Step);
     }
     m_LastValue = value;
     m_HasLastValue = true;
@@ -217,9 +218,11 @@ private:
   /** Below this length, relative to the learning rate, a step no longer matters. */
   static constexpr double smallestStep = 0.02;
   /** Least determinant of the Jacobian of the half-way maps and of their inverses. */
-  static constexpr double smallestDeterminant = 0.1;
+  static constexpr double smallestDeterminant = 0.02;
+  /** Part of the lost weight that a damped place gets back at each iteration. */
+  static constexpr double recovery = 0.1;
   /** Iterations in a row that may be taken back before a level ends. */
-  static constexpr unsigned int mostTakenBack = 8;
+  static constexpr unsigned int mostTakenBack = 20;
 
   /** Keeps the present maps (SyN makes new fields at every iteration). */
   void
@@ -243,6 +246,7 @@ private:
     {
       m_TakenBack = 0;
       this->Remember();
+      this->Recover();
       return false;
     }
     this->m_FixedToMiddleTransform->SetDisplacementField(m_Kept[0]);
@@ -260,8 +264,8 @@ private:
   FindFolds(double limit, WeightsType * places) const
   {
     double smallest = itk::NumericTraits<double>::max();
-    for (const TTransform * transform : { this->m_FixedToMiddleTransform.GetPointer(),
-                                          this->m_MovingToMiddleTransform.GetPointer() })
+    for (const TTransform * transform :
+         { this->m_FixedToMiddleTransform.GetPointer(), this->m_MovingToMiddleTransform.GetPointer() })
     {
       smallest = std::min(smallest, FindFoldsOf(transform->GetDisplacementField(), true, limit, places));
       smallest = std::min(smallest, FindFoldsOf(transform->GetInverseDisplacementField(), false, limit, places));
@@ -302,9 +306,9 @@ private:
   Damp(const WeightsType * places)
   {
     using SmootherType = itk::SmoothingRecursiveGaussianImageFilter<WeightsType, WeightsType>;
-    const auto                              smoother = SmootherType::New();
+    const auto                            smoother = SmootherType::New();
     typename SmootherType::SigmaArrayType sigmas;
-    double                                  peak = 1.0;
+    double                                peak = 1.0;
     for (unsigned int d = 0; d < Dimension; ++d)
     {
       sigmas[d] = 2.0 * places->GetSpacing()[d];
@@ -314,10 +318,21 @@ private:
     smoother->SetSigmaArray(sigmas);
     smoother->Update();
     itk::ImageRegionConstIterator<WeightsType> mark(smoother->GetOutput(), m_Weights->GetBufferedRegion());
-    for (itk::ImageRegionIterator<WeightsType> it(m_Weights, m_Weights->GetBufferedRegion()); !it.IsAtEnd(); ++it, ++mark)
+    for (itk::ImageRegionIterator<WeightsType> it(m_Weights, m_Weights->GetBufferedRegion()); !it.IsAtEnd();
+         ++it, ++mark)
     {
       const double amount = std::min(1.0, std::max(0.0, peak * mark.Get()));
       it.Set(static_cast<float>(it.Get() * (1.0 - 0.5 * amount)));
+    }
+  }
+
+  /** Lets damped places take part again, little by little. */
+  void
+  Recover()
+  {
+    for (itk::ImageRegionIterator<WeightsType> it(m_Weights, m_Weights->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+    {
+      it.Set(it.Get() + static_cast<float>(recovery) * (1.0F - it.Get()));
     }
   }
 
@@ -367,7 +382,7 @@ private:
 
   std::vector<double>            m_UpdateSigmas;
   itk::Vector<double, Dimension> m_Margin{ 0.0 };
-  double                         m_LargestGradient{ 0.25 };
+  double                         m_LargestGradient{ 0.3 };
   bool                           m_ForceSitsOnMovingImage{ false };
 
   /** Of the current level. */

@@ -63,7 +63,8 @@ RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
   method->SetLearningRate(ChooseLearningRate(stage));
   method->SetMargin(input.Grid.Margin);
   // With the push-forward model the derivative sits on the fixed image already.
-  method->SetForceSitsOnMovingImage(stage.Metric == MetricKind::Sinkhorn && stage.MassModel == MassModelKind::Intensity);
+  method->SetForceSitsOnMovingImage(stage.Metric == MetricKind::Sinkhorn &&
+                                    stage.MassModel == MassModelKind::Intensity);
 
   typename MethodType::TransformParametersAdaptorsContainerType adaptors;
   typename MethodType::NumberOfIterationsArrayType              iterations(numberOfLevels);

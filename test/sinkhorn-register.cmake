@@ -1,0 +1,17 @@
+# Tests of the program sinkhorn-register: they run it on images that they make, and look at what it leaves.
+if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+  add_executable(SinkhornRegisterTestDriver sinkhornRegisterErrorsTest.cxx sinkhornRegisterResultsTest.cxx)
+  target_compile_features(SinkhornRegisterTestDriver PRIVATE cxx_std_17)
+  target_compile_definitions(SinkhornRegisterTestDriver
+                             PRIVATE SINKHORN_REGISTER_PROGRAM="$<TARGET_FILE:sinkhorn-register>")
+  target_link_libraries(SinkhornRegisterTestDriver PRIVATE ${ITK_LIBRARIES} nlohmann_json::nlohmann_json GTest::gtest
+                                                           GTest::gtest_main)
+  add_dependencies(SinkhornRegisterTestDriver sinkhorn-register)
+  set(_sinkhorn_environment)
+  if(SINKHORN_TEST_DATA)
+    set(_sinkhorn_environment ENVIRONMENT "SINKHORN_TEST_DATA=${SINKHORN_TEST_DATA}")
+  endif()
+  gtest_discover_tests(SinkhornRegisterTestDriver DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 900 ${_sinkhorn_environment})
+endif()

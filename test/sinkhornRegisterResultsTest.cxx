@@ -1,0 +1,574 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+// What sinkhorn-register writes, against figures computed anew from its files.
+#include "sinkhornRegisterTesting.h"
+
+#include "itkCompositeTransform.h"
+#include "itkImageIOFactory.h"
+#include "itkRGBPixel.h"
+#include "itkTransformFileReader.h"
+
+#include "vnl/vnl_det.h"
+
+#include <cmath>
+#include <map>
+
+namespace
+{
+
+using namespace SinkhornRegisterTesting;
+using nlohmann::json;
+
+template <unsigned int VDimension>
+using Labels = itk::Image<unsigned char, VDimension>;
+template <unsigned int VDimension>
+using TransformOf = itk::Transform<double, VDimension, VDimension>;
+
+template <unsigned int VDimension>
+typename TransformOf<VDimension>::Pointer
+ReadTransform(const std::string & path)
+{
+  const auto reader = itk::TransformFileReaderTemplate<double>::New();
+  reader->SetFileName(path);
+  reader->Update();
+  EXPECT_EQ(reader->GetTransformList()->size(), 1U);
+  auto * const transform = reader->GetTransformList()->front().GetPointer();
+  EXPECT_STREQ(transform->GetNameOfClass(), "CompositeTransform");
+  return dynamic_cast<TransformOf<VDimension> *>(transform);
+}
+
+/** Dice of each label above 0, the moving labels fetched at T(x) from the nearest voxel. */
+template <unsigned int VDimension>
+std::map<std::string, double>
+Dice(const Labels<VDimension> * fixed, const Labels<VDimension> * moving, const TransformOf<VDimension> * transform)
+{
+  std::map<int, double> both;
+  std::map<int, double> either;
+  for (itk::ImageRegionConstIteratorWithIndex<Labels<VDimension>> it(fixed, fixed->GetBufferedRegion()); !it.IsAtEnd();
+       ++it)
+  {
+    typename Labels<VDimension>::PointType point;
+    fixed->TransformIndexToPhysicalPoint(it.GetIndex(), point);
+    const auto index = moving->TransformPhysicalPointToIndex(transform ? transform->TransformPoint(point) : point);
+    const int  a = it.Get();
+    const int  b = moving->GetBufferedRegion().IsInside(index) ? moving->GetPixel(index) : 0;
+    both[a] += a == b ? 1.0 : 0.0;
+    either[a] += 1.0;
+    either[b] += 1.0;
+  }
+  std::map<std::string, double> dice;
+  for (const auto & entry : either)
+  {
+    if (entry.first > 0)
+    {
+      dice[std::to_string(entry.first)] = 2.0 * both[entry.first] / entry.second;
+    }
+  }
+  return dice;
+}
+
+void
+ExpectSameDice(const json & reported, const std::map<std::string, double> & expected)
+{
+  EXPECT_EQ(reported.size(), expected.size());
+  for (const auto & entry : expected)
+  {
+    ASSERT_TRUE(reported.contains(entry.first)) << "label " << entry.first;
+    // Points half-way between two voxels may be rounded either way.
+    EXPECT_NEAR(reported[entry.first].get<double>(), entry.second, 2e-3) << "label " << entry.first;
+  }
+}
+
+/** Least determinant of ∂T/∂x two voxels away from the border: differences of the transform itself between physical
+ * neighbours, so that no direction matrix needs to be thought of. */
+template <unsigned int VDimension>
+double
+LeastJacobian(const itk::ImageBase<VDimension> * grid, const TransformOf<VDimension> * transform, double & folded)
+{
+  auto region = grid->GetLargestPossibleRegion();
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    region.SetIndex(d, 2);
+    region.SetSize(d, region.GetSize()[d] - 4);
+  }
+  const auto image = Labels<VDimension>::New();
+  image->CopyInformation(grid);
+  image->SetRegions(grid->GetLargestPossibleRegion());
+  image->Allocate();
+  double least = 1e300;
+  folded = 0.0;
+  for (itk::ImageRegionConstIteratorWithIndex<Labels<VDimension>> it(image, region); !it.IsAtEnd(); ++it)
+  {
+    vnl_matrix_fixed<double, VDimension, VDimension> from;
+    vnl_matrix_fixed<double, VDimension, VDimension> to;
+    for (unsigned int d = 0; d < VDimension; ++d)
+    {
+      auto lower = it.GetIndex();
+      auto upper = it.GetIndex();
+      --lower[d];
+      ++upper[d];
+      typename Labels<VDimension>::PointType a;
+      typename Labels<VDimension>::PointType b;
+      image->TransformIndexToPhysicalPoint(lower, a);
+      image->TransformIndexToPhysicalPoint(upper, b);
+      from.set_column(d, (b - a).GetVnlVector());
+      to.set_column(d, (transform->TransformPoint(b) - transform->TransformPoint(a)).GetVnlVector());
+    }
+    const double determinant = vnl_det(to) / vnl_det(from);
+    least = std::min(least, determinant);
+    folded += determinant <= 0.0 ? 1.0 : 0.0;
+  }
+  folded /= static_cast<double>(region.GetNumberOfPixels());
+  return least;
+}
+
+/** Keys and kinds of values that the report promises. */
+void
+ExpectContract(const json & report, const std::string & metric, const std::string & transform, bool withLabels)
+{
+  EXPECT_EQ(report["metric"], metric);
+  EXPECT_EQ(report["transform"], transform);
+  for (const char * key :
+       { "value_before", "value_after", "iterations", "seconds", "peak_memory_mb", "min_jacobian", "folded_fraction" })
+  {
+    EXPECT_TRUE(report.contains(key) && report[key].is_number()) << key;
+  }
+  EXPECT_TRUE(report.contains("converged") && report["converged"].is_boolean());
+  ASSERT_TRUE(report.contains("marginal_error"));
+  EXPECT_EQ(report["marginal_error"].is_number(), metric == "sinkhorn");
+  EXPECT_GT(report["peak_memory_mb"].get<double>(), 1.0);
+  EXPECT_GT(report["seconds"].get<double>(), 0.0);
+  for (const char * key : { "dice_before", "dice_after" })
+  {
+    EXPECT_EQ(report.contains(key), withLabels) << key;
+    EXPECT_EQ(report.contains(std::string(key) + "_mean"), withLabels) << key;
+    if (withLabels)
+    {
+      EXPECT_TRUE(report[key].is_object());
+      EXPECT_TRUE(report[std::string(key) + "_mean"].is_number());
+    }
+  }
+}
+
+/** All figures of a report against its files. */
+template <unsigned int VDimension>
+void
+ExpectFiguresOfFiles(const std::string & folder, const std::string & fixedLabels, const std::string & movingLabels)
+{
+  const json report = ReadReport(folder);
+  const auto fixed = Read<Labels<VDimension>>(fixedLabels);
+  const auto moving = Read<Labels<VDimension>>(movingLabels);
+  const auto transform = ReadTransform<VDimension>(folder + "/transform.h5");
+  ASSERT_TRUE(transform);
+  ExpectSameDice(report["dice_before"], Dice<VDimension>(fixed, moving, nullptr));
+  ExpectSameDice(report["dice_after"], Dice<VDimension>(fixed, moving, transform));
+  double       folded = 0.0;
+  const double least = LeastJacobian<VDimension>(fixed, transform, folded);
+  EXPECT_NEAR(report["min_jacobian"].get<double>(), least, 1e-4);
+  EXPECT_NEAR(report["folded_fraction"].get<double>(), folded, 1e-6);
+
+  // The displacement field says the same as the transform, on the grid of the fixed image.
+  using FieldType = itk::Image<itk::Vector<float, VDimension>, VDimension>;
+  const auto field = Read<FieldType>(folder + "/displacement.nii.gz");
+  ASSERT_EQ(field->GetLargestPossibleRegion().GetSize(), fixed->GetLargestPossibleRegion().GetSize());
+  double largest = 0.0;
+  for (itk::ImageRegionConstIteratorWithIndex<FieldType> it(field, field->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+  {
+    typename FieldType::PointType point;
+    fixed->TransformIndexToPhysicalPoint(it.GetIndex(), point);
+    typename FieldType::PointType own;
+    field->TransformIndexToPhysicalPoint(it.GetIndex(), own);
+    largest = std::max(largest, (own - point).GetNorm());
+    for (unsigned int d = 0; d < VDimension; ++d)
+    {
+      largest = std::max(largest, std::abs(transform->TransformPoint(point)[d] - point[d] - it.Get()[d]));
+    }
+  }
+  EXPECT_LT(largest, 1e-2); // mm; NIfTI stores the geometry in single precision
+}
+
+class SinkhornRegister : public ProgramTest
+{
+protected:
+  /** A disc and an ellipse of 8 bits, 70 voxels apart, and their label maps. */
+  void
+  WriteFarShapes()
+  {
+    const auto write = [this](const std::string & name, double x, double rx, double ry) {
+      for (const double value : { 255.0, 1.0 })
+      {
+        const auto shape = Ellipsoid<2>(itk::MakePoint(x, 64.0), itk::MakeVector(rx, ry), value);
+        Write(MakeImage<unsigned char, 2>({ { 128, 128 } }, shape).GetPointer(),
+              Path(name + (value > 1.0 ? ".png" : "-labels.png")));
+      }
+    };
+    write("fixed", 99, 12, 19);
+    write("moving", 29, 15, 15);
+  }
+
+  std::string
+  FarShapes(const std::string & output) const
+  {
+    return "--fixed " + Path("fixed.png") + " --moving " + Path("moving.png") + " --fixed-labels " +
+           Path("fixed-labels.png") + " --moving-labels " + Path("moving-labels.png") + " --output " + Path(output) +
+           " --threads 2 ";
+  }
+
+  /** Two balls of different size on grids that differ in size, spacing and direction. */
+  void
+  WriteBalls()
+  {
+    const auto turned = [](itk::ImageBase<3> * image) {
+      const double              spacing[3] = { 1.0, 1.0, 2.0 };
+      const double              origin[3] = { 25.0, -5.0, 3.0 };
+      itk::Matrix<double, 3, 3> direction;
+      direction.SetIdentity();
+      direction(0, 0) = -1.0;
+      direction(1, 1) = 0.8;
+      direction(1, 2) = -0.6;
+      direction(2, 1) = 0.6;
+      direction(2, 2) = 0.8;
+      image->SetSpacing(spacing);
+      image->SetOrigin(origin);
+      image->SetDirection(direction);
+    };
+    const auto coarse = [](itk::ImageBase<3> * image) {
+      const double spacing[3] = { 1.5, 1.5, 1.5 };
+      const double origin[3] = { -8.0, -12.0, -4.0 };
+      image->SetSpacing(spacing);
+      image->SetOrigin(origin);
+    };
+    const auto first = Ellipsoid<3>(itk::MakePoint(12.0, 2.0, 14.0), itk::MakeVector(6.0, 6.0, 6.0), 1.0);
+    const auto second = Ellipsoid<3>(itk::MakePoint(4.0, 6.0, 16.0), itk::MakeVector(6.0, 6.0, 6.0), 1.0);
+    Write(MakeImage<unsigned char, 3>({ { 30, 28, 20 } }, first, turned).GetPointer(), Path("fixed.nii.gz"));
+    Write(MakeImage<unsigned char, 3>({ { 24, 26, 24 } }, second, coarse).GetPointer(), Path("moving.nii.gz"));
+  }
+
+  std::string
+  Balls(const std::string & output) const
+  {
+    return "--fixed " + Path("fixed.nii.gz") + " --moving " + Path("moving.nii.gz") + " --fixed-labels " +
+           Path("fixed.nii.gz") + " --moving-labels " + Path("moving.nii.gz") + " --output " + Path(output) +
+           " --threads 2 ";
+  }
+};
+
+/** The main job: shapes without overlap, default settings. Local metrics under the same schedule do not move. */
+TEST_F(SinkhornRegister, FarShapesComeHome)
+{
+  WriteFarShapes();
+  const Outcome outcome = Run(FarShapes("sinkhorn"));
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  EXPECT_EQ(
+    ListFolder(Path("sinkhorn")),
+    (std::set<std::string>{ "warped.png", "transform.h5", "displacement.nii.gz", "overview.png", "report.json" }));
+  const json report = ReadReport(Path("sinkhorn"));
+  ExpectContract(report, "sinkhorn", "syn", true);
+  ExpectFiguresOfFiles<2>(Path("sinkhorn"), Path("fixed-labels.png"), Path("moving-labels.png"));
+  EXPECT_EQ(report["dice_before"]["1"], 0.0);
+  EXPECT_GE(report["dice_after_mean"].get<double>(), 0.90);
+  EXPECT_NEAR(report["value_before"].get<double>(), 2450.0, 25.0); // half of 70², and a little for the shape
+  EXPECT_LT(report["value_after"].get<double>(), 1.0);
+  EXPECT_LE(report["marginal_error"].get<double>(), 1e-3);
+  EXPECT_TRUE(report["converged"].get<bool>());
+  EXPECT_EQ(report["folded_fraction"], 0.0);
+  EXPECT_GT(report["min_jacobian"].get<double>(), 0.0);
+  RecordProperty("folded_fraction", report["folded_fraction"].dump());
+  std::cout << "sinkhorn: Dice " << report["dice_after_mean"] << ", folded fraction " << report["folded_fraction"]
+            << ", least determinant " << report["min_jacobian"] << std::endl;
+  // Progress, one plain line per iteration where there is no terminal.
+  for (const char * word : { "level 1/3", "level 3/3", "iteration 1/100", "value ", "marginal error ", "Dice" })
+  {
+    EXPECT_NE(outcome.Output.find(word), std::string::npos) << word;
+  }
+  EXPECT_EQ(outcome.Output.find('\r'), std::string::npos);
+
+  for (const std::string metric : { "meansquares", "cc" })
+  {
+    const Outcome local = Run(FarShapes(metric) + "--quiet --metric " + metric);
+    ASSERT_EQ(local.ExitCode, 0) << local.Errors;
+    EXPECT_TRUE(local.Output.empty()) << local.Output;
+    const json localReport = ReadReport(Path(metric));
+    ExpectContract(localReport, metric, "syn", true);
+    EXPECT_LT(localReport["dice_after_mean"].get<double>(), 0.1) << metric;
+    std::cout << metric << ": Dice " << localReport["dice_after_mean"] << ", folded fraction "
+              << localReport["folded_fraction"] << std::endl;
+  }
+}
+
+TEST_F(SinkhornRegister, EightBitPictureStaysOne)
+{
+  WriteFarShapes();
+  ASSERT_EQ(Run(FarShapes("out") + "--transform translation --iterations 40x20 --quiet").ExitCode, 0);
+  const auto io =
+    itk::ImageIOFactory::CreateImageIO(Path("out/warped.png").c_str(), itk::ImageIOFactory::IOFileModeEnum::ReadMode);
+  ASSERT_TRUE(io);
+  io->SetFileName(Path("out/warped.png"));
+  io->ReadImageInformation();
+  EXPECT_EQ(io->GetComponentType(), itk::IOComponentEnum::UCHAR);
+  EXPECT_EQ(io->GetDimensions(0), 128U);
+  using Picture = itk::Image<itk::RGBPixel<unsigned char>, 2>;
+  const auto overview = Read<Picture>(Path("out/overview.png"));
+  EXPECT_GT(overview->GetLargestPossibleRegion().GetSize()[0], 1000U);
+  std::set<std::string> colors;
+  for (itk::ImageRegionConstIterator<Picture> it(overview, overview->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+  {
+    std::ostringstream text;
+    text << it.Get();
+    colors.insert(text.str());
+  }
+  EXPECT_GT(colors.size(), 5U);
+  // A result under the other name would be taken for one of this run.
+  std::ofstream(Path("out/warped.nii.gz")) << "old";
+  ASSERT_EQ(Run(FarShapes("out") + "--transform translation --iterations 1 --quiet").ExitCode, 0);
+  EXPECT_EQ(ListFolder(Path("out")).count("warped.nii.gz"), 0U);
+}
+
+/** Volumes on different, turned grids: the linear transforms find the shift in mm; the figures of SyN hold in physical
+ * space. */
+TEST_F(SinkhornRegister, VolumesOnDifferentGrids)
+{
+  WriteBalls();
+  for (const std::string transform : { "translation", "rigid", "affine", "syn" })
+  {
+    SCOPED_TRACE(transform);
+    const Outcome outcome = Run(Balls(transform) + "--iterations 30x15 --quiet --transform " + transform);
+    ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+    const json report = ReadReport(Path(transform));
+    ExpectContract(report, "sinkhorn", transform, true);
+    ExpectFiguresOfFiles<3>(Path(transform), Path("fixed.nii.gz"), Path("moving.nii.gz"));
+    EXPECT_LT(report["value_after"].get<double>(), 0.1 * report["value_before"].get<double>());
+    EXPECT_GE(report["dice_after_mean"].get<double>(), 0.85);
+    EXPECT_EQ(report["folded_fraction"], 0.0);
+    EXPECT_EQ(ListFolder(Path(transform)).count("warped.nii.gz"), 1U);
+    const auto found = ReadTransform<3>(Path(transform) + "/transform.h5");
+    const auto there = found->TransformPoint(itk::MakePoint(12.0, 2.0, 14.0));
+    EXPECT_LT((there - itk::MakePoint(4.0, 6.0, 16.0)).GetNorm(), 0.5) << there;
+    if (transform == "translation")
+    {
+      EXPECT_NEAR(report["min_jacobian"].get<double>(), 1.0, 1e-6);
+    }
+  }
+}
+
+/** Every metric under every transform, on shapes that overlap. */
+class SinkhornRegisterMetrics
+  : public SinkhornRegister
+  , public testing::WithParamInterface<std::tuple<const char *, const char *>>
+{};
+
+TEST_P(SinkhornRegisterMetrics, ImproveOverlappingShapes)
+{
+  const auto write = [this](const std::string & name, double x, double y) {
+    Write(MakeImage<float, 2>({ { 48, 48 } },
+                              [=](const itk::Point<double, 2> & p) {
+                                const double square = itk::Math::sqr(p[0] - x) + itk::Math::sqr(p[1] - y);
+                                return 10.0 * std::exp(-square / 60.0) + 3.0 * std::exp(-square / 300.0);
+                              })
+            .GetPointer(),
+          Path(name));
+  };
+  write("fixed.mha", 24, 24);
+  write("moving.mha", 28, 22);
+  const std::string metric = std::get<0>(GetParam());
+  const std::string transform = std::get<1>(GetParam());
+  const Outcome     outcome =
+    Run("--fixed " + Path("fixed.mha") + " --moving " + Path("moving.mha") + " --output " + Path("out") +
+        " --iterations 20x10 --threads 2 --quiet --metric " + metric + " --transform " + transform);
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  const json report = ReadReport(Path("out"));
+  ExpectContract(report, metric, transform, false);
+  EXPECT_LT(report["value_after"].get<double>(), report["value_before"].get<double>());
+  EXPECT_EQ(report["folded_fraction"], 0.0);
+  EXPECT_EQ(ListFolder(Path("out")).count("warped.nii.gz"), 1U);
+  if (metric == "meansquares")
+  {
+    // The value at the identity, computed here.
+    using Image = itk::Image<float, 2>;
+    const auto fixed = Read<Image>(Path("fixed.mha"));
+    const auto moving = Read<Image>(Path("moving.mha"));
+    double     sum = 0.0;
+    for (itk::ImageRegionConstIteratorWithIndex<Image> it(fixed, fixed->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+    {
+      sum += itk::Math::sqr(it.Get() - moving->GetPixel(it.GetIndex()));
+    }
+    EXPECT_NEAR(report["value_before"].get<double>(), sum / (48.0 * 48.0), 1e-4);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All,
+                         SinkhornRegisterMetrics,
+                         testing::Combine(testing::Values("sinkhorn", "meansquares", "cc", "mattes"),
+                                          testing::Values("translation", "rigid", "affine", "syn")),
+                         [](const auto & info) {
+                           return std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);
+                         });
+
+/** Outside the masks there is no mass: only the chosen one of two shapes is registered. */
+TEST_F(SinkhornRegister, MasksLeaveOutMass)
+{
+  const auto shapes = [](double x, double y) {
+    const auto shape = Ellipsoid<2>(itk::MakePoint(x, y), itk::MakeVector(6.0, 6.0), 1.0);
+    const auto other = Ellipsoid<2>(itk::MakePoint(50.0, 50.0), itk::MakeVector(8.0, 8.0), 3.0);
+    return [=](const itk::Point<double, 2> & p) { return shape(p) + other(p); };
+  };
+  const auto mask = [](const itk::Point<double, 2> & p) { return p[0] + p[1] < 70.0 ? 1.0 : 0.0; };
+  Write(MakeImage<float, 2>({ { 64, 64 } }, shapes(12, 14)).GetPointer(), Path("fixed.mha"));
+  Write(MakeImage<float, 2>({ { 64, 64 } }, shapes(32, 18)).GetPointer(), Path("moving.mha"));
+  Write(MakeImage<unsigned char, 2>({ { 64, 64 } }, mask).GetPointer(), Path("mask.mha"));
+  const Outcome outcome = Run("--fixed " + Path("fixed.mha") + " --moving " + Path("moving.mha") + " --output " +
+                              Path("out") + " --fixed-mask " + Path("mask.mha") + " --moving-mask " + Path("mask.mha") +
+                              " --transform translation --iterations 60x20 --quiet");
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  const auto found = ReadTransform<2>(Path("out/transform.h5"))->TransformPoint(itk::MakePoint(12.0, 14.0));
+  EXPECT_LT((found - itk::MakePoint(32.0, 18.0)).GetNorm(), 0.3) << found;
+  EXPECT_NEAR(ReadReport(Path("out"))["value_before"].get<double>(), 0.5 * (400.0 + 16.0), 3.0);
+}
+
+/** The ways from intensity to mass: all but as-is take an image with negative values; a window cuts. */
+TEST_F(SinkhornRegister, Densities)
+{
+  const auto image = [](double x) {
+    const auto shape = Ellipsoid<2>(itk::MakePoint(x, 16.0), itk::MakeVector(6.0, 6.0), 1000.0);
+    return MakeImage<short, 2>({ { 40, 32 } }, [=](const itk::Point<double, 2> & p) { return shape(p) - 1000.0; });
+  };
+  Write(image(12).GetPointer(), Path("fixed.mha"));
+  Write(image(26).GetPointer(), Path("moving.mha"));
+  for (const std::string density : { "shift", "window:-1000:-200" })
+  {
+    SCOPED_TRACE(density);
+    const Outcome outcome =
+      Run("--fixed " + Path("fixed.mha") + " --moving " + Path("moving.mha") + " --output " + Path("out") +
+          " --transform translation --iterations 40x20 --quiet --density " + density);
+    ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+    const json report = ReadReport(Path("out"));
+    EXPECT_EQ(report["density"], density);
+    EXPECT_NEAR(report["value_before"].get<double>(), 0.5 * 14.0 * 14.0, 1.0);
+    const auto found = ReadTransform<2>(Path("out/transform.h5"))->TransformPoint(itk::MakePoint(12.0, 16.0));
+    EXPECT_NEAR(found[0], 26.0, 0.2);
+    // 16 bits in, 16 bits out; what comes from outside the moving image is as dark as its darkest voxel.
+    const auto io = itk::ImageIOFactory::CreateImageIO(Path("out/warped.nii.gz").c_str(),
+                                                       itk::ImageIOFactory::IOFileModeEnum::ReadMode);
+    io->SetFileName(Path("out/warped.nii.gz"));
+    io->ReadImageInformation();
+    EXPECT_EQ(io->GetComponentType(), itk::IOComponentEnum::SHORT);
+    EXPECT_EQ((Read<itk::Image<short, 2>>(Path("out/warped.nii.gz"))->GetPixel({ { 39, 0 } })), -1000);
+  }
+  // Clamped, this image has no mass at all, and the message says so.
+  const Outcome empty = Run("--fixed " + Path("fixed.mha") + " --moving " + Path("moving.mha") + " --output " +
+                            Path("none") + " --density clamp --quiet");
+  EXPECT_NE(empty.ExitCode, 0);
+  EXPECT_NE(empty.Errors.find("mass is 0 under --density clamp"), std::string::npos) << empty.Errors;
+  EXPECT_FALSE(fs::exists(Path("none")));
+}
+
+TEST_F(SinkhornRegister, ColourIsReadAsLuminance)
+{
+  using Picture = itk::Image<itk::RGBPixel<unsigned char>, 2>;
+  const auto write = [this](const std::string & name, double x) {
+    const auto shape = Ellipsoid<2>(itk::MakePoint(x, 12.0), itk::MakeVector(5.0, 5.0), 200.0);
+    const auto grey = MakeImage<unsigned char, 2>({ { 32, 24 } }, shape);
+    const auto picture = Picture::New();
+    picture->SetRegions(grey->GetBufferedRegion());
+    picture->Allocate();
+    for (itk::ImageRegionIteratorWithIndex<Picture> it(picture, picture->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+    {
+      it.Value().Set(grey->GetPixel(it.GetIndex()), grey->GetPixel(it.GetIndex()) / 2, 0);
+    }
+    Write(picture.GetPointer(), Path(name));
+  };
+  write("fixed.png", 9);
+  write("moving.png", 22);
+  const Outcome outcome = Run("--fixed " + Path("fixed.png") + " --moving " + Path("moving.png") + " --output " +
+                              Path("out") + " --transform translation --iterations 40x10");
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  EXPECT_NE(outcome.Output.find("luminance"), std::string::npos);
+  const auto found = ReadTransform<2>(Path("out/transform.h5"))->TransformPoint(itk::MakePoint(9.0, 12.0));
+  EXPECT_NEAR(found[0], 22.0, 0.2);
+}
+
+TEST_F(SinkhornRegister, HelpAndVersion)
+{
+  const Outcome help = Run("--help");
+  EXPECT_EQ(help.ExitCode, 0);
+  for (const char * option : { "--fixed",
+                               "--moving",
+                               "--output",
+                               "--fixed-labels",
+                               "--moving-labels",
+                               "--fixed-mask",
+                               "--moving-mask",
+                               "--metric",
+                               "--transform",
+                               "--blur",
+                               "--reach",
+                               "--density",
+                               "--iterations",
+                               "--threads",
+                               "--quiet" })
+  {
+    EXPECT_NE(help.Output.find(option), std::string::npos) << option;
+  }
+  const Outcome version = Run("--version");
+  EXPECT_EQ(version.ExitCode, 0);
+  EXPECT_FALSE(version.Output.empty());
+}
+
+/** Real pairs, only where the data are. */
+class SinkhornRegisterRealData : public ProgramTest
+{
+protected:
+  void
+  SetUp() override
+  {
+    ProgramTest::SetUp();
+    const char * folder = std::getenv("SINKHORN_TEST_DATA");
+    if (folder == nullptr || !fs::is_directory(folder))
+    {
+      GTEST_SKIP() << "SINKHORN_TEST_DATA does not name a folder of real registration pairs";
+    }
+    m_Data = folder;
+  }
+  std::string m_Data;
+};
+
+TEST_F(SinkhornRegisterRealData, MoonsWithoutOverlap)
+{
+  const std::string pair = m_Data + "/geomloss_densities/moon_";
+  const Outcome     outcome =
+    Run("--fixed " + pair + "b.png --moving " + pair + "a.png --output " + Path("out") + " --quiet --threads 2");
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  const json report = ReadReport(Path("out"));
+  EXPECT_LT(report["value_after"].get<double>(), 0.01 * report["value_before"].get<double>());
+  EXPECT_EQ(report["folded_fraction"], 0.0);
+}
+
+TEST_F(SinkhornRegisterRealData, HippocampusLabelMaps)
+{
+  const std::string fixed = m_Data + "/msd_hippocampus/labels/hippocampus_011.nii.gz";
+  const std::string moving = m_Data + "/msd_hippocampus/labels/hippocampus_014.nii.gz";
+  const Outcome     outcome = Run("--fixed " + fixed + " --moving " + moving + " --fixed-labels " + fixed +
+                              " --moving-labels " + moving + " --output " + Path("out") + " --quiet --threads 2");
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  const json report = ReadReport(Path("out"));
+  ExpectFiguresOfFiles<3>(Path("out"), fixed, moving);
+  EXPECT_GT(report["dice_after_mean"].get<double>(), report["dice_before_mean"].get<double>() + 0.3);
+  EXPECT_EQ(report["folded_fraction"], 0.0);
+}
+
+} // namespace
