@@ -87,6 +87,7 @@ private:
     int   lastSample;
     TReal least;
     TReal most;
+    TReal mean;
   };
 
   /** A group of outputs of one displacement. Inputs are counted by i. */
@@ -314,22 +315,24 @@ LineKernelOf<TReal>::CurveAndThin(Range outputs, Range hull)
   }
 }
 
-/** The displacement y − x of the arg max at outputs begin, begin + MaximumTiles, …, to within the plan's thinning. */
+/** The displacement y − x of the arg max at outputs begin, begin + MaximumTiles, …, to within half of the plan's
+ * thinning, or exactly if the plan refines it. */
 template <typename TReal>
 HWY_INLINE void
 LineKernelOf<TReal>::FindDisplacements(Range outputs, Range search)
 {
   const int thinning = m_Plan.thinning;
-  const V   last = hn::Set(m_D, static_cast<TReal>(outputs.end - 1 - m_Center));
-  const V   x = hn::Min(last,
-                      hn::MulAdd(hn::Iota(m_D, TReal(0)),
-                                 hn::Set(m_D, static_cast<TReal>(MaximumTiles)),
-                                 hn::Set(m_D, static_cast<TReal>(outputs.begin - m_Center))));
-  const V   slope = hn::Mul(x, hn::Set(m_D, static_cast<TReal>(m_Plan.stepSquared)));
-  const V   step = hn::Set(m_D, static_cast<TReal>(thinning));
-  V         distance = hn::Set(m_D, static_cast<TReal>(search.begin - m_Center));
-  V         best = hn::Set(m_D, -std::numeric_limits<TReal>::infinity());
-  V         where = distance;
+  // The last sample is the last output.
+  const V sample = hn::Iota(m_D, TReal(0));
+  const V last = hn::Set(m_D, static_cast<TReal>(outputs.end - 1 - m_Center));
+  const V regular = hn::MulAdd(
+    sample, hn::Set(m_D, static_cast<TReal>(MaximumTiles)), hn::Set(m_D, static_cast<TReal>(outputs.begin - m_Center)));
+  const V x = hn::IfThenElse(hn::Lt(sample, hn::Set(m_D, static_cast<TReal>(Lanes - 1))), hn::Min(regular, last), last);
+  const V slope = hn::Mul(x, hn::Set(m_D, static_cast<TReal>(m_Plan.stepSquared)));
+  const V step = hn::Set(m_D, static_cast<TReal>(thinning));
+  V       distance = hn::Set(m_D, static_cast<TReal>(search.begin - m_Center));
+  V       best = hn::Set(m_D, -std::numeric_limits<TReal>::infinity());
+  V       where = distance;
   for (int y = search.begin; y < search.end; y += thinning)
   {
     const V value = hn::MulAdd(slope, distance, hn::Set(m_D, m_Thinned[y]));
@@ -337,9 +340,27 @@ LineKernelOf<TReal>::FindDisplacements(Range outputs, Range search)
     best = hn::Max(best, value);
     distance = hn::Add(distance, step);
   }
-  where = hn::Add(where, hn::Set(m_D, static_cast<TReal>((thinning - 1) / 2)));
-  hn::Store(
-    hn::Sub(hn::Min(where, hn::Set(m_D, static_cast<TReal>(m_Plan.length - 1 - m_Center))), x), m_D, m_Displacements);
+  // The curved line rises in one direction within a window, so that the window stands for its higher end.
+  const V half = hn::Set(m_D, TReal(0.5));
+  V       end = hn::NegMulAdd(slope, hn::Mul(half, step), half);
+  end = hn::Min(hn::Max(end, hn::Zero(m_D)), hn::Set(m_D, TReal(1)));
+  where = hn::Floor(hn::MulAdd(end, hn::Set(m_D, static_cast<TReal>(thinning - 1)), where));
+  if (m_Plan.refine)
+  {
+    const hn::RebindToSigned<D> di;
+    const V                     center = where;
+    const auto                  index = hn::ConvertTo(di, center);
+    best = hn::Set(m_D, -std::numeric_limits<TReal>::infinity());
+    for (int shift = -thinning / 2; shift <= thinning / 2; ++shift)
+    {
+      const V y = hn::Add(center, hn::Set(m_D, static_cast<TReal>(shift)));
+      const V value = hn::MulAdd(slope, y, hn::GatherIndex(m_D, m_Curved + m_Center + shift, index));
+      where = hn::IfThenElse(hn::Gt(value, best), y, where);
+      best = hn::Max(best, value);
+    }
+  }
+  const V lastInput = hn::Set(m_D, static_cast<TReal>(m_Plan.length - 1 - m_Center));
+  hn::Store(hn::Sub(hn::Min(where, lastInput), x), m_D, m_Displacements);
 }
 
 /** The longest group of whole vectors from outputs.begin on whose displacements differ by at most 2·maximumSpread. */
@@ -350,21 +371,24 @@ LineKernelOf<TReal>::FindSimilar(Range outputs) const
   // The samples around x, which is less than the segment's end.
   const auto before = [this](int x) { return std::min((x - m_Origin) / MaximumTiles, Lanes - 1); };
   Similar    similar;
-  similar.firstSample = before(outputs.begin);
+  similar.firstSample = std::min(before(outputs.begin), std::max(Lanes - 2, 0));
   similar.lastSample = similar.firstSample;
   similar.least = m_Displacements[similar.firstSample];
   similar.most = similar.least;
   similar.end = outputs.begin;
+  TReal sum = similar.least;
   do
   {
     const int end = std::min(similar.end + Lanes, outputs.end);
     const int lastSample = before(end + MaximumTiles - 2);
     TReal     least = similar.least;
     TReal     most = similar.most;
+    TReal     sumWith = sum;
     for (int sample = similar.lastSample + 1; sample <= lastSample; ++sample)
     {
       least = std::min(least, m_Displacements[sample]);
       most = std::max(most, m_Displacements[sample]);
+      sumWith += m_Displacements[sample];
     }
     if (similar.end > outputs.begin && most - least > 2 * m_Plan.maximumSpread)
     {
@@ -374,7 +398,9 @@ LineKernelOf<TReal>::FindSimilar(Range outputs) const
     similar.lastSample = lastSample;
     similar.least = least;
     similar.most = most;
+    sum = sumWith;
   } while (similar.end < outputs.end);
+  similar.mean = sum / static_cast<TReal>(similar.lastSample - similar.firstSample + 1);
   return similar;
 }
 
@@ -411,13 +437,13 @@ LineKernelOf<TReal>::Part(Range outputs, Range hull)
     const Similar  similar = FindSimilar(outputs);
     const Range    group{ outputs.begin, similar.end };
     const int      tiles = (group.end - group.begin + Lanes - 1) / Lanes;
-    const TReal    spread = TReal(0.5) * (similar.most - similar.least);
-    const TReal    displacement = std::floor(TReal(0.5) * (similar.most + similar.least));
+    const TReal    displacement = std::floor(similar.mean + TReal(0.5));
+    const TReal    spread = std::max(similar.most - displacement, displacement - similar.least);
     const uint32_t all = (uint32_t(2) << (tiles - 1)) - 1;
     uint32_t       failed = all;
     if (tiles == 1 || IsEven(similar, displacement))
     {
-      const int level = m_Plan.GetLevel(spread + TReal(0.5) * static_cast<TReal>(m_Plan.thinning));
+      const int level = m_Plan.GetLevel(spread + m_Plan.uncertainty);
       failed = TryGroup(group, static_cast<int>(displacement), level, hull) & all;
     }
     if (failed != 0)

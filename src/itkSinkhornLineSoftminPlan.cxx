@@ -60,7 +60,10 @@ LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double step, int numberOfL
   maximumSpread = static_cast<TReal>(std::max(4.0 * sigma, 0.75));
   maximumChange = static_cast<TReal>(40.0 * sigma * sigma / SoftminTilesPerGroup);
   scale = static_cast<TReal>(std::ldexp(1.0, Traits::ScaleExponent));
-  thinning = static_cast<int>(std::min(std::max(2.0 * sigma, 1.0), static_cast<double>(std::min(lanes, 8))));
+  // An uncertainty of σ costs little band; less would cost more time than it saves.
+  thinning = std::min({ std::max(static_cast<int>(2.0 * sigma), 4), lanes, 8 });
+  refine = thinning > 2.0 * sigma;
+  uncertainty = static_cast<TReal>(refine ? 1.0 : 0.5 * thinning);
   farRoom = cut + std::log(static_cast<double>(length)) + 2.0;
 
   // Distances beyond farthest do not occur between a line and its displaced copy within the group's own band, or are

@@ -96,6 +96,8 @@ struct LinePlan
   TReal  maximumChange; ///< sum over the samples of a group of the displacement less the group's own, voxels
   int    maximumGroup;  ///< outputs in one group, a multiple of lanes
   int    thinning;      ///< voxels between which the displacement is searched
+  bool   refine;        ///< whether the voxel itself is searched then
+  TReal  uncertainty;   ///< of the displacement, voxels
   double cut;           ///< −log(Tolerance)
   double farRoom;       ///< cut + log(length), and two units for rounding
   TReal  scale;         ///< 2^ScaleExponent
