@@ -87,7 +87,7 @@ private:
     int   lastSample;
     TReal least;
     TReal most;
-    TReal mean;
+    TReal mean; // rounded
   };
 
   /** A group of outputs of one displacement. Inputs are counted by i. */
@@ -124,9 +124,9 @@ private:
   void
   FindDisplacements(Range outputs, Range search);
   Similar
-  FindSimilar(Range outputs) const;
+  FindSimilar(Range outputs, TReal maximumSpread) const;
   bool
-  IsEven(const Similar & similar, TReal displacement) const;
+  IsEven(const Similar & similar) const;
   void
   Part(Range outputs, Range hull);
   void
@@ -366,7 +366,7 @@ LineKernelOf<TReal>::FindDisplacements(Range outputs, Range search)
 /** The longest group of whole vectors from outputs.begin on whose displacements differ by at most 2·maximumSpread. */
 template <typename TReal>
 HWY_INLINE typename LineKernelOf<TReal>::Similar
-LineKernelOf<TReal>::FindSimilar(Range outputs) const
+LineKernelOf<TReal>::FindSimilar(Range outputs, TReal maximumSpread) const
 {
   // The samples around x, which is less than the segment's end.
   const auto before = [this](int x) { return std::min((x - m_Origin) / MaximumTiles, Lanes - 1); };
@@ -390,7 +390,7 @@ LineKernelOf<TReal>::FindSimilar(Range outputs) const
       most = std::max(most, m_Displacements[sample]);
       sumWith += m_Displacements[sample];
     }
-    if (similar.end > outputs.begin && most - least > 2 * m_Plan.maximumSpread)
+    if (similar.end > outputs.begin && most - least > 2 * maximumSpread)
     {
       break;
     }
@@ -400,7 +400,7 @@ LineKernelOf<TReal>::FindSimilar(Range outputs) const
     similar.most = most;
     sum = sumWith;
   } while (similar.end < outputs.end);
-  similar.mean = sum / static_cast<TReal>(similar.lastSample - similar.firstSample + 1);
+  similar.mean = std::floor(sum / static_cast<TReal>(similar.lastSample - similar.firstSample + 1) + TReal(0.5));
   return similar;
 }
 
@@ -408,7 +408,7 @@ LineKernelOf<TReal>::FindSimilar(Range outputs) const
  * their logarithm with respect to x is s² times what is left of the displacement. */
 template <typename TReal>
 HWY_INLINE bool
-LineKernelOf<TReal>::IsEven(const Similar & similar, TReal displacement) const
+LineKernelOf<TReal>::IsEven(const Similar & similar) const
 {
   if ((similar.most - similar.least) * static_cast<TReal>(similar.lastSample - similar.firstSample) <=
       2 * m_Plan.maximumChange)
@@ -420,7 +420,7 @@ LineKernelOf<TReal>::IsEven(const Similar & similar, TReal displacement) const
   TReal highest = 0;
   for (int sample = similar.firstSample; sample < similar.lastSample; ++sample)
   {
-    sum += m_Displacements[sample] - displacement;
+    sum += m_Displacements[sample] - similar.mean;
     lowest = std::min(lowest, sum);
     highest = std::max(highest, sum);
   }
@@ -434,18 +434,19 @@ LineKernelOf<TReal>::Part(Range outputs, Range hull)
 {
   while (outputs.begin < outputs.end)
   {
-    const Similar  similar = FindSimilar(outputs);
+    TReal   maximumSpread = m_Plan.maximumSpread;
+    Similar similar = FindSimilar(outputs, maximumSpread);
+    while (similar.end - outputs.begin > Lanes && !IsEven(similar))
+    {
+      maximumSpread *= TReal(0.5);
+      similar = FindSimilar(outputs, maximumSpread);
+    }
     const Range    group{ outputs.begin, similar.end };
     const int      tiles = (group.end - group.begin + Lanes - 1) / Lanes;
-    const TReal    displacement = std::floor(similar.mean + TReal(0.5));
-    const TReal    spread = std::max(similar.most - displacement, displacement - similar.least);
+    const TReal    spread = std::max(similar.most - similar.mean, similar.mean - similar.least);
+    const int      level = m_Plan.GetLevel(spread + m_Plan.uncertainty);
     const uint32_t all = (uint32_t(2) << (tiles - 1)) - 1;
-    uint32_t       failed = all;
-    if (tiles == 1 || IsEven(similar, displacement))
-    {
-      const int level = m_Plan.GetLevel(spread + m_Plan.uncertainty);
-      failed = TryGroup(group, static_cast<int>(displacement), level, hull) & all;
-    }
+    const uint32_t failed = TryGroup(group, static_cast<int>(similar.mean), level, hull) & all;
     if (failed != 0)
     {
       Again(group, tiles, failed, hull);
@@ -560,10 +561,6 @@ LineKernelOf<TReal>::TryGroup(Range outputs, int displacement, int level, Range 
 
   uint32_t failed = 0;
   int      tile = 0;
-  for (; tile + MaximumTiles <= group.tiles; tile += MaximumTiles)
-  {
-    failed |= Convolve<MaximumTiles>(group, tile);
-  }
   for (; tile + 4 <= group.tiles; tile += 4)
   {
     failed |= Convolve<4>(group, tile);
@@ -700,7 +697,7 @@ LineKernelOf<TReal>::Accumulate(const Group & group, int tile, V (&sums)[Count])
 {
   // The outputs share each load of the kernel; few outputs are summed in several parts to hide the latency of the FMA.
   // Chunks keep the rounding of long sums small.
-  constexpr int parts = Count == 1 ? MaximumParts : Count == 2 ? 2 : 1;
+  constexpr int parts = Count == 4 ? 2 : MaximumParts;
   constexpr int chunk = 64;
   const int     radius = m_Plan.radius[group.level];
   const int     begin = std::max(-radius, group.begin - (tile + Count - 1) * Lanes);

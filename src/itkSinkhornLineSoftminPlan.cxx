@@ -55,15 +55,15 @@ LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double step, int numberOfL
   using Traits = SoftminTraits<TReal>;
   constexpr int exponent = Traits::ScaleExponent;
   maximumGroup = SoftminTilesPerGroup * lanes;
-  // A spread of 4σ costs e^{−8} of the range and 8σ of band. Sums that differ by e^40 in a group leave e^20 for the
-  // weights.
-  maximumSpread = static_cast<TReal>(std::max(4.0 * sigma, 0.75));
-  maximumChange = static_cast<TReal>(40.0 * sigma * sigma / SoftminTilesPerGroup);
   scale = static_cast<TReal>(std::ldexp(1.0, Traits::ScaleExponent));
   // An uncertainty of σ costs little band; less would cost more time than it saves.
   thinning = std::min({ std::max(static_cast<int>(2.0 * sigma), 4), lanes, 8 });
   refine = thinning > 2.0 * sigma;
   uncertainty = static_cast<TReal>(refine ? 1.0 : 0.5 * thinning);
+  // A spread of 4.5σ costs e^{−10} of the range and 9σ of band. Sums that differ by e^40 in a group leave e^20 for the
+  // weights.
+  maximumSpread = static_cast<TReal>(4.5 * sigma) + uncertainty;
+  maximumChange = static_cast<TReal>(40.0 * sigma * sigma / SoftminTilesPerGroup);
   farRoom = cut + std::log(static_cast<double>(length)) + 2.0;
 
   // Distances beyond farthest do not occur between a line and its displaced copy within the group's own band, or are
