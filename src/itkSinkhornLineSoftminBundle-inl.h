@@ -23,7 +23,7 @@
 #define itkSinkhornLineSoftminBundle_inl_h
 #endif
 
-#include "itkSinkhornLineSoftminLine-inl.h"
+#include "itkSinkhornLineSoftminGroup-inl.h"
 #include "itkSinkhornLineSoftminSimd.h"
 
 #include <hwy/cache_control.h>
