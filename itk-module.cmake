@@ -14,6 +14,8 @@ itk_module(
     ITKMetricsv4
     ITKSpatialObjects
     ITKTransform
+  COMPILE_DEPENDS
+    ITKRegistrationMethodsv4
   TEST_DEPENDS
     ITKGoogleTest
     ITKIOImageBase

@@ -18,7 +18,7 @@ set(Sinkhorn_INSTALL_PACKAGE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/Sinkhorn")
 
 # itk-module.cmake says what the library depends on, in ITK's own words; here these words fill a variable.
 macro(itk_module _name)
-  cmake_parse_arguments(_module "EXCLUDE_FROM_DEFAULT;ENABLE_SHARED" "DESCRIPTION" "DEPENDS;TEST_DEPENDS" ${ARGN})
+  cmake_parse_arguments(_module "EXCLUDE_FROM_DEFAULT;ENABLE_SHARED" "DESCRIPTION" "DEPENDS;COMPILE_DEPENDS;TEST_DEPENDS" ${ARGN})
   set(${_name}_ITK_COMPONENTS ${_module_DEPENDS})
 endmacro()
 include("${Sinkhorn_SOURCE_DIR}/itk-module.cmake")

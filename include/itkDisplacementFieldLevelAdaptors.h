@@ -23,21 +23,22 @@
 #include "itkObjectFactory.h"
 #include "itkSinkhornCompatibility.h"
 #include "itkShrinkImageFilter.h"
+#include "itkSyNImageRegistrationMethod.h"
 
 namespace itk
 {
 
 /** \class DisplacementFieldLevelAdaptors
- * \brief Lets a registration of displacement fields run on several levels.
+ * \brief Lets SyN run on several levels.
  *
- * A method such as SyNImageRegistrationMethod needs, for every level, an adaptor that resamples the field onto the
+ * SyNImageRegistrationMethod needs, for every level, an adaptor that resamples the field onto the
  * level's grid; without them a second level fails with "Inputs do not occupy the same physical space". In C++ this is a
  * loop over DisplacementFieldTransformParametersAdaptor; ITK's Python package has neither that class nor a way to pass
  * a list of them. Call Apply() after the registration's levels and shrink factors are set.
  *
  * \ingroup Sinkhorn
  */
-template <typename TRegistration>
+template <typename TImage>
 class ITK_TEMPLATE_EXPORT DisplacementFieldLevelAdaptors : public Object
 {
 public:
@@ -52,8 +53,8 @@ public:
   itkNewMacro(Self);
   itkSinkhornTypeMacro(DisplacementFieldLevelAdaptors, Object);
 
-  using RegistrationType = TRegistration;
-  using ImageType = typename RegistrationType::FixedImageType;
+  using ImageType = TImage;
+  using RegistrationType = SyNImageRegistrationMethod<TImage, TImage>;
   static constexpr unsigned int ImageDimension = ImageType::ImageDimension;
 
   /** \param registration gets one adaptor for each of its levels.

@@ -28,6 +28,12 @@ def make_metric(fixed, moving, transform, blur=2.0):
     return metric
 
 
+def get_derivative(metric):
+    derivative = itk.Array[itk.D](metric.GetNumberOfParameters())
+    metric.GetDerivative(derivative)
+    return [derivative[k] for k in range(metric.GetNumberOfParameters())]
+
+
 @pytest.mark.parametrize("dimension, size", [(2, 64), (3, 32)])
 @pytest.mark.parametrize("pixel", ["F", "D"])
 def test_shift_by_d_costs_half_d_squared(dimension, size, pixel):
@@ -55,7 +61,7 @@ def test_derivative_is_minus_the_gradient_of_the_value():
     metric.SetMaximumNumberOfIterations(5000)
     metric.SetUseWarmStart(False)
     metric.Initialize()
-    derivative = metric.GetDerivative()
+    derivative = get_derivative(metric)
     step = 1e-3
     for k in range(2):
         values = []
@@ -95,41 +101,69 @@ def test_translation_is_found(dimension, size):
     assert values[-1] < 0.01 * values[0]
 
 
-def test_syn_brings_distant_blobs_together():
-    fixed = make_blob(2, [20, 32], size=64)
-    moving = make_blob(2, [44, 32], size=64)
+def make_field(image):
+    """A displacement field of zeros on the image's grid."""
+    dimension = image.GetImageDimension()
+    field = itk.Image[itk.Vector[itk.D, dimension], dimension].New()
+    field.CopyInformation(image)
+    field.SetRegions(image.GetLargestPossibleRegion())
+    field.Allocate()
+    field.FillBuffer(itk.Vector[itk.D, dimension]([0.0] * dimension))
+    return field
+
+
+def run_syn(fixed, moving, metric, iterations, shrink, smoothing):
+    """SyN; returns the Dice of the half-height sets after it."""
     image_type = type(fixed)
-    field_type = itk.Image[itk.Vector[itk.D, 2], 2]
-
-    def make_field():
-        field = field_type.New()
-        field.CopyInformation(fixed)
-        field.SetRegions(fixed.GetLargestPossibleRegion())
-        field.Allocate()
-        field.FillBuffer(itk.Vector[itk.D, 2]([0.0, 0.0]))
-        return field
-
-    transform = itk.DisplacementFieldTransform[itk.D, 2].New()
-    transform.SetDisplacementField(make_field())
-    transform.SetInverseDisplacementField(make_field())
+    transform = itk.DisplacementFieldTransform[itk.D, fixed.GetImageDimension()].New()
+    transform.SetDisplacementField(make_field(fixed))
+    transform.SetInverseDisplacementField(make_field(fixed))
     registration = itk.SyNImageRegistrationMethod[image_type, image_type].New()
     registration.SetFixedImage(fixed)
     registration.SetMovingImage(moving)
-    registration.SetMetric(itk.SinkhornImageToImageMetricv4[image_type, image_type].New())
+    registration.SetMetric(metric)
     registration.SetInitialTransform(transform)
-    registration.SetNumberOfLevels(1)
-    registration.SetShrinkFactorsPerLevel([1])
-    registration.SetSmoothingSigmasPerLevel([0])
-    registration.SetNumberOfIterationsPerLevel([40])
+    registration.SetNumberOfLevels(len(iterations))
+    registration.SetShrinkFactorsPerLevel(shrink)
+    registration.SetSmoothingSigmasPerLevel(smoothing)
+    registration.SetNumberOfIterationsPerLevel(iterations)
     registration.SetLearningRate(0.5)
     registration.SetGaussianSmoothingVarianceForTheUpdateField(40.0)
     registration.SetAverageMidPointGradients(True)
+    itk.DisplacementFieldLevelAdaptors[image_type].New().Apply(registration, fixed)
     registration.Update()
     warped = itk.resample_image_filter(
         moving, transform=registration.GetModifiableTransform(), reference_image=fixed, use_reference_image=True
     )
     a, b = (itk.array_from_image(i) > 0.5 for i in (fixed, warped))
-    assert 2 * (a & b).sum() / (a.sum() + b.sum()) > 0.8
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+@pytest.mark.parametrize("iterations, shrink", [([40], [1]), ([30, 20], [2, 1])])
+def test_syn_brings_distant_blobs_together(iterations, shrink):
+    fixed = make_blob(2, [20, 32], size=64)
+    moving = make_blob(2, [44, 32], size=64)
+    metric = itk.SinkhornImageToImageMetricv4[type(fixed), type(fixed)].New()
+    assert run_syn(fixed, moving, metric, iterations, shrink, [0] * len(shrink)) > 0.8
+
+
+def test_multi_metric_holds_the_metric():
+    image_type = itk.Image[itk.F, 2]
+    multi = itk.ObjectToObjectMultiMetricv4[2, 2, image_type, itk.D].New()
+    multi.AddMetric(itk.SinkhornImageToImageMetricv4[image_type, image_type].New())
+    multi.AddMetric(itk.MeanSquaresImageToImageMetricv4[image_type, image_type].New())
+    assert multi.GetNumberOfMetrics() == 2
+
+
+def test_scales_estimator_knows_the_metric():
+    fixed = make_blob(2, [20, 25])
+    metric = make_metric(fixed, make_blob(2, [23, 22]), itk.TranslationTransform[itk.D, 2].New())
+    metric.Initialize()
+    estimator = itk.RegistrationParameterScalesFromPhysicalShift[type(metric)].New()
+    estimator.SetMetric(metric)
+    scales = itk.OptimizerParameters[itk.D](2)
+    estimator.EstimateScales(scales)
+    assert [scales[0], scales[1]] == pytest.approx([1, 1], rel=1e-3)
 
 
 def test_errors_of_the_metric_are_exceptions_that_name_the_voxel():
@@ -158,7 +192,7 @@ def test_no_leak_over_a_thousand_evaluations():
     def evaluate(times):
         for _ in range(times):
             metric.Initialize()
-            metric.GetDerivative()
+            get_derivative(metric)
 
     evaluate(100)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
