@@ -212,7 +212,7 @@ protected:
     const auto write = [this](const std::string & name, double x, double rx, double ry) {
       for (const double value : { 255.0, 1.0 })
       {
-        const auto shape = Ellipsoid<2>(itk::MakePoint(x, 64.0), itk::MakeVector(rx, ry), value);
+        const auto shape = Ellipsoid<2>(PointAt(x, 64.0), VectorOf(rx, ry), value);
         Write(MakeImage<unsigned char, 2>({ { 128, 128 } }, shape).GetPointer(),
               Path(name + (value > 1.0 ? ".png" : "-labels.png")));
       }
@@ -253,8 +253,8 @@ protected:
       image->SetSpacing(spacing);
       image->SetOrigin(origin);
     };
-    const auto first = Ellipsoid<3>(itk::MakePoint(12.0, 2.0, 14.0), itk::MakeVector(6.0, 6.0, 6.0), 1.0);
-    const auto second = Ellipsoid<3>(itk::MakePoint(4.0, 6.0, 16.0), itk::MakeVector(6.0, 6.0, 6.0), 1.0);
+    const auto first = Ellipsoid<3>(PointAt(12.0, 2.0, 14.0), VectorOf(6.0, 6.0, 6.0), 1.0);
+    const auto second = Ellipsoid<3>(PointAt(4.0, 6.0, 16.0), VectorOf(6.0, 6.0, 6.0), 1.0);
     Write(MakeImage<unsigned char, 3>({ { 30, 28, 20 } }, first, turned).GetPointer(), Path("fixed.nii.gz"));
     Write(MakeImage<unsigned char, 3>({ { 24, 26, 24 } }, second, coarse).GetPointer(), Path("moving.nii.gz"));
   }
@@ -357,8 +357,8 @@ TEST_F(SinkhornRegister, VolumesOnDifferentGrids)
     EXPECT_EQ(report["folded_fraction"], 0.0);
     EXPECT_EQ(ListFolder(Path(transform)).count("warped.nii.gz"), 1U);
     const auto found = ReadTransform<3>(Path(transform) + "/transform.h5");
-    const auto there = found->TransformPoint(itk::MakePoint(12.0, 2.0, 14.0));
-    EXPECT_LT((there - itk::MakePoint(4.0, 6.0, 16.0)).GetNorm(), 0.5) << there;
+    const auto there = found->TransformPoint(PointAt(12.0, 2.0, 14.0));
+    EXPECT_LT((there - PointAt(4.0, 6.0, 16.0)).GetNorm(), 0.5) << there;
     if (transform == "translation")
     {
       EXPECT_NEAR(report["min_jacobian"].get<double>(), 1.0, 1e-6);
@@ -423,8 +423,8 @@ INSTANTIATE_TEST_SUITE_P(All,
 TEST_F(SinkhornRegister, MasksLeaveOutMass)
 {
   const auto shapes = [](double x, double y) {
-    const auto shape = Ellipsoid<2>(itk::MakePoint(x, y), itk::MakeVector(6.0, 6.0), 1.0);
-    const auto other = Ellipsoid<2>(itk::MakePoint(50.0, 50.0), itk::MakeVector(8.0, 8.0), 3.0);
+    const auto shape = Ellipsoid<2>(PointAt(x, y), VectorOf(6.0, 6.0), 1.0);
+    const auto other = Ellipsoid<2>(PointAt(50.0, 50.0), VectorOf(8.0, 8.0), 3.0);
     return [=](const itk::Point<double, 2> & p) { return shape(p) + other(p); };
   };
   const auto mask = [](const itk::Point<double, 2> & p) { return p[0] + p[1] < 70.0 ? 1.0 : 0.0; };
@@ -435,8 +435,8 @@ TEST_F(SinkhornRegister, MasksLeaveOutMass)
                               Path("out") + " --fixed-mask " + Path("mask.mha") + " --moving-mask " + Path("mask.mha") +
                               " --transform translation --iterations 60x20 --quiet");
   ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
-  const auto found = ReadTransform<2>(Path("out/transform.h5"))->TransformPoint(itk::MakePoint(12.0, 14.0));
-  EXPECT_LT((found - itk::MakePoint(32.0, 18.0)).GetNorm(), 0.3) << found;
+  const auto found = ReadTransform<2>(Path("out/transform.h5"))->TransformPoint(PointAt(12.0, 14.0));
+  EXPECT_LT((found - PointAt(32.0, 18.0)).GetNorm(), 0.3) << found;
   EXPECT_NEAR(ReadReport(Path("out"))["value_before"].get<double>(), 0.5 * (400.0 + 16.0), 3.0);
 }
 
@@ -444,7 +444,7 @@ TEST_F(SinkhornRegister, MasksLeaveOutMass)
 TEST_F(SinkhornRegister, Densities)
 {
   const auto image = [](double x) {
-    const auto shape = Ellipsoid<2>(itk::MakePoint(x, 16.0), itk::MakeVector(6.0, 6.0), 1000.0);
+    const auto shape = Ellipsoid<2>(PointAt(x, 16.0), VectorOf(6.0, 6.0), 1000.0);
     return MakeImage<short, 2>({ { 40, 32 } }, [=](const itk::Point<double, 2> & p) { return shape(p) - 1000.0; });
   };
   Write(image(12).GetPointer(), Path("fixed.mha"));
@@ -459,7 +459,7 @@ TEST_F(SinkhornRegister, Densities)
     const json report = ReadReport(Path("out"));
     EXPECT_EQ(report["density"], density);
     EXPECT_NEAR(report["value_before"].get<double>(), 0.5 * 14.0 * 14.0, 1.0);
-    const auto found = ReadTransform<2>(Path("out/transform.h5"))->TransformPoint(itk::MakePoint(12.0, 16.0));
+    const auto found = ReadTransform<2>(Path("out/transform.h5"))->TransformPoint(PointAt(12.0, 16.0));
     EXPECT_NEAR(found[0], 26.0, 0.2);
     // 16 bits in, 16 bits out; what comes from outside the moving image is as dark as its darkest voxel.
     const auto io = itk::ImageIOFactory::CreateImageIO(Path("out/warped.nii.gz").c_str(),
@@ -481,7 +481,7 @@ TEST_F(SinkhornRegister, ColourIsReadAsLuminance)
 {
   using Picture = itk::Image<itk::RGBPixel<unsigned char>, 2>;
   const auto write = [this](const std::string & name, double x) {
-    const auto shape = Ellipsoid<2>(itk::MakePoint(x, 12.0), itk::MakeVector(5.0, 5.0), 200.0);
+    const auto shape = Ellipsoid<2>(PointAt(x, 12.0), VectorOf(5.0, 5.0), 200.0);
     const auto grey = MakeImage<unsigned char, 2>({ { 32, 24 } }, shape);
     const auto picture = Picture::New();
     picture->SetRegions(grey->GetBufferedRegion());
@@ -498,7 +498,7 @@ TEST_F(SinkhornRegister, ColourIsReadAsLuminance)
                               Path("out") + " --transform translation --iterations 40x10");
   ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
   EXPECT_NE(outcome.Output.find("luminance"), std::string::npos);
-  const auto found = ReadTransform<2>(Path("out/transform.h5"))->TransformPoint(itk::MakePoint(9.0, 12.0));
+  const auto found = ReadTransform<2>(Path("out/transform.h5"))->TransformPoint(PointAt(9.0, 12.0));
   EXPECT_NEAR(found[0], 22.0, 0.2);
 }
 

@@ -44,6 +44,22 @@ namespace SinkhornRegisterTesting
 
 namespace fs = std::filesystem;
 
+template <typename... TCoordinates>
+itk::Point<double, sizeof...(TCoordinates)>
+PointAt(TCoordinates... coordinates)
+{
+  const double array[] = { static_cast<double>(coordinates)... };
+  return itk::Point<double, sizeof...(TCoordinates)>(array);
+}
+
+template <typename... TCoordinates>
+itk::Vector<double, sizeof...(TCoordinates)>
+VectorOf(TCoordinates... coordinates)
+{
+  const double array[] = { static_cast<double>(coordinates)... };
+  return itk::Vector<double, sizeof...(TCoordinates)>(array);
+}
+
 /** What the program left. */
 struct Outcome
 {

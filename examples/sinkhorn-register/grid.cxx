@@ -33,7 +33,7 @@ constexpr double marginFraction = 0.125;
 /** No level has fewer voxels along an axis than this, unless the image itself has. */
 constexpr double smallestAxis = 16.0;
 /** The automatic pyramid keeps its finest level below this number of voxels. */
-constexpr double largestLevel = 4.0e6;
+constexpr double largestLevel = 1.0e6;
 
 template <unsigned int VDimension>
 using Corner = itk::Vector<double, VDimension>;

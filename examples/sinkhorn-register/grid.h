@@ -54,7 +54,7 @@ struct WorkingGrid
 
 /** \param shrink factor of each level, coarsest first; empty: doubled from level to level, stopped where fewer than 16
  * voxels would be left along an axis; thick slices are shrunk less, and the finest level is shrunk too if it would have
- * more than 4 million voxels. */
+ * more than 1 million voxels. */
 template <unsigned int VDimension>
 WorkingGrid<VDimension>
 MakeWorkingGrid(const ImageType<VDimension> *     fixed,

@@ -24,6 +24,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -36,6 +37,43 @@ std::string
 Describe(const std::string & role, const std::string & path)
 {
   return role + " '" + path + "'";
+}
+
+/** MetaIO only grumbles at a file that ends too early and leaves the rest of the image undefined. Finds out whether
+ * the voxels of an uncompressed MetaImage, in the file itself or in a single one beside it, are all there. */
+bool
+IsCutMetaImage(const std::string & path, std::uintmax_t expectedBytes)
+{
+  namespace fs = std::filesystem;
+  const std::string extension = fs::path(path).extension().string();
+  if (extension != ".mha" && extension != ".mhd")
+  {
+    return false;
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::string   line;
+  while (std::getline(file, line))
+  {
+    const std::size_t equals = line.find('=');
+    const std::string key = line.substr(0, line.find_first_of(" =\t"));
+    std::string       value = equals == std::string::npos ? "" : line.substr(equals + 1);
+    value.erase(0, value.find_first_not_of(" \t"));
+    value.erase(value.find_last_not_of(" \t\r") + 1);
+    if (key == "CompressedData" && !value.empty() && (value[0] == 'T' || value[0] == 't' || value[0] == '1'))
+    {
+      return false;
+    }
+    if (key == "ElementDataFile")
+    {
+      std::error_code error;
+      const bool      local = value == "LOCAL" || value == "Local" || value == "local";
+      const fs::path  data = local ? fs::path(path) : fs::path(path).parent_path() / value;
+      const auto      header = local ? static_cast<std::uintmax_t>(file.tellg()) : 0;
+      const auto      size = fs::file_size(data, error);
+      return !error && size < header + expectedBytes;
+    }
+  }
+  return false;
 }
 
 } // namespace
@@ -75,6 +113,10 @@ InspectFile(const std::string & path, const std::string & role)
   {
     throw UsageError(what + ": has " + std::to_string(facts.Dimension) +
                      " dimensions; only 2-D and 3-D images can be registered, so extract one first");
+  }
+  if (IsCutMetaImage(path, static_cast<std::uintmax_t>(io->GetImageSizeInBytes())))
+  {
+    throw UsageError(what + ": the file is damaged or incomplete, its voxels end too early; copy or make it again");
   }
   using PixelEnum = itk::IOPixelEnum;
   const PixelEnum pixel = io->GetPixelType();

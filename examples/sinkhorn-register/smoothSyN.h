@@ -254,6 +254,7 @@ private:
     this->m_MovingToMiddleTransform->SetDisplacementField(m_Kept[2]);
     this->m_MovingToMiddleTransform->SetInverseDisplacementField(m_Kept[3]);
     this->Damp(places);
+    m_Step *= 0.8;
     this->m_IsConverged = ++m_TakenBack >= mostTakenBack;
     return true;
   }
@@ -301,18 +302,19 @@ private:
     return smallest;
   }
 
-  /** Halves the weight of updates around the marked places, about three voxels wide. */
+  /** Halves the weight of updates around the marked places, the wider the more often this has not helped. */
   void
   Damp(const WeightsType * places)
   {
     using SmootherType = itk::SmoothingRecursiveGaussianImageFilter<WeightsType, WeightsType>;
+    const double                          width = 2.0 + m_TakenBack; // voxels
     const auto                            smoother = SmootherType::New();
     typename SmootherType::SigmaArrayType sigmas;
     double                                peak = 1.0;
     for (unsigned int d = 0; d < Dimension; ++d)
     {
-      sigmas[d] = 2.0 * places->GetSpacing()[d];
-      peak *= 2.0 * std::sqrt(2.0 * itk::Math::pi); // height of one voxel's smoothed mark, inverted
+      sigmas[d] = width * places->GetSpacing()[d];
+      peak *= width * std::sqrt(2.0 * itk::Math::pi); // height of one voxel's smoothed mark, inverted
     }
     smoother->SetInput(places);
     smoother->SetSigmaArray(sigmas);
@@ -382,7 +384,7 @@ private:
 
   std::vector<double>            m_UpdateSigmas;
   itk::Vector<double, Dimension> m_Margin{ 0.0 };
-  double                         m_LargestGradient{ 0.3 };
+  double                         m_LargestGradient{ 0.25 };
   bool                           m_ForceSitsOnMovingImage{ false };
 
   /** Of the current level. */
