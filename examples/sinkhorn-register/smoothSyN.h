@@ -28,6 +28,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <deque>
 
 namespace SinkhornRegister
 {
@@ -123,6 +124,7 @@ protected:
     m_HasLastValue = false;
     m_Step = 1.0;
     m_TakenBack = 0;
+    m_Kept.clear();
     const auto * field = this->m_FixedToMiddleTransform->GetDisplacementField();
     m_Weights = WeightsType::New();
     m_Weights->CopyInformation(field);
@@ -219,19 +221,25 @@ private:
   static constexpr double smallestStep = 0.02;
   /** Least determinant of the Jacobian of the half-way maps and of their inverses. */
   static constexpr double smallestDeterminant = 0.02;
+  /** States to go back to. */
+  static constexpr std::size_t mostKept = 5;
   /** Part of the lost weight that a damped place gets back at each iteration. */
   static constexpr double recovery = 0.1;
   /** Iterations in a row that may be taken back before a level ends. */
   static constexpr unsigned int mostTakenBack = 20;
 
-  /** Keeps the present maps (SyN makes new fields at every iteration). */
+  /** Keeps the present maps, the last few of them (SyN makes new fields at every iteration). */
   void
   Remember()
   {
-    m_Kept = { this->m_FixedToMiddleTransform->GetModifiableDisplacementField(),
-               this->m_FixedToMiddleTransform->GetModifiableInverseDisplacementField(),
-               this->m_MovingToMiddleTransform->GetModifiableDisplacementField(),
-               this->m_MovingToMiddleTransform->GetModifiableInverseDisplacementField() };
+    m_Kept.push_back({ this->m_FixedToMiddleTransform->GetModifiableDisplacementField(),
+                       this->m_FixedToMiddleTransform->GetModifiableInverseDisplacementField(),
+                       this->m_MovingToMiddleTransform->GetModifiableDisplacementField(),
+                       this->m_MovingToMiddleTransform->GetModifiableInverseDisplacementField() });
+    if (m_Kept.size() > mostKept)
+    {
+      m_Kept.pop_front();
+    }
   }
 
   /** \return true if the iteration was taken back. */
@@ -249,10 +257,16 @@ private:
       this->Recover();
       return false;
     }
-    this->m_FixedToMiddleTransform->SetDisplacementField(m_Kept[0]);
-    this->m_FixedToMiddleTransform->SetInverseDisplacementField(m_Kept[1]);
-    this->m_MovingToMiddleTransform->SetDisplacementField(m_Kept[2]);
-    this->m_MovingToMiddleTransform->SetInverseDisplacementField(m_Kept[3]);
+    // One step further back than the last good state: that one is too close to the fold for anything to move.
+    if (m_Kept.size() > 1)
+    {
+      m_Kept.pop_back();
+    }
+    const auto & kept = m_Kept.back();
+    this->m_FixedToMiddleTransform->SetDisplacementField(kept[0]);
+    this->m_FixedToMiddleTransform->SetInverseDisplacementField(kept[1]);
+    this->m_MovingToMiddleTransform->SetDisplacementField(kept[2]);
+    this->m_MovingToMiddleTransform->SetInverseDisplacementField(kept[3]);
     this->Damp(places);
     m_Step *= 0.8;
     this->m_IsConverged = ++m_TakenBack >= mostTakenBack;
@@ -388,13 +402,13 @@ private:
   bool                           m_ForceSitsOnMovingImage{ false };
 
   /** Of the current level. */
-  std::array<FieldPointer, 4>   m_Kept;
-  typename WeightsType::Pointer m_Weights;
-  double                        m_Limit{ smallestDeterminant };
-  double                        m_LastValue{ 0.0 };
-  bool                          m_HasLastValue{ false };
-  double                        m_Step{ 1.0 };
-  unsigned int                  m_TakenBack{ 0 };
+  std::deque<std::array<FieldPointer, 4>> m_Kept;
+  typename WeightsType::Pointer           m_Weights;
+  double                                  m_Limit{ smallestDeterminant };
+  double                                  m_LastValue{ 0.0 };
+  bool                                    m_HasLastValue{ false };
+  double                                  m_Step{ 1.0 };
+  unsigned int                            m_TakenBack{ 0 };
 };
 
 } // namespace SinkhornRegister
