@@ -20,6 +20,9 @@
 #include <cmath>
 #include <fstream>
 #include <map>
+#if defined(__GLIBC__)
+#  include <malloc.h>
+#endif
 
 namespace
 {
@@ -37,6 +40,22 @@ ReadMemoryStatus(const std::string & key)
   }
   return 0.0;
 }
+
+/** Scales the weights to a mass of 1. */
+void
+Normalize(std::vector<float> & logWeights)
+{
+  double mass = 0.0;
+  for (const float w : logWeights)
+  {
+    mass += std::exp(static_cast<double>(w));
+  }
+  const auto logMass = static_cast<float>(std::log(mass));
+  for (float & w : logWeights)
+  {
+    w -= logMass;
+  }
+}
 } // namespace
 
 Meter::Meter(benchmark::State & state, unsigned int size, itk::ThreadIdType threads)
@@ -45,6 +64,9 @@ Meter::Meter(benchmark::State & state, unsigned int size, itk::ThreadIdType thre
 {
   // ITK's mini-pipelines follow the global default only.
   itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(threads);
+#if defined(__GLIBC__)
+  malloc_trim(0); // memory that is free has to go, or the benchmark's own would be taken from it unseen
+#endif
   std::ofstream("/proc/self/clear_refs") << 5; // Linux: begins a new peak
   m_MemoryBefore = ReadMemoryStatus("VmRSS:");
 }
@@ -85,6 +107,9 @@ MoveByHalfAVoxel(const BenchmarkPair & pair, unsigned int size)
     moved.LogAlpha[voxel] = mean(pair.LogAlpha, voxel, first ? voxel : voxel - 1);
     moved.LogBeta[voxel] = mean(pair.LogBeta, voxel, last ? voxel : voxel + 1);
   }
+  // Mass at the faces of the grid has changed.
+  Normalize(moved.LogAlpha);
+  Normalize(moved.LogBeta);
   return moved;
 }
 
