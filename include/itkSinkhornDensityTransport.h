@@ -34,8 +34,8 @@ namespace Sinkhorn
  * images swapped. So the last densities and potentials are kept:
  * - equal densities (bit for bit, on a grid of equal size and spacing, with equal parameters) cost no solve, nor do the
  *   same two swapped, whose potentials are exchanged;
- * - densities on the same grid that resemble the last ones, swapped or not, start warm from the last potentials; if
- * that does not converge at the cost of a cold start, a cold start follows, and warm ones are tried ever more rarely;
+ * - other densities on the same grid start warm from the last potentials, exchanged if the densities resemble the last
+ *   ones more when swapped; the solver finds out whether these are of use (see Solver::Solve());
  * - anything else starts cold.
  *
  * The key is the content, never an address. After an exception nothing is remembered.
@@ -122,14 +122,6 @@ private:
                 const std::vector<double> &        spacing,
                 const SolverParameters &           parameters) const;
 
-  /** Solves from m_Potentials if there are some, and from nothing if there are none or they do not lead to the goal at
-   * the cost of a cold start. */
-  void
-  Solve(const typename Solver<TReal>::OperatorType::Pointer & op,
-        const std::vector<TReal> &                            logAlpha,
-        const std::vector<TReal> &                            logBeta,
-        const SolverParameters &                              parameters);
-
   /** Prepares m_Potentials for a solve: exchanged, or emptied, or as they are. */
   void
   ChooseStart(bool sameProblem, const std::vector<TReal> & logAlpha, const std::vector<TReal> & logBeta);
@@ -143,9 +135,6 @@ private:
   SolverReport               m_Report;
   TransportValues            m_Values;
   SizeValueType              m_NumberOfSolves{ 0 };
-  double                     m_ColdCost{ 0.0 };     // equivalent softmins of the last cold start
-  SizeValueType              m_ColdSolvesLeft{ 0 }; // before the next warm start is tried
-  SizeValueType              m_ColdSolvesNext{ 1 }; // after the next warm start that does not pay
   bool                       m_UseWarmStart{ true };
 };
 

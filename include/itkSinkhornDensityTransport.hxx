@@ -76,7 +76,7 @@ DensityTransport<TReal>::Update(const std::vector<SizeValueType> & size,
   {
     const auto op = std::make_shared<GridSoftminOperator<TReal>>(size, spacing, numberOfWorkUnits);
     ++m_NumberOfSolves;
-    this->Solve(op, logAlpha, logBeta, parameters);
+    m_Report = Solver<TReal>::Solve(op, logAlpha, logBeta, parameters, m_Potentials);
     m_Values = ComputeTransportValues(logAlpha, logBeta, parameters, m_Potentials, numberOfWorkUnits);
   }
   catch (...)
@@ -89,42 +89,6 @@ DensityTransport<TReal>::Update(const std::vector<SizeValueType> & size,
   m_LogAlpha = std::move(logAlpha);
   m_LogBeta = std::move(logBeta);
   m_Parameters = parameters;
-}
-
-template <typename TReal>
-void
-DensityTransport<TReal>::Solve(const typename Solver<TReal>::OperatorType::Pointer & op,
-                               const std::vector<TReal> &                            logAlpha,
-                               const std::vector<TReal> &                            logBeta,
-                               const SolverParameters &                              parameters)
-{
-  constexpr SizeValueType longestPause = 16;
-
-  double spent = 0.0;
-  if (!m_Potentials.F.empty())
-  {
-    // an iteration costs two softmins or more: no more of them than a cold start would have cost
-    auto       warmParameters = parameters;
-    const auto affordable = static_cast<unsigned int>(std::max(2.0, std::ceil(0.5 * m_ColdCost)));
-    warmParameters.MaximumNumberOfIterations = std::min(parameters.MaximumNumberOfIterations, affordable);
-    m_Report = Solver<TReal>::Solve(op, logAlpha, logBeta, warmParameters, m_Potentials);
-    spent = m_Report.EquivalentSoftmins;
-    if (m_Report.Converged && spent <= m_ColdCost)
-    {
-      m_ColdSolvesNext = 1;
-      return;
-    }
-    m_ColdSolvesLeft = m_ColdSolvesNext;
-    m_ColdSolvesNext = std::min(2 * m_ColdSolvesNext, longestPause);
-    if (m_Report.Converged)
-    {
-      return;
-    }
-    m_Potentials = Potentials<TReal>{};
-  }
-  m_Report = Solver<TReal>::Solve(op, logAlpha, logBeta, parameters, m_Potentials);
-  m_ColdCost = m_Report.EquivalentSoftmins;
-  m_Report.EquivalentSoftmins += spent;
 }
 
 template <typename TReal>
@@ -165,6 +129,7 @@ DensityTransport<TReal>::IsSameProblem(const std::vector<SizeValueType> & size,
                            p.Accelerate,
                            p.AnnealingRatio,
                            p.UsePyramid,
+                           p.UseCoarseCorrection,
                            p.FinalUpdate,
                            p.TranslationInvariant);
   };
@@ -177,27 +142,17 @@ DensityTransport<TReal>::ChooseStart(bool                       sameProblem,
                                      const std::vector<TReal> & logAlpha,
                                      const std::vector<TReal> & logBeta)
 {
-  // beyond this share of moved mass the annealing of a cold start finds the way faster than old potentials
-  constexpr double resemblance = 0.5;
-
-  if (sameProblem && m_UseWarmStart && m_ColdSolvesLeft > 0)
+  if (!sameProblem || !m_UseWarmStart)
   {
-    --m_ColdSolvesLeft;
+    m_Potentials = Potentials<TReal>{};
+    return;
   }
-  else if (sameProblem && m_UseWarmStart)
+  const double straight = std::max(EstimateDifference(logAlpha, m_LogAlpha), EstimateDifference(logBeta, m_LogBeta));
+  const double crossed = std::max(EstimateDifference(logAlpha, m_LogBeta), EstimateDifference(logBeta, m_LogAlpha));
+  if (crossed < straight)
   {
-    const double straight = std::max(EstimateDifference(logAlpha, m_LogAlpha), EstimateDifference(logBeta, m_LogBeta));
-    const double crossed = std::max(EstimateDifference(logAlpha, m_LogBeta), EstimateDifference(logBeta, m_LogAlpha));
-    if (std::min(straight, crossed) < resemblance)
-    {
-      if (crossed < straight)
-      {
-        this->Swap();
-      }
-      return;
-    }
+    this->Swap();
   }
-  m_Potentials = Potentials<TReal>{};
 }
 
 } // namespace Sinkhorn

@@ -78,6 +78,12 @@ public:
   void
   ProlongPotential(const Superclass & coarse, Side side, const TReal * coarsePotential, TReal * fine) const override;
 
+  void
+  RestrictPotential(const Superclass & coarse, Side side, const TReal * fine, TReal * coarsePotential) const override;
+
+  void
+  RestrictMass(const Superclass & coarse, Side side, const TReal * fine, TReal * coarseMass) const override;
+
   /** The bounding box of all mass of both sides. */
   Pointer
   MakeCropped(const TReal * logAlpha, const TReal * logBeta) const override;

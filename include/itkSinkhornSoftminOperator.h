@@ -110,6 +110,16 @@ public:
   ProlongPotential(const SoftminOperator &, Side, const TReal *, TReal *) const
   {}
 
+  /** Potential on the points of \a coarse: the mean over the points of this operator that a coarse point stands for. */
+  virtual void
+  RestrictPotential(const SoftminOperator &, Side, const TReal *, TReal *) const
+  {}
+
+  /** Masses on the points of \a coarse: the sum over the same points. */
+  virtual void
+  RestrictMass(const SoftminOperator &, Side, const TReal *, TReal *) const
+  {}
+
   /** The operator on a smaller part of the domain that holds all points with mass, or nullptr if that would not save
    * much. \param logAlpha, logBeta logarithmic weights of the two sides. */
   virtual Pointer

@@ -62,6 +62,10 @@ struct SolverParameters
   double AnnealingRatio{ 0.7 };
   /** Solve on coarse grids first. */
   bool UsePyramid{ true };
+  /** Correct the slow part of a fine grid's error on the next coarser ones between its iterations (multigrid), as long
+   * as that pays. Accelerate then acts on the coarsest of these grids, and on the others once it does not pay. Needs
+   * UsePyramid and a blur of at least one spacing. */
+  bool UseCoarseCorrection{ true };
   /** End with one unrelaxed update of both potentials, so that they are soft c-transforms, defined and smooth on every
    * point, and their marginal error is not that of a relaxed iterate. */
   bool FinalUpdate{ true };
@@ -134,7 +138,8 @@ using SolverObserver = std::function<bool(const SolverProgress &)>;
  *     \lambda=\frac{\rho}{\rho+\varepsilon}, \f]
  * and its mirror for \f$g\f$: annealing of the blur on a pyramid of operators, accelerated updates at each scale, an
  * early stop on the marginal error, and one last update of all potentials together, so that they are defined on every
- * point.
+ * point. At the final blur the coarser grids go on working: they correct the slow part of the error of the finer ones
+ * (a multigrid method, the full approximation scheme), cold as well as warm.
  *
  * The solver knows the operator's interface only: no grid, no image.
  *
@@ -149,9 +154,11 @@ public:
 
   /** \param op geometry.
    * \param logAlpha, logBeta logarithms of the masses of the points; \f$-\infty\f$ marks an empty point.
-   * \param potentials warm start if F and G have the right sizes (then annealing is skipped), else empty; the result on
-   * return. \exception itk::ExceptionObject on parameters out of range, NaN or +∞ weights, no mass, or unequal masses
-   * (relative difference above 1e-3) in a balanced problem. */
+   * \param potentials warm start if F and G have the right sizes, else empty; the result on return. A warm start skips
+   * the annealing. It is abandoned for a cold one if its plan misplaces most of the mass, or if neither the corrections
+   * of the coarser grids nor 20 iterations bring the error near the tolerance. \exception itk::ExceptionObject on
+   * parameters out of range, NaN or +∞ weights, no mass, or unequal masses (relative difference above 1e-3) in a
+   * balanced problem. */
   static SolverReport
   Solve(const typename OperatorType::Pointer & op,
         const std::vector<TReal> &             logAlpha,

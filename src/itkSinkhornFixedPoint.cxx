@@ -16,7 +16,9 @@
  *
  *=========================================================================*/
 #include "itkSinkhornFixedPoint.h"
+#include "itkSinkhornParallel.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace itk
@@ -25,10 +27,16 @@ namespace Sinkhorn
 {
 
 template <typename TReal>
-FixedPoint<TReal>::FixedPoint(const LevelType & level, const Temperature & temperature, const double (&mass)[2])
+FixedPoint<TReal>::FixedPoint(const LevelType &   level,
+                              const Temperature & temperature,
+                              const double (&mass)[2],
+                              std::vector<TReal> & scratch,
+                              const Offsets *      offsets)
   : m_Level(level)
   , m_Temperature(temperature)
   , m_Mass{ mass[0], mass[1] }
+  , m_Scratch(scratch)
+  , m_Offsets(offsets)
 {}
 
 template <typename TReal>
@@ -43,6 +51,16 @@ FixedPoint<TReal>::Softmin(Side to, Side from, const std::vector<TReal> & potent
                           potential.data(),
                           out.data());
   ++m_NumberOfSoftmins;
+  if (m_Offsets != nullptr)
+  {
+    const std::vector<TReal> & offset = m_Offsets->Values[static_cast<size_t>(to)];
+    ForEachChunk(out.size(), m_Level.Operator->GetNumberOfWorkUnits(), [&](SizeValueType begin, SizeValueType end) {
+      for (SizeValueType i = begin; i < end; ++i)
+      {
+        out[i] += offset[i];
+      }
+    });
+  }
 }
 
 template <typename TReal>
@@ -50,7 +68,8 @@ UpdateSums
 FixedPoint<TReal>::Update(Side                       side,
                           const std::vector<TReal> & softmin,
                           std::vector<TReal> &       potential,
-                          double                     relaxation) const
+                          double                     relaxation,
+                          TReal *                    residual) const
 {
   return UpdatePotential(softmin.size(),
                          m_Level.LogWeights[static_cast<size_t>(side)],
@@ -58,7 +77,8 @@ FixedPoint<TReal>::Update(Side                       side,
                          potential.data(),
                          m_Temperature,
                          relaxation,
-                         m_Level.Operator->GetNumberOfWorkUnits());
+                         m_Level.Operator->GetNumberOfWorkUnits(),
+                         residual);
 }
 
 template <typename TReal>
@@ -109,6 +129,60 @@ FixedPoint<TReal>::IterateSelf(Side side, std::vector<TReal> & potential, double
 {
   this->Softmin(side, side, potential, m_Scratch);
   return this->GetRelativeError(side, this->Update(side, m_Scratch, potential, relaxation));
+}
+
+template <typename TReal>
+auto
+FixedPoint<TReal>::IteratePlainly(std::vector<TReal> & f, std::vector<TReal> & g) -> Errors
+{
+  this->Softmin(Side::Alpha, Side::Beta, g, m_Scratch);
+  const UpdateSums alpha = this->Update(Side::Alpha, m_Scratch, f, 1.0);
+  this->Softmin(Side::Beta, Side::Alpha, f, m_Scratch);
+  const UpdateSums beta = this->Update(Side::Beta, m_Scratch, g, 1.0, m_Scratch.data());
+  if (m_Offsets != nullptr)
+  {
+    // With the offset o the plan's target is not β but β e^{−o}.
+    const std::vector<TReal> & offset = m_Offsets->Values[static_cast<size_t>(Side::Beta)];
+    ForEachChunk(
+      m_Scratch.size(), m_Level.Operator->GetNumberOfWorkUnits(), [&](SizeValueType begin, SizeValueType end) {
+        for (SizeValueType i = begin; i < end; ++i)
+        {
+          m_Scratch[i] *= std::exp(std::min(-offset[i], TReal(30)));
+        }
+      });
+  }
+  return { this->GetRelativeError(Side::Alpha, alpha), this->GetRelativeError(Side::Beta, beta) };
+}
+
+template <typename TReal>
+void
+FixedPoint<TReal>::BalanceOffsets(Offsets & offsets) const
+{
+  if (m_Temperature.Rho > 0.0)
+  {
+    return;
+  }
+  // With the offset o, f = T(g) means that the marginal of the plan is α e^{−o}.
+  const ThreadIdType workUnits = m_Level.Operator->GetNumberOfWorkUnits();
+  double             mass[2];
+  for (size_t side = 0; side < 2; ++side)
+  {
+    const TReal * logWeights = m_Level.LogWeights[side];
+    const auto &  offset = offsets.Values[side];
+    mass[side] = SumOverChunks<double>(offset.size(), workUnits, [&](SizeValueType begin, SizeValueType end) {
+      double sum = 0.0;
+      for (SizeValueType i = begin; i < end; ++i)
+      {
+        sum += std::exp(static_cast<double>(logWeights[i]) - std::max(static_cast<double>(offset[i]), -30.0));
+      }
+      return sum;
+    });
+  }
+  const double constant = std::log(mass[1] / mass[0]);
+  if (std::isfinite(constant))
+  {
+    ShiftPotential(offsets.Values[1].size(), offsets.Values[1].data(), constant, workUnits);
+  }
 }
 
 template class FixedPoint<float>;

@@ -30,14 +30,26 @@ namespace Sinkhorn
 /** \class FixedPoint
  * \brief Single iterations of the Sinkhorn fixed point at one temperature on one level.
  *
- * Holds the scratch array of one softmin, and no other copy of anything. */
+ * Needs the scratch array of one softmin, and no other copy of anything. */
 template <typename TReal>
 class FixedPoint
 {
 public:
   using LevelType = typename Pyramid<TReal>::Level;
 
-  FixedPoint(const LevelType & level, const Temperature & temperature, const double (&mass)[2]);
+  /** Constants that are added to the softmins of each side: T(g) becomes −λε(softmin + offset). See CoarseCorrection.
+   */
+  struct Offsets
+  {
+    std::vector<TReal> Values[2];
+  };
+
+  /** All arguments are kept by reference but for the temperature and the masses. \a scratch need not have any size. */
+  FixedPoint(const LevelType &   level,
+             const Temperature & temperature,
+             const double (&mass)[2],
+             std::vector<TReal> & scratch,
+             const Offsets *      offsets = nullptr);
 
   /** Marginal errors relative to the masses, of the potentials before the update. */
   struct Errors
@@ -52,6 +64,11 @@ public:
   Errors
   IterateAlternating(std::vector<TReal> & f, std::vector<TReal> & g, double omegaF, double omegaG, bool shift);
 
+  /** f ← T(g), g ← T(f). The scratch array becomes target − marginal on the points of β, between the two updates, when
+   * the marginal on α is right. */
+  Errors
+  IteratePlainly(std::vector<TReal> & f, std::vector<TReal> & g);
+
   /** (f, g) ← (f, g)/2 + (T(g), T(f))/2, both from the old pair. */
   Errors
   IterateAveraged(std::vector<TReal> & f, std::vector<TReal> & g);
@@ -63,6 +80,15 @@ public:
   double
   IterateSelf(Side side, std::vector<TReal> & potential, double relaxation);
 
+  /** The softmin of \a side. */
+  void
+  Softmin(Side to, Side from, const std::vector<TReal> & potential, std::vector<TReal> & out);
+
+  /** Adds a constant to one of the offsets so that both ask for the same mass, without which a balanced problem has no
+   * solution. */
+  void
+  BalanceOffsets(Offsets & offsets) const;
+
   /** Number of softmins computed so far. */
   unsigned int
   GetNumberOfSoftmins() const
@@ -71,20 +97,22 @@ public:
   }
 
 private:
-  void
-  Softmin(Side to, Side from, const std::vector<TReal> & potential, std::vector<TReal> & out);
-
   UpdateSums
-  Update(Side side, const std::vector<TReal> & softmin, std::vector<TReal> & potential, double relaxation) const;
+  Update(Side                       side,
+         const std::vector<TReal> & softmin,
+         std::vector<TReal> &       potential,
+         double                     relaxation,
+         TReal *                    residual = nullptr) const;
 
   double
   GetRelativeError(Side side, const UpdateSums & sums) const;
 
-  const LevelType &  m_Level;
-  Temperature        m_Temperature;
-  double             m_Mass[2];
-  std::vector<TReal> m_Scratch;
-  unsigned int       m_NumberOfSoftmins{ 0 };
+  const LevelType &    m_Level;
+  Temperature          m_Temperature;
+  double               m_Mass[2];
+  std::vector<TReal> & m_Scratch;
+  const Offsets *      m_Offsets;
+  unsigned int         m_NumberOfSoftmins{ 0 };
 };
 
 } // namespace Sinkhorn

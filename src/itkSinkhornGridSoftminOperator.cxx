@@ -16,6 +16,7 @@
  *
  *=========================================================================*/
 #include "itkSinkhornGridSoftminOperator.h"
+#include "itkSinkhornGridTransfer.h"
 #include "itkSinkhornLineSoftmin.h"
 #include "itkSinkhornParallel.h"
 
@@ -38,61 +39,6 @@ constexpr SizeValueType SmallestAxis = 4;
 
 /** Cropping copies arrays and costs four softmins on the whole grid in the end; it has to leave out this much. */
 constexpr double LargestCropFraction = 0.75;
-
-/** Calls function(point, index) for all points of a grid in [begin, end), index updated incrementally. */
-template <typename TFunction>
-void
-ForEachGridPoint(const std::vector<SizeValueType> & size,
-                 SizeValueType                      begin,
-                 SizeValueType                      end,
-                 const TFunction &                  function)
-{
-  std::vector<SizeValueType> index(size.size());
-  SizeValueType              rest = begin;
-  for (size_t d = 0; d < size.size(); ++d)
-  {
-    index[d] = rest % size[d];
-    rest /= size[d];
-  }
-  for (SizeValueType point = begin; point < end; ++point)
-  {
-    function(point, index);
-    for (size_t d = 0; d < size.size() && ++index[d] == size[d]; ++d)
-    {
-      index[d] = 0;
-    }
-  }
-}
-
-/** Where a fine voxel lies between two coarse voxels along one axis. */
-struct LinearStencil
-{
-  SizeValueType lower{ 0 };
-  double        upperWeight{ 0.0 };
-};
-
-/** Coarse voxel k of a halved axis is centred at the fine coordinate 2k + 1/2. Beyond the outermost coarse centres the
- * potential continues linearly: dual potentials are sloped there, and a constant would misplace the mass. */
-std::vector<LinearStencil>
-MakeStencils(SizeValueType fineSize, SizeValueType coarseSize)
-{
-  std::vector<LinearStencil> stencils(fineSize);
-  for (SizeValueType i = 0; i < fineSize; ++i)
-  {
-    if (coarseSize == fineSize)
-    {
-      stencils[i].lower = i;
-    }
-    else if (coarseSize > 1)
-    {
-      const double position = (static_cast<double>(i) - 0.5) / 2.0;
-      const double lower = std::min(std::max(std::floor(position), 0.0), static_cast<double>(coarseSize - 2));
-      stencils[i].lower = static_cast<SizeValueType>(lower);
-      stencils[i].upperWeight = position - lower;
-    }
-  }
-  return stencils;
-}
 
 std::vector<SizeValueType>
 GetStrides(const std::vector<SizeValueType> & size)
@@ -243,46 +189,8 @@ GridSoftminOperator<TReal>::RestrictLogWeights(const Superclass & coarse,
                                                const TReal * fine,
                                                TReal *       coarseWeights) const
 {
-  const auto &                     coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
-  const std::vector<SizeValueType> strides = GetStrides(m_Size);
-  const size_t                     dimension = m_Size.size();
-  constexpr TReal                  empty = -std::numeric_limits<TReal>::infinity();
-
-  const auto restrict = [&](SizeValueType point, const std::vector<SizeValueType> & index) {
-    // The voxels of the block, at most two along each halved axis; the last block of an odd axis has only one.
-    TReal  values[1u << 8];
-    size_t count = 1;
-    values[0] = TReal{};
-    SizeValueType offsets[1u << 8] = { 0 };
-    for (size_t d = 0; d < dimension; ++d)
-    {
-      const bool          halved = coarseSize[d] != m_Size[d];
-      const SizeValueType first = halved ? 2 * index[d] : index[d];
-      const bool          two = halved && first + 1 < m_Size[d];
-      for (size_t i = 0; i < count; ++i)
-      {
-        offsets[i] += first * strides[d];
-        offsets[count + i] = offsets[i] + strides[d];
-      }
-      count = two ? 2 * count : count;
-    }
-    TReal largest = empty;
-    for (size_t i = 0; i < count; ++i)
-    {
-      values[i] = fine[offsets[i]];
-      largest = std::max(largest, values[i]);
-    }
-    TReal sum{};
-    for (size_t i = 0; largest > empty && i < count; ++i)
-    {
-      sum += std::exp(values[i] - largest);
-    }
-    coarseWeights[point] = largest > empty ? largest + std::log(sum) : empty;
-  };
-
-  ForEachChunk(coarse.GetNumberOfPoints(Side::Alpha), m_NumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
-    ForEachGridPoint(coarseSize, begin, end, restrict);
-  });
+  const auto & coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
+  GridTransfer<TReal>(m_Size, coarseSize, m_NumberOfWorkUnits).RestrictLogWeights(fine, coarseWeights);
 }
 
 template <typename TReal>
@@ -292,37 +200,27 @@ GridSoftminOperator<TReal>::ProlongPotential(const Superclass & coarse,
                                              const TReal * coarsePotential,
                                              TReal *       fine) const
 {
-  const auto &                            coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
-  const std::vector<SizeValueType>        strides = GetStrides(coarseSize);
-  const size_t                            dimension = m_Size.size();
-  std::vector<std::vector<LinearStencil>> stencils;
-  for (size_t d = 0; d < dimension; ++d)
-  {
-    stencils.push_back(MakeStencils(m_Size[d], coarseSize[d]));
-  }
+  const auto & coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
+  GridTransfer<TReal>(m_Size, coarseSize, m_NumberOfWorkUnits).Prolong(coarsePotential, fine);
+}
 
-  const auto interpolate = [&](SizeValueType point, const std::vector<SizeValueType> & index) {
-    double value = 0.0;
-    for (size_t corner = 0; corner < (size_t{ 1 } << dimension); ++corner)
-    {
-      double        weight = 1.0;
-      SizeValueType offset = 0;
-      for (size_t d = 0; d < dimension; ++d)
-      {
-        const LinearStencil & stencil = stencils[d][index[d]];
-        const bool            upper = (corner >> d) & 1u;
-        weight *= upper ? stencil.upperWeight : 1.0 - stencil.upperWeight;
-        offset += (stencil.lower + (upper ? 1 : 0)) * strides[d];
-      }
-      // A corner without weight may lie outside the grid.
-      value += weight != 0.0 ? weight * coarsePotential[offset] : 0.0;
-    }
-    fine[point] = static_cast<TReal>(value);
-  };
+template <typename TReal>
+void
+GridSoftminOperator<TReal>::RestrictPotential(const Superclass & coarse,
+                                              Side,
+                                              const TReal * fine,
+                                              TReal *       coarsePotential) const
+{
+  const auto & coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
+  GridTransfer<TReal>(m_Size, coarseSize, m_NumberOfWorkUnits).RestrictPotential(fine, coarsePotential);
+}
 
-  ForEachChunk(m_NumberOfPoints, m_NumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
-    ForEachGridPoint(m_Size, begin, end, interpolate);
-  });
+template <typename TReal>
+void
+GridSoftminOperator<TReal>::RestrictMass(const Superclass & coarse, Side, const TReal * fine, TReal * coarseMass) const
+{
+  const auto & coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
+  GridTransfer<TReal>(m_Size, coarseSize, m_NumberOfWorkUnits).RestrictMass(fine, coarseMass);
 }
 
 template <typename TReal>

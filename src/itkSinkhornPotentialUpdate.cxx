@@ -41,6 +41,11 @@ UpdateRangeReference(const UpdateArguments<TReal> & a, SizeValueType begin, Size
     const double weight = a.LogWeights[i];
     const double updated = f + a.Relaxation * (a.Scale * softmin - f);
     a.Potential[i] = static_cast<TReal>(updated);
+    if (a.Residual != nullptr)
+    {
+      a.Residual[i] =
+        static_cast<TReal>(boundedExp(weight - f * a.InverseRho) - boundedExp(weight + f * a.InverseEpsilon + softmin));
+    }
     if (weight > -std::numeric_limits<double>::infinity())
     {
       const double marginal = boundedExp(weight + f * a.InverseEpsilon + softmin);
@@ -60,12 +65,14 @@ UpdatePotential(SizeValueType       length,
                 TReal *             potential,
                 const Temperature & temperature,
                 double              relaxation,
-                ThreadIdType        numberOfWorkUnits)
+                ThreadIdType        numberOfWorkUnits,
+                TReal *             residual)
 {
   UpdateArguments<TReal> arguments;
   arguments.LogWeights = logWeights;
   arguments.Softmin = softmin;
   arguments.Potential = potential;
+  arguments.Residual = residual;
   arguments.InverseEpsilon = static_cast<TReal>(1.0 / temperature.Epsilon);
   arguments.InverseRho = static_cast<TReal>(temperature.Rho > 0.0 ? 1.0 / temperature.Rho : 0.0);
   arguments.Scale = static_cast<TReal>(-temperature.GetDamping() * temperature.Epsilon);
@@ -92,9 +99,23 @@ UpdateRangeReference(const UpdateArguments<float> &, SizeValueType, SizeValueTyp
 template UpdateSums
 UpdateRangeReference(const UpdateArguments<double> &, SizeValueType, SizeValueType);
 template UpdateSums
-UpdatePotential(SizeValueType, const float *, const float *, float *, const Temperature &, double, ThreadIdType);
+UpdatePotential(SizeValueType,
+                const float *,
+                const float *,
+                float *,
+                const Temperature &,
+                double,
+                ThreadIdType,
+                float *);
 template UpdateSums
-UpdatePotential(SizeValueType, const double *, const double *, double *, const Temperature &, double, ThreadIdType);
+UpdatePotential(SizeValueType,
+                const double *,
+                const double *,
+                double *,
+                const Temperature &,
+                double,
+                ThreadIdType,
+                double *);
 template void
 ShiftPotential(SizeValueType, float *, double, ThreadIdType);
 template void

@@ -63,6 +63,7 @@ struct UpdateArguments
   const TReal * LogWeights{};
   const TReal * Softmin{};
   TReal *       Potential{};
+  TReal *       Residual{}; ///< if not null: becomes target − marginal of every point; may be the softmin's array
   TReal         InverseEpsilon{ 0 };
   TReal         InverseRho{ 0 }; ///< 0: balanced
   TReal         Scale{ 0 };      ///< −λ ε
@@ -86,6 +87,7 @@ UpdateSums
 UpdateRange(const UpdateArguments<double> & arguments, SizeValueType begin, SizeValueType end);
 
 /** f ← f + relaxation · (−λ ε softmin − f) on all points, with the sums. All arrays have \a length entries.
+ * \a residual may be null, and may be the softmin's array: then it becomes target − marginal of every point.
  *
  * The marginal of the plan at x is α(x) e^{f(x)/ε + softmin(x)}: it costs nothing beyond the update. Exponents are
  * bounded so that no sum is ever infinite. */
@@ -97,7 +99,8 @@ UpdatePotential(SizeValueType       length,
                 TReal *             potential,
                 const Temperature & temperature,
                 double              relaxation,
-                ThreadIdType        numberOfWorkUnits);
+                ThreadIdType        numberOfWorkUnits,
+                TReal *             residual = nullptr);
 
 /** potential ← potential + shift. */
 template <typename TReal>

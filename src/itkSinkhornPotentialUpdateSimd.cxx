@@ -50,6 +50,7 @@ UpdateBlock(D d, const UpdateArguments<TReal> & a, SizeValueType begin, SizeValu
   const auto inverseRho = hn::Set(d, a.InverseRho);
   const auto scale = hn::Set(d, a.Scale);
   const auto relaxation = hn::Set(d, a.Relaxation);
+  const auto unscale = hn::Set(d, static_cast<TReal>(std::ldexp(1.0, -SoftminTraits<TReal>::ScaleExponent)));
   const auto largest = hn::Set(d, static_cast<TReal>(LargestExponent));
   auto       error = hn::Zero(d);
   auto       damped = hn::Zero(d);
@@ -63,7 +64,12 @@ UpdateBlock(D d, const UpdateArguments<TReal> & a, SizeValueType begin, SizeValu
     // An empty point has the exponent −∞ three times, and contributes the difference of two equal, smallest numbers.
     const auto marginal = ScaledExp(d, hn::Min(hn::Add(weight, hn::MulAdd(f, inverseEpsilon, softmin)), largest));
     const auto target = ScaledExp(d, hn::Min(hn::NegMulAdd(f, inverseRho, weight), largest));
-    error = hn::Add(error, hn::Abs(hn::Sub(marginal, target)));
+    const auto residual = hn::Sub(target, marginal);
+    error = hn::Add(error, hn::Abs(residual));
+    if (a.Residual != nullptr)
+    {
+      hn::StoreU(hn::Mul(residual, unscale), d, a.Residual + i);
+    }
     if (a.InverseRho > 0)
     {
       damped = hn::Add(damped, ScaledExp(d, hn::Min(hn::NegMulAdd(updated, inverseRho, weight), largest)));

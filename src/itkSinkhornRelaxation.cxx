@@ -57,10 +57,10 @@ constexpr unsigned int LargestNumberOfResets = 3;
 
 } // namespace
 
-Relaxation::Relaxation(Acceleration acceleration, double largestEta)
+Relaxation::Relaxation(Acceleration acceleration, double largestEta, double knownEta)
   : m_Acceleration(acceleration)
-  , m_Eta(std::min(FirstEta, largestEta))
-  , m_LargestEta(std::min(LargestEta, largestEta))
+  , m_Eta(std::min(knownEta > 0.0 ? knownEta : FirstEta, largestEta))
+  , m_LargestEta(std::min(knownEta > 0.0 ? knownEta : LargestEta, largestEta))
   , m_BestError(std::numeric_limits<double>::max())
 {}
 

@@ -41,8 +41,9 @@ namespace Sinkhorn
 class Relaxation
 {
 public:
-  /** \param largestEta bound of η that is known beforehand: λ² when unbalanced, 1 when balanced. */
-  explicit Relaxation(Acceleration acceleration, double largestEta = 1.0);
+  /** \param largestEta bound of η that is known beforehand: λ² when unbalanced, 1 when balanced.
+   * \param knownEta η to begin with and not to exceed; 0 if it is to be found. */
+  explicit Relaxation(Acceleration acceleration, double largestEta = 1.0, double knownEta = 0.0);
 
   /** ω for the next half-step. */
   double

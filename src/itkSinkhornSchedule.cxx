@@ -34,7 +34,7 @@ constexpr unsigned int AnnealingIterations = 4;
 
 /** A potential that comes from a coarser grid carries that grid's discretisation error, so solving there much beyond
  * the fine grid's own needs is wasted. */
-constexpr double CoarseToleranceFactor = 1.0;
+constexpr double CoarseToleranceFactor = 5.0;
 
 } // namespace
 

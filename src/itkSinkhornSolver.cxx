@@ -39,14 +39,6 @@ namespace
 /** Balanced problems whose masses differ by more than this relative amount have no solution worth the name. */
 constexpr double LargestMassMismatch = 1e-3;
 
-/** A warm start whose plan misplaces more than this part of the mass is worse than annealing from scratch. */
-constexpr double LargestWarmStartError = 0.9;
-
-/** A warm start that is still this many tolerances away after so many iterations has to move mass over distances that
- * only annealing covers; a cold start costs about twice as much as these iterations. */
-constexpr unsigned int WarmStartIterations = 20;
-constexpr double       LargestWarmStartRest = 5.0;
-
 void
 CheckParameters(const SolverParameters & parameters)
 {
@@ -135,9 +127,10 @@ Continue(const SoftminOperator<TReal> & whole,
 
   std::vector<TReal> continued(whole.GetNumberOfPoints(to));
   whole.Apply(to, from, parameters.Blur, logWeights.data(), spread.data(), continued.data());
-  const double epsilon = parameters.Blur * parameters.Blur;
-  const double rho = parameters.Reach * parameters.Reach;
-  const auto   scale = static_cast<TReal>(-epsilon * (rho > 0.0 ? rho / (rho + epsilon) : 1.0));
+  Temperature temperature;
+  temperature.Epsilon = parameters.Blur * parameters.Blur;
+  temperature.Rho = parameters.Reach * parameters.Reach;
+  const auto scale = static_cast<TReal>(-temperature.GetDamping() * temperature.Epsilon);
   ForEachChunk(continued.size(), whole.GetNumberOfWorkUnits(), [&](SizeValueType begin, SizeValueType end) {
     std::transform(continued.begin() + begin, continued.begin() + end, continued.begin() + begin, [=](TReal s) {
       return scale * s;
@@ -166,31 +159,13 @@ SolveOnOperator(const typename SoftminOperator<TReal>::Pointer & op,
   const std::vector<Stage> cold = MakeAnnealingSchedule(pyramid, parameters);
   const std::vector<Stage> coldSelf = MakeFinalSchedule(pyramid, parameters);
   const std::vector<Stage> warm{ cold.back() };
-  const auto               runWarm = [&](std::vector<TReal> & f, std::vector<TReal> & g) {
-    std::vector<Stage> trial = warm;
-    trial[0].MaximumNumberOfIterations = std::min(WarmStartIterations, parameters.MaximumNumberOfIterations);
-    if (!runner.RunCross(trial, f, g, LargestWarmStartError))
-    {
-      return false;
-    }
-    const double       rest = report.GetMarginalError() / parameters.Tolerance;
-    const unsigned int trialIterations = report.NumberOfIterations;
-    if (rest > 1.0 && rest <= LargestWarmStartRest && parameters.MaximumNumberOfIterations > trialIterations)
-    {
-      trial[0].MaximumNumberOfIterations = parameters.MaximumNumberOfIterations - trialIterations;
-      const bool finished = runner.RunCross(trial, f, g);
-      report.NumberOfIterations += trialIterations;
-      return finished;
-    }
-    return rest <= 1.0;
-  };
 
   Potentials<TReal> result = std::move(potentials);
   potentials = Potentials<TReal>();
 
   runner.SetFractions(0.0, parameters.Debias ? 0.6 : 1.0);
-  report.WarmStarted =
-    result.F.size() == logAlpha.size() && result.G.size() == logBeta.size() && runWarm(result.F, result.G);
+  report.WarmStarted = result.F.size() == logAlpha.size() && result.G.size() == logBeta.size() &&
+                       runner.RunWarmCross(cold.back(), result.F, result.G);
   if (!report.WarmStarted && !report.Aborted)
   {
     result.F.clear();

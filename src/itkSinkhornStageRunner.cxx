@@ -18,11 +18,43 @@
 #include "itkSinkhornStageRunner.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace itk
 {
 namespace Sinkhorn
 {
+
+namespace
+{
+
+/** A level corrects the next finer one down to this many blurs per voxel: at two voxels for a blur the kernel of that
+ * level still has the right width to within a fifth. */
+constexpr double LargestCorrectionResolution = 2.0;
+
+/** What a correction leaves of the error is at least this; solving the coarse problem further would be wasted. */
+constexpr double       CorrectionTolerance = 0.1;
+constexpr double       LeastCorrectionTolerance = 0.3;
+constexpr unsigned int CorrectionIterations = 100;
+
+/** A correction that leaves more than this of the error does not pay. */
+constexpr double LargestCorrectionRest = 0.6;
+
+/** Pieces of mass that hardly exchange any at the final blur, and whose potentials have got out of step, come back by a
+ * constant small amount in each iteration only. When the error has not halved in so many iterations, a short annealing
+ * from a wider blur puts them into step. */
+constexpr unsigned int StagnantIterations = 200;
+constexpr unsigned int ReheatIterations = 4;
+
+/** A warm start whose plan misplaces more than this part of the mass is worse than annealing from scratch. */
+constexpr double LargestWarmStartError = 0.9;
+
+/** A warm start without coarse grids that is still this many tolerances away after so many iterations has to move mass
+ * over distances that only annealing covers. */
+constexpr unsigned int WarmStartIterations = 20;
+constexpr double       LargestWarmStartRest = 5.0;
+
+} // namespace
 
 template <typename TReal>
 StageRunner<TReal>::StageRunner(const Pyramid<TReal> &   pyramid,
@@ -37,6 +69,9 @@ StageRunner<TReal>::StageRunner(const Pyramid<TReal> &   pyramid,
   , m_ReferencePoints(static_cast<double>(referencePoints))
   , m_Observer(observer)
   , m_Report(report)
+  , m_CorrectionPays(pyramid.GetNumberOfLevels(), true)
+  , m_Corrections(pyramid.GetNumberOfLevels())
+  , m_Scratch(pyramid.GetNumberOfLevels())
 {}
 
 template <typename TReal>
@@ -49,10 +84,7 @@ StageRunner<TReal>::SetFractions(double begin, double end)
 
 template <typename TReal>
 bool
-StageRunner<TReal>::RunCross(const std::vector<Stage> & stages,
-                             std::vector<TReal> &       f,
-                             std::vector<TReal> &       g,
-                             double                     largestFirstError)
+StageRunner<TReal>::RunCross(const std::vector<Stage> & stages, std::vector<TReal> & f, std::vector<TReal> & g)
 {
   size_t previousLevel = stages.front().Level;
   for (size_t k = 0; k < stages.size(); ++k)
@@ -60,7 +92,11 @@ StageRunner<TReal>::RunCross(const std::vector<Stage> & stages,
     m_Pyramid.Prolong(Side::Alpha, previousLevel, stages[k].Level, f);
     m_Pyramid.Prolong(Side::Beta, previousLevel, stages[k].Level, g);
     previousLevel = stages[k].Level;
-    if (!this->RunCrossStage(stages, k, f, g, largestFirstError))
+    Task task;
+    task.IsFinest = k + 1 == stages.size();
+    task.Begin = this->GetFractionBefore(stages, k);
+    task.End = this->GetFractionBefore(stages, k + 1);
+    if (!this->RunLevel(stages[k], task, f, g))
     {
       return false;
     }
@@ -70,52 +106,228 @@ StageRunner<TReal>::RunCross(const std::vector<Stage> & stages,
 
 template <typename TReal>
 bool
-StageRunner<TReal>::RunCrossStage(const std::vector<Stage> & stages,
-                                  size_t                     current,
-                                  std::vector<TReal> &       f,
-                                  std::vector<TReal> &       g,
-                                  double                     largestFirstError)
+StageRunner<TReal>::RunWarmCross(const Stage & stage, std::vector<TReal> & f, std::vector<TReal> & g)
 {
-  const Stage &     stage = stages[current];
-  const bool        finalUpdate = m_Parameters.FinalUpdate && current + 1 == stages.size();
-  FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass);
-  const double      damping = this->GetTemperature(stage).GetDamping();
-  Relaxation        relaxation(m_Parameters.Accelerate, damping * damping);
-  Relaxation        plain(Acceleration::None);
+  Task task;
+  task.IsFinest = true;
+  task.IsTrial = true;
+  return this->RunLevel(stage, task, f, g);
+}
+
+template <typename TReal>
+bool
+StageRunner<TReal>::IsCorrected(const Stage & stage) const
+{
+  const size_t coarser = stage.Level + 1;
+  return m_Parameters.UseCoarseCorrection && stage.Blur == m_Parameters.Blur &&
+         coarser < m_Pyramid.GetNumberOfLevels() && m_CorrectionPays[stage.Level] &&
+         m_Pyramid[coarser].Operator->GetResolution() <= LargestCorrectionResolution * stage.Blur;
+}
+
+template <typename TReal>
+bool
+StageRunner<TReal>::RunLevel(const Stage & stage, const Task & task, std::vector<TReal> & f, std::vector<TReal> & g)
+{
+  FixedPoint<TReal> iteration(
+    m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass, m_Scratch[stage.Level], task.Offsets);
+  unsigned int count = 0;
+  Outcome      outcome = Outcome::Unfinished;
+  if (this->IsCorrected(stage))
+  {
+    outcome = this->RunCorrected(stage, task, iteration, count, f, g);
+  }
+  if (outcome == Outcome::Unfinished)
+  {
+    outcome = this->RunRelaxed(stage, task, iteration, count, f, g);
+  }
+  this->CountSoftmins(iteration.GetNumberOfSoftmins(), stage.Level);
+  return outcome == Outcome::Finished;
+}
+
+template <typename TReal>
+auto
+StageRunner<TReal>::RunCorrected(const Stage &        stage,
+                                 const Task &         task,
+                                 FixedPoint<TReal> &  iteration,
+                                 unsigned int &       count,
+                                 std::vector<TReal> & f,
+                                 std::vector<TReal> & g) -> Outcome
+{
+  // Kept for the next time: new memory is expensive.
+  auto & keeper = m_Corrections[stage.Level];
+  if (!keeper)
+  {
+    keeper.reset(new CoarseCorrection<TReal>(
+      m_Pyramid, stage.Level, this->GetTemperature(stage), m_Mass, m_Scratch[stage.Level], m_Scratch[stage.Level + 1]));
+  }
+  CoarseCorrection<TReal> & correction = *keeper;
+  double                    before = std::numeric_limits<double>::max();
+  for (;;)
+  {
+    const Errors errors = correction.Iterate(iteration, f, g);
+    const double error = std::max(errors.Alpha, errors.Beta);
+    if (!this->Observe(stage, task, ++count, errors))
+    {
+      return Outcome::Stopped;
+    }
+    // These iterations are unrelaxed: no other final update is needed.
+    if (error <= stage.Tolerance || count >= stage.MaximumNumberOfIterations)
+    {
+      return Outcome::Finished;
+    }
+    if (error > LargestCorrectionRest * before)
+    {
+      m_CorrectionPays[stage.Level] = false;
+      if (error > before)
+      {
+        correction.Undo(g);
+      }
+      return task.IsTrial && error > LargestWarmStartRest * stage.Tolerance ? Outcome::Stopped : Outcome::Unfinished;
+    }
+    before = error;
+    if ((task.IsTrial && count == 1 && error > LargestWarmStartError) ||
+        !this->CorrectCoarsely(stage, error, correction, f, g))
+    {
+      return Outcome::Stopped;
+    }
+  }
+}
+
+template <typename TReal>
+auto
+StageRunner<TReal>::RunRelaxed(const Stage &        stage,
+                               const Task &         task,
+                               FixedPoint<TReal> &  iteration,
+                               unsigned int &       count,
+                               std::vector<TReal> & f,
+                               std::vector<TReal> & g) -> Outcome
+{
+  const double damping = this->GetTemperature(stage).GetDamping();
+  Relaxation   relaxation(m_Parameters.Accelerate, damping * damping, this->GetFirstEta(stage, task));
+  Relaxation   plain(Acceleration::None);
   // Annealing keeps the two potentials in step, so that equal measures get equal potentials: where pieces of mass are
   // too far apart to exchange any at the final blur, nothing would correct a drift between them.
   const bool averaged = m_Parameters.Accelerate == Acceleration::Averaged || stage.Blur > m_Parameters.Blur;
   // The final update is unrelaxed and alternating: it makes both potentials soft c-transforms, defined and smooth
   // on every point. Its error counts like any other, so it is repeated if rounding or relaxation had flattered the one
   // before.
+  const bool   finalUpdate = m_Parameters.FinalUpdate && task.IsFinest;
   bool         polish = false;
-  bool         goOn = true;
-  unsigned int count = 0;
-  while (goOn)
+  unsigned int relaxed = 0;
+  double       heat = 1.0;
+  double       bestError = std::numeric_limits<double>::max();
+  unsigned int bestCount = 0;
+  for (;;)
   {
-    const auto errors = averaged && !polish ? iteration.IterateAveraged(f, g)
-                                            : this->Alternate(iteration, polish ? plain : relaxation, f, g);
-    ++count;
-    m_Report.MarginalErrorAlpha = errors.Alpha;
-    m_Report.MarginalErrorBeta = errors.Beta;
+    const Errors errors = averaged && !polish ? iteration.IterateAveraged(f, g)
+                                              : this->Alternate(iteration, polish ? plain : relaxation, task, f, g);
     const double error = std::max(errors.Alpha, errors.Beta);
     if (!polish)
     {
       relaxation.Observe(errors.Alpha + errors.Beta);
+      ++relaxed;
     }
-    const bool hopeless = count == 1 && error > largestFirstError;
-    if (hopeless || !this->Notify(stage, count, error, this->GetFraction(stages, current, count)))
+    if (!this->Observe(stage, task, ++count, errors))
     {
-      this->CountSoftmins(iteration, stage);
-      return false;
+      return Outcome::Stopped;
     }
     const bool enough = error <= stage.Tolerance || count >= stage.MaximumNumberOfIterations;
-    goOn = finalUpdate ? !(polish && enough) : !enough;
+    if (enough && (polish || !finalUpdate))
+    {
+      return Outcome::Finished;
+    }
     polish = finalUpdate && enough;
+    const bool isFar = (count == 1 && error > LargestWarmStartError) ||
+                       (relaxed == WarmStartIterations && error > LargestWarmStartRest * stage.Tolerance);
+    if (task.IsTrial && !polish && isFar)
+    {
+      return Outcome::Stopped;
+    }
+    if (error < 0.5 * bestError)
+    {
+      bestError = error;
+      bestCount = count;
+    }
+    else if (count - bestCount >= StagnantIterations && !polish && !averaged)
+    {
+      heat *= 2.0;
+      this->Reheat(stage, heat, f, g);
+      relaxation = Relaxation(m_Parameters.Accelerate, damping * damping, this->GetFirstEta(stage, task));
+      bestError = std::numeric_limits<double>::max();
+      bestCount = count;
+    }
   }
-  m_Report.NumberOfIterations = count;
-  this->CountSoftmins(iteration, stage);
+}
+
+template <typename TReal>
+void
+StageRunner<TReal>::Reheat(const Stage & stage, double heat, std::vector<TReal> & f, std::vector<TReal> & g)
+{
+  Stage hot = stage;
+  for (; heat > 1.0; heat *= m_Parameters.AnnealingRatio < 1.0 ? m_Parameters.AnnealingRatio : 0.5)
+  {
+    hot.Blur = heat * stage.Blur;
+    FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(hot), m_Mass, m_Scratch[stage.Level]);
+    for (unsigned int i = 0; i < ReheatIterations; ++i)
+    {
+      iteration.IterateAveraged(f, g);
+    }
+    this->CountSoftmins(iteration.GetNumberOfSoftmins(), stage.Level);
+  }
+}
+
+template <typename TReal>
+double
+StageRunner<TReal>::GetFirstEta(const Stage & stage, const Task & task) const
+{
+  if (task.Offsets == nullptr)
+  {
+    return 0.0;
+  }
+  // The slowest mode, a translation of everything, contracts by (1 − ε/S)² for a measure of variance S along the
+  // longest direction; a grid that is filled evenly has a twelfth of its squared length, and three such directions.
+  const double diameter = m_Pyramid[0].Operator->GetDiameter();
+  return std::max(0.9, 1.0 - 36.0 * stage.Blur * stage.Blur / (diameter * diameter));
+}
+
+template <typename TReal>
+bool
+StageRunner<TReal>::CorrectCoarsely(const Stage &             stage,
+                                    double                    error,
+                                    CoarseCorrection<TReal> & correction,
+                                    std::vector<TReal> &      f,
+                                    std::vector<TReal> &      g)
+{
+  Stage coarse = stage;
+  ++coarse.Level;
+  coarse.MaximumNumberOfIterations = std::min(stage.MaximumNumberOfIterations, CorrectionIterations);
+  coarse.Tolerance = std::max(CorrectionTolerance * error, LeastCorrectionTolerance * stage.Tolerance);
+  Task task;
+  task.Begin = 0.0;
+  task.End = 0.0;
+  this->CountSoftmins(correction.MakeProblem(), coarse.Level);
+  task.Offsets = &correction.GetOffsets();
+  if (!this->RunLevel(coarse, task, correction.GetF(), correction.GetG()))
+  {
+    return false;
+  }
+  correction.Correct(f, g);
   return true;
+}
+
+template <typename TReal>
+bool
+StageRunner<TReal>::Observe(const Stage & stage, const Task & task, unsigned int count, const Errors & errors)
+{
+  if (task.IsFinest)
+  {
+    m_Report.MarginalErrorAlpha = errors.Alpha;
+    m_Report.MarginalErrorBeta = errors.Beta;
+    m_Report.NumberOfIterations = count;
+  }
+  // Inside a stage, of unknown length, the fraction approaches its end.
+  const double fraction = task.Begin + (task.End - task.Begin) * count / (count + 10.0);
+  return this->Notify(stage, count, std::max(errors.Alpha, errors.Beta), fraction);
 }
 
 template <typename TReal>
@@ -133,20 +345,22 @@ StageRunner<TReal>::RunSelf(Side                       side,
     m_Pyramid.Prolong(side, previousLevel, stage.Level, potential);
     previousLevel = stage.Level;
 
-    FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass);
+    FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass, m_Scratch[stage.Level]);
     double            error = std::numeric_limits<double>::max();
     for (unsigned int count = 0; error > stage.Tolerance && count < stage.MaximumNumberOfIterations; ++count)
     {
       const bool   first = cold && k == 0 && count == 0;
       const double relaxation = first ? 0.5 : 2.0 / 3.0;
       error = iteration.IterateSelf(side, potential, relaxation);
-      if (!this->Notify(stage, count + 1, error, this->GetFraction(stages, k, count + 1)))
+      const double begin = this->GetFractionBefore(stages, k);
+      const double fraction = begin + (this->GetFractionBefore(stages, k + 1) - begin) * (count + 1) / (count + 11.0);
+      if (!this->Notify(stage, count + 1, error, fraction))
       {
         return false;
       }
     }
     reportedError = error;
-    this->CountSoftmins(iteration, stage);
+    this->CountSoftmins(iteration.GetNumberOfSoftmins(), stage.Level);
   }
   return true;
 }
@@ -165,12 +379,15 @@ template <typename TReal>
 auto
 StageRunner<TReal>::Alternate(FixedPoint<TReal> &  iteration,
                               Relaxation &         relaxation,
+                              const Task &         task,
                               std::vector<TReal> & f,
                               std::vector<TReal> & g) const -> Errors
 {
   const double omegaF = relaxation.NextOmega();
   const double omegaG = relaxation.NextOmega();
-  return iteration.IterateAlternating(f, g, omegaF, omegaG, m_Parameters.TranslationInvariant);
+  // The shift's fixed point is not that of a problem with offsets.
+  const bool shift = m_Parameters.TranslationInvariant && task.Offsets == nullptr;
+  return iteration.IterateAlternating(f, g, omegaF, omegaG, shift);
 }
 
 template <typename TReal>
@@ -182,15 +399,15 @@ StageRunner<TReal>::GetNumberOfPoints(const Stage & stage) const
 
 template <typename TReal>
 void
-StageRunner<TReal>::CountSoftmins(const FixedPoint<TReal> & iteration, const Stage & stage)
+StageRunner<TReal>::CountSoftmins(unsigned int softmins, size_t level)
 {
   m_Report.EquivalentSoftmins +=
-    iteration.GetNumberOfSoftmins() * static_cast<double>(this->GetNumberOfPoints(stage)) / m_ReferencePoints;
+    softmins * static_cast<double>(m_Pyramid[level].Operator->GetNumberOfPoints(Side::Alpha)) / m_ReferencePoints;
 }
 
 template <typename TReal>
 double
-StageRunner<TReal>::GetFraction(const std::vector<Stage> & stages, size_t current, unsigned int count)
+StageRunner<TReal>::GetFractionBefore(const std::vector<Stage> & stages, size_t current) const
 {
   double done = 0.0;
   double total = 0.0;
@@ -198,11 +415,9 @@ StageRunner<TReal>::GetFraction(const std::vector<Stage> & stages, size_t curren
   {
     const auto work = static_cast<double>(this->GetNumberOfPoints(stages[k]));
     total += work;
-    done += k < current ? work : (k == current ? work * count / (count + 10.0) : 0.0);
+    done += k < current ? work : 0.0;
   }
-  // A warm start that proves hopeless is followed by a cold one, which starts counting again.
-  m_LastFraction = std::max(m_LastFraction, m_FractionBegin + (m_FractionEnd - m_FractionBegin) * done / total);
-  return m_LastFraction;
+  return done / total;
 }
 
 template <typename TReal>
@@ -213,12 +428,14 @@ StageRunner<TReal>::Notify(const Stage & stage, unsigned int iteration, double e
   {
     return true;
   }
+  // A warm start that proves hopeless is followed by a cold one, which starts counting again.
+  m_LastFraction = std::max(m_LastFraction, m_FractionBegin + (m_FractionEnd - m_FractionBegin) * fraction);
   SolverProgress progress;
   progress.Blur = stage.Blur;
   progress.NumberOfPoints = this->GetNumberOfPoints(stage);
   progress.Iteration = iteration;
   progress.MarginalError = error;
-  progress.Fraction = fraction;
+  progress.Fraction = m_LastFraction;
   m_Report.Aborted = !m_Observer(progress);
   return !m_Report.Aborted;
 }

@@ -18,11 +18,12 @@
 #ifndef itkSinkhornStageRunner_h
 #define itkSinkhornStageRunner_h
 
+#include "itkSinkhornCoarseCorrection.h"
 #include "itkSinkhornFixedPoint.h"
 #include "itkSinkhornRelaxation.h"
 #include "itkSinkhornSchedule.h"
 
-#include <limits>
+#include <memory>
 
 namespace itk
 {
@@ -47,13 +48,15 @@ public:
   void
   SetFractions(double begin, double end);
 
-  /** Cross problem; potentials must fit the first stage's level or be empty. Returns false if stopped by the observer,
-   * or if the first error exceeds \a largestFirstError. */
+  /** Cross problem; potentials must fit the first stage's level or be empty. Returns false if stopped by the observer.
+   */
   bool
-  RunCross(const std::vector<Stage> & stages,
-           std::vector<TReal> &       f,
-           std::vector<TReal> &       g,
-           double                     largestFirstError = std::numeric_limits<double>::max());
+  RunCross(const std::vector<Stage> & stages, std::vector<TReal> & f, std::vector<TReal> & g);
+
+  /** The same from old potentials and on the finest grid, at the last stage of the schedule only. Also returns false as
+   * soon as they prove to be of no use. */
+  bool
+  RunWarmCross(const Stage & stage, std::vector<TReal> & f, std::vector<TReal> & g);
 
   /** Problem of one side with itself. Returns false if stopped by the observer. */
   bool
@@ -62,12 +65,60 @@ public:
 private:
   using Errors = typename FixedPoint<TReal>::Errors;
 
+  /** What a level is to do beyond its stage. */
+  struct Task
+  {
+    const typename FixedPoint<TReal>::Offsets * Offsets{ nullptr }; ///< of a correction
+    bool                                        IsFinest{ false };  ///< its counts and errors are reported
+    bool                                        IsTrial{ false };   ///< gives up if the start is of no use
+    double                                      Begin{ 0.0 };       ///< fraction of the problem done before
+    double                                      End{ 1.0 };         ///< and after
+  };
+
+  enum class Outcome : uint8_t
+  {
+    Finished,   ///< within the tolerance, or at the last iteration
+    Unfinished, ///< to be continued by other means
+    Stopped     ///< by the observer, or useless
+  };
+
+  /** Runs a stage on its level, with corrections by the coarser one while they pay. Returns false if stopped. */
   bool
-  RunCrossStage(const std::vector<Stage> & stages,
-                size_t                     current,
-                std::vector<TReal> &       f,
-                std::vector<TReal> &       g,
-                double                     largestFirstError);
+  RunLevel(const Stage & stage, const Task & task, std::vector<TReal> & f, std::vector<TReal> & g);
+
+  Outcome
+  RunCorrected(const Stage &        stage,
+               const Task &         task,
+               FixedPoint<TReal> &  iteration,
+               unsigned int &       count,
+               std::vector<TReal> & f,
+               std::vector<TReal> & g);
+
+  Outcome
+  RunRelaxed(const Stage &        stage,
+             const Task &         task,
+             FixedPoint<TReal> &  iteration,
+             unsigned int &       count,
+             std::vector<TReal> & f,
+             std::vector<TReal> & g);
+
+  /** A short annealing from \a heat times the stage's blur. */
+  void
+  Reheat(const Stage & stage, double heat, std::vector<TReal> & f, std::vector<TReal> & g);
+
+  /** One correction of \a error by the coarser level. */
+  bool
+  CorrectCoarsely(const Stage &             stage,
+                  double                    error,
+                  CoarseCorrection<TReal> & correction,
+                  std::vector<TReal> &      f,
+                  std::vector<TReal> &      g);
+
+  bool
+  IsCorrected(const Stage & stage) const;
+
+  double
+  GetFirstEta(const Stage & stage, const Task & task) const;
 
   Temperature
   GetTemperature(const Stage & stage) const;
@@ -75,6 +126,7 @@ private:
   Errors
   Alternate(FixedPoint<TReal> &  iteration,
             Relaxation &         relaxation,
+            const Task &         task,
             std::vector<TReal> & f,
             std::vector<TReal> & g) const;
 
@@ -82,14 +134,18 @@ private:
   GetNumberOfPoints(const Stage & stage) const;
 
   void
-  CountSoftmins(const FixedPoint<TReal> & iteration, const Stage & stage);
+  CountSoftmins(unsigned int softmins, size_t level);
 
-  /** Stages count by their points; inside a stage, of unknown length, the fraction approaches its end. */
+  /** The part of all stages' work before stage number \a current. Stages count by their points. */
   double
-  GetFraction(const std::vector<Stage> & stages, size_t current, unsigned int count);
+  GetFractionBefore(const std::vector<Stage> & stages, size_t current) const;
 
   bool
   Notify(const Stage & stage, unsigned int iteration, double error, double fraction);
+
+  /** Reports an iteration of the cross problem; false to stop. */
+  bool
+  Observe(const Stage & stage, const Task & task, unsigned int count, const Errors & errors);
 
   const Pyramid<TReal> &   m_Pyramid;
   const SolverParameters & m_Parameters;
@@ -100,6 +156,10 @@ private:
   double                   m_FractionBegin{ 0.0 };
   double                   m_FractionEnd{ 1.0 };
   double                   m_LastFraction{ 0.0 };
+  // of each level
+  std::vector<bool>                                     m_CorrectionPays;
+  std::vector<std::unique_ptr<CoarseCorrection<TReal>>> m_Corrections;
+  std::vector<std::vector<TReal>>                       m_Scratch;
 };
 
 } // namespace Sinkhorn
