@@ -286,44 +286,54 @@ LineKernelOf<TReal>::Convolve(const Group & group, int tile)
   return failed;
 }
 
-/** One output by the two-pass formula over the whole hull. */
+/** The outputs of one vector that are left, by the two-pass formula: where their displacements differ so much that
+ * their sums do not fit into the range of the type together. */
 template <typename TReal>
 void
-LineKernelOf<TReal>::Direct(int x, Range hull)
+LineKernelOf<TReal>::Direct(Range outputs, Range hull)
 {
-  const V none = hn::Set(m_D, -std::numeric_limits<TReal>::infinity());
-  const V halfSquare = hn::Set(m_D, static_cast<TReal>(0.5 * m_Plan.stepSquared));
-  const V step = hn::Set(m_D, static_cast<TReal>(Lanes));
-  V       distance = hn::Iota(m_D, static_cast<TReal>(hull.begin - x));
-  V       maximum = none;
-  for (int y = hull.begin, i = 0; y < hull.end; y += Lanes, i += Lanes)
+  // Terms beyond the arg max of an output one vector further are negligible from some distance on, see Run().
+  const double room = m_Plan.cut + std::log(static_cast<double>(m_Plan.length));
+  const int    beyond =
+    static_cast<int>(std::min<double>(m_Plan.length, std::ceil((room + 2.0) / (m_Plan.stepSquared * Lanes))));
+  const int   least = std::min(ArgMax(outputs.begin - Lanes, hull), hull.end - 1);
+  const int   most = std::min(ArgMax(outputs.end - 1 + Lanes, hull), hull.end - 1);
+  const Range terms{ std::max(hull.begin, least - beyond), std::min(hull.end, most + beyond + 1) };
+
+  const V    none = hn::Set(m_D, -std::numeric_limits<TReal>::infinity());
+  const V    one = hn::Set(m_D, TReal(1));
+  const V    halfSquare = hn::Set(m_D, static_cast<TReal>(0.5 * m_Plan.stepSquared));
+  const V    first = hn::Neg(hn::Iota(m_D, static_cast<TReal>(outputs.begin - terms.begin)));
+  const auto termAt = [&](int y, V distance) HWY_ATTR {
+    return hn::NegMulAdd(hn::Mul(distance, distance), halfSquare, hn::Set(m_D, m_H[y]));
+  };
+  V distance = first;
+  V maximum = none;
+  for (int y = terms.begin; y < terms.end; ++y)
   {
-    const M inside = hn::FirstN(m_D, static_cast<size_t>(std::min(hull.end - y, Lanes)));
-    const V h = hn::IfThenElse(inside, hn::LoadU(m_D, m_H + y), none);
-    const V term = hn::NegMulAdd(hn::Mul(distance, distance), halfSquare, h);
-    hn::Store(term, m_D, m_Weights + i);
-    maximum = hn::Max(maximum, term);
-    distance = hn::Add(distance, step);
+    maximum = hn::Max(maximum, termAt(y, distance));
+    distance = hn::Add(distance, one);
   }
-  maximum = hn::MaxOfLanes(m_D, maximum);
-  if (hn::GetLane(maximum) == -std::numeric_limits<TReal>::infinity())
+  // Where there is nothing, −∞ − −∞ must not arise.
+  const M isEmpty = hn::Eq(maximum, none);
+  maximum = hn::IfThenElse(isEmpty, hn::Zero(m_D), maximum);
+  const V negligible = hn::Sub(maximum, hn::Set(m_D, static_cast<TReal>(room)));
+  V       sum = hn::Zero(m_D);
+  distance = first;
+  for (int y = terms.begin; y < terms.end; ++y)
   {
-    m_Out[x] = hn::GetLane(maximum);
-    return;
-  }
-  const V negligible =
-    hn::Sub(maximum, hn::Set(m_D, static_cast<TReal>(m_Plan.cut + std::log(static_cast<double>(m_Plan.length)))));
-  V sum = hn::Zero(m_D);
-  for (int i = 0; i < hull.end - hull.begin; i += Lanes)
-  {
-    const V term = hn::Load(m_D, m_Weights + i);
+    const V term = termAt(y, distance);
     if (!hn::AllFalse(m_D, hn::Gt(term, negligible)))
     {
       sum = hn::Add(sum, ScaledExp(m_D, hn::Sub(term, maximum)));
     }
+    distance = hn::Add(distance, one);
   }
-  sum = hn::SumOfLanes(m_D, sum);
-  m_Out[x] = hn::GetLane(AddLogOfScaled(m_D, sum, SoftminTraits<TReal>::ScaleExponent, maximum));
+  const V value = AddLogOfScaled(m_D, hn::IfThenElse(isEmpty, one, sum), SoftminTraits<TReal>::ScaleExponent, maximum);
+  const V result = hn::IfThenElse(isEmpty, none, value);
+  const V out = hn::LoadU(m_D, m_Out + outputs.begin);
+  const M isLeft = hn::Eq(out, hn::Set(m_D, std::numeric_limits<TReal>::infinity()));
+  hn::StoreU(hn::IfThenElse(isLeft, result, out), m_D, m_Out + outputs.begin);
 }
 
 } // namespace HWY_NAMESPACE

@@ -51,8 +51,8 @@ namespace HWY_NAMESPACE
  * The displacements are only hints, and are searched on a thinned line. What makes a result valid is a bound, evaluated
  * for every output, of all that was left out: the voxels outside the band (the largest weight of a few neighbours times
  * the kernel at their nearest distance) and what fell below the range of the floating-point type. An output whose sum
- * is not 1/Tolerance times that bound is computed again: in a smaller group, then with its own displacement, and at
- * last with the ordinary two-pass formula.
+ * is not 1/Tolerance times that bound is computed again: in a smaller group, and
+ * at last with the ordinary two-pass formula.
  */
 template <typename TReal>
 class LineKernelOf
@@ -131,8 +131,6 @@ private:
   Part(Range outputs, Range hull);
   void
   Again(Range group, int tiles, uint32_t failed, Range hull);
-  void
-  Tile(Range outputs, Range hull);
   uint32_t
   TryGroup(Range outputs, int displacement, int level, Range hull);
   V
@@ -150,7 +148,7 @@ private:
   void
   Accumulate(const Group & group, int tile, V (&sums)[Count]) const;
   void
-  Direct(int x, Range hull);
+  Direct(Range outputs, Range hull);
 
   const D                            m_D{};
   const LinePlan<TReal> &            m_Plan;
@@ -465,7 +463,7 @@ LineKernelOf<TReal>::Again(Range group, int tiles, uint32_t failed, Range hull)
   };
   if (tiles == 1)
   {
-    Tile(group, hull);
+    Direct(group, hull);
     return;
   }
   for (int begin = 0; begin < tiles; ++begin)
@@ -485,27 +483,6 @@ LineKernelOf<TReal>::Again(Range group, int tiles, uint32_t failed, Range hull)
       Part(tilesToOutputs(begin, end), hull);
     }
     begin = end;
-  }
-}
-
-/** The outputs of one vector that are left. Where their displacements differ too much for the range of the type, some
- * of them are certified by one displacement and the others by another. */
-template <typename TReal>
-void
-LineKernelOf<TReal>::Tile(Range outputs, Range hull)
-{
-  int attempts = 3;
-  for (int x = outputs.begin; x < outputs.end; ++x)
-  {
-    if (m_Out[x] == std::numeric_limits<TReal>::infinity() && attempts > 0)
-    {
-      --attempts;
-      TryGroup(outputs, ArgMax(x, hull) - x, m_Plan.GetLevel(2.0), hull);
-    }
-    if (m_Out[x] == std::numeric_limits<TReal>::infinity())
-    {
-      Direct(x, hull);
-    }
   }
 }
 
