@@ -161,9 +161,12 @@ RegisterFilters(unsigned int size, itk::ThreadIdType threads)
 {
   const std::string end = "/" + ThreadsName(threads);
   const std::string quarter = "/displacement:" + std::to_string(size / 4);
-  for (const unsigned int sigma : { 1, 2, 4, 8 })
+  for (const unsigned int sigma : { 1, 2, 4, 8, 16, 32 })
   {
     const std::string middle = "/" + SizeName(size) + "/sigma:" + std::to_string(sigma);
+#ifdef SINKHORN_BENCHMARK_FFTW
+    RegisterFFTW(size, sigma, threads);
+#endif
     benchmark::RegisterBenchmark(("Softmin" + middle + "/float" + end).c_str(),
                                  [=](benchmark::State & s) { BenchmarkSoftmin(s, size, sigma, 0.0, threads); });
     benchmark::RegisterBenchmark(("Softmin" + middle + quarter + "/float" + end).c_str(),

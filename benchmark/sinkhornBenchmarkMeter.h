@@ -52,10 +52,6 @@ SizeName(unsigned int size);
 std::string
 ThreadsName(itk::ThreadIdType threads);
 
-/** The pair with the images moved by half a voxel, α up and β down the first axis, linearly interpolated. */
-BenchmarkPair
-MoveByHalfAVoxel(const BenchmarkPair & pair, unsigned int size);
-
 /** A pair by its name; bumps, which needs no files, where SINKHORN_TEST_DATA is not set. */
 const BenchmarkPair &
 GetPair(unsigned int size, const std::string & name = "hippocampus");
@@ -63,5 +59,9 @@ GetPair(unsigned int size, const std::string & name = "hippocampus");
 /** Registers MetricIteration/…. */
 void
 RegisterMetricBenchmarks(unsigned int size, itk::ThreadIdType threads);
+
+/** Registers GaussianByFFTW/…; defined where FFTW is installed (SINKHORN_BENCHMARK_FFTW). */
+void
+RegisterFFTW(unsigned int size, unsigned int sigma, itk::ThreadIdType threads);
 
 #endif

@@ -85,7 +85,43 @@ ReadLogWeights(const std::string & path, unsigned int size, bool binary)
   return ToLogWeights(weights);
 }
 
+/** Scales the weights to a mass of 1. */
+void
+Normalize(std::vector<float> & logWeights)
+{
+  double mass = 0.0;
+  for (const float w : logWeights)
+  {
+    mass += std::exp(static_cast<double>(w));
+  }
+  const auto logMass = static_cast<float>(std::log(mass));
+  for (float & w : logWeights)
+  {
+    w -= logMass;
+  }
+}
+
 } // namespace
+
+BenchmarkPair
+MoveByHalfAVoxel(const BenchmarkPair & pair, unsigned int size)
+{
+  BenchmarkPair moved = pair;
+  const auto    mean = [](const std::vector<float> & logWeights, size_t voxel, size_t neighbour) {
+    return std::log(0.5f * (std::exp(logWeights[voxel]) + std::exp(logWeights[neighbour])));
+  };
+  for (size_t voxel = 0; voxel < pair.LogAlpha.size(); ++voxel)
+  {
+    const bool first = voxel % size == 0;
+    const bool last = voxel % size == size - 1;
+    moved.LogAlpha[voxel] = mean(pair.LogAlpha, voxel, first ? voxel : voxel - 1);
+    moved.LogBeta[voxel] = mean(pair.LogBeta, voxel, last ? voxel : voxel + 1);
+  }
+  // Mass at the faces of the grid has changed.
+  Normalize(moved.LogAlpha);
+  Normalize(moved.LogBeta);
+  return moved;
+}
 
 BenchmarkPair
 ReadBenchmarkPair(const std::string & alpha, const std::string & beta, unsigned int size, bool binary)

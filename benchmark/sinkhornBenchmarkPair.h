@@ -38,6 +38,10 @@ ReadBenchmarkPair(const std::string & alpha, const std::string & beta, unsigned 
 BenchmarkPair
 MakeBenchmarkPair(unsigned int size);
 
+/** The pair with the images moved by half a voxel, α up and β down the first axis, linearly interpolated. */
+BenchmarkPair
+MoveByHalfAVoxel(const BenchmarkPair & pair, unsigned int size);
+
 /** The pairs that the benchmarks use: hippocampi (dense MR images) and knee cartilages (sparse labels) from the folder
  * in the environment variable SINKHORN_TEST_DATA if that is set, and the synthetic one. */
 std::vector<BenchmarkPair>

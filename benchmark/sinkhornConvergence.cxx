@@ -37,35 +37,56 @@ struct Variant
 {
   const char *                            Name;
   std::function<void(SolverParameters &)> Change;
+  bool                                    Warm{ false };
 };
 
+void
+OnFineGridOnly(SolverParameters & p, Acceleration acceleration)
+{
+  p.UseCoarseCorrection = false;
+  p.Accelerate = acceleration;
+}
+
 const std::vector<Variant> Variants = {
-  { "default: pyramid, annealing 0.7, Chebyshev over-relaxation", [](SolverParameters &) {} },
-  { "plain updates", [](SolverParameters & p) { p.Accelerate = Acceleration::None; } },
-  { "symmetrised, averaged updates", [](SolverParameters & p) { p.Accelerate = Acceleration::Averaged; } },
-  { "Nesterov-like extrapolation of the paper (1.8)",
-    [](SolverParameters & p) { p.Accelerate = Acceleration::Nesterov; } },
-  { "no pyramid", [](SolverParameters & p) { p.UsePyramid = false; } },
-  { "no annealing", [](SolverParameters & p) { p.AnnealingRatio = 1.0; } },
+  { "default: annealing 0.7, pyramid, coarse correction, adaptive over-relaxation", [](SolverParameters &) {} },
+  { "warm: from the solution of the pair moved by half a voxel", [](SolverParameters &) {}, true },
+  { "no final update", [](SolverParameters & p) { p.FinalUpdate = false; } },
   { "annealing 0.5", [](SolverParameters & p) { p.AnnealingRatio = 0.5; } },
   { "annealing 0.9", [](SolverParameters & p) { p.AnnealingRatio = 0.9; } },
+  { "no annealing", [](SolverParameters & p) { p.AnnealingRatio = 1.0; } },
+  { "no coarse correction: adaptive over-relaxation",
+    [](SolverParameters & p) { OnFineGridOnly(p, Acceleration::OverRelaxation); } },
+  { "no coarse correction, warm", [](SolverParameters & p) { p.UseCoarseCorrection = false; }, true },
+  { "no coarse correction: extrapolation 1.8 (the paper's Nesterov scheme, a fixed over-relaxation)",
+    [](SolverParameters & p) { OnFineGridOnly(p, Acceleration::Nesterov); } },
+  { "no coarse correction: plain alternating updates",
+    [](SolverParameters & p) { OnFineGridOnly(p, Acceleration::None); } },
+  { "no coarse correction: symmetrised, averaged updates",
+    [](SolverParameters & p) { OnFineGridOnly(p, Acceleration::Averaged); } },
+  { "no pyramid: adaptive over-relaxation", [](SolverParameters & p) { p.UsePyramid = false; } },
   { "no pyramid, no annealing, plain updates",
     [](SolverParameters & p) {
       p.UsePyramid = false;
       p.AnnealingRatio = 1.0;
       p.Accelerate = Acceleration::None;
     } },
-  { "no final update", [](SolverParameters & p) { p.FinalUpdate = false; } },
-  { "unbalanced, reach 10", [](SolverParameters & p) { p.Reach = 10.0; } },
-  { "unbalanced, reach 10, not translation-invariant",
+  { "unbalanced, reach 40", [](SolverParameters & p) { p.Reach = 40.0; } },
+  { "unbalanced, reach 40, no coarse correction, plain updates",
     [](SolverParameters & p) {
-      p.Reach = 10.0;
+      p.Reach = 40.0;
+      OnFineGridOnly(p, Acceleration::None);
+    } },
+  { "the same without translation invariance",
+    [](SolverParameters & p) {
+      p.Reach = 40.0;
       p.TranslationInvariant = false;
+      OnFineGridOnly(p, Acceleration::None);
     } },
 };
 
 void
 PrintRow(const BenchmarkPair &                   pair,
+         const BenchmarkPair &                   moved,
          const SoftminOperator<float>::Pointer & op,
          const Variant &                         variant,
          SolverParameters                        parameters)
@@ -76,9 +97,13 @@ PrintRow(const BenchmarkPair &                   pair,
   {
     parameters.Tolerance = tolerance;
     Potentials<float> duals;
-    const auto        start = std::chrono::steady_clock::now();
-    const auto        report = Solver<float>::Solve(op, pair.LogAlpha, pair.LogBeta, parameters, duals);
-    const double      seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (variant.Warm)
+    {
+      Solver<float>::Solve(op, moved.LogAlpha, moved.LogBeta, parameters, duals);
+    }
+    const auto   start = std::chrono::steady_clock::now();
+    const auto   report = Solver<float>::Solve(op, pair.LogAlpha, pair.LogBeta, parameters, duals);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     std::printf(" %s%u / %.0f / %.2f |",
                 report.Converged ? "" : "not: ",
                 report.NumberOfIterations,
@@ -103,6 +128,8 @@ main(int argc, char * argv[])
   app.add_option("--blur", blur, "blur, voxels")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", threads, "work units")->capture_default_str();
   app.add_option("--limit", limit, "maximum number of iterations")->capture_default_str();
+  std::string only;
+  app.add_option("--pair", only, "bumps, hippocampus or knee; all if not given");
   CLI11_PARSE(app, argc, argv);
 
   const auto op = std::make_shared<GridSoftminOperator<float>>(
@@ -112,15 +139,20 @@ main(int argc, char * argv[])
   parameters.MaximumNumberOfIterations = limit;
   for (const BenchmarkPair & pair : GetBenchmarkPairs(size))
   {
+    if (!only.empty() && pair.Name != only)
+    {
+      continue;
+    }
     std::printf(
       "\n%s, %u³ float, blur %g voxels, %u thread(s)\n\n| schedule | 1e-2 | 1e-3 | 1e-4 |\n| --- | --- | --- | --- |\n",
       pair.Name.c_str(),
       size,
       blur,
       threads);
+    const BenchmarkPair moved = MoveByHalfAVoxel(pair, size);
     for (const Variant & variant : Variants)
     {
-      PrintRow(pair, op, variant, parameters);
+      PrintRow(pair, moved, op, variant, parameters);
     }
   }
   return 0;

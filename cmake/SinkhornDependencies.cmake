@@ -1,5 +1,5 @@
-# Libraries that only the module's own sources see: Highway (instruction sets at run time) and, on request, FFTW.
-# They are passed to the linker as files, not as imported targets: targets would have to exist again in every project that
+# Libraries that only the module's own sources see: Highway (instruction sets at run time).
+# It is passed to the linker as a file, not as an imported target: targets would have to exist again in every project that
 # links a static Sinkhorn, and ITK's module files have no place to look for them.
 
 # Sets <prefix>_FILES, <prefix>_INCLUDES and <prefix>_DEFINITIONS of an imported target.
@@ -37,30 +37,12 @@ macro(sinkhorn_find_highway)
   endif()
 endmacro()
 
-macro(sinkhorn_find_fftw)
-  find_path(Sinkhorn_FFTW_INCLUDES fftw3.h HINTS ${ITK_FFTW_INCLUDE_PATH})
-  find_library(Sinkhorn_FFTW_DOUBLE fftw3 HINTS ${ITK_FFTW_LIBDIR})
-  find_library(Sinkhorn_FFTW_FLOAT fftw3f HINTS ${ITK_FFTW_LIBDIR})
-  mark_as_advanced(Sinkhorn_FFTW_INCLUDES Sinkhorn_FFTW_DOUBLE Sinkhorn_FFTW_FLOAT)
-  if(NOT Sinkhorn_FFTW_INCLUDES OR NOT Sinkhorn_FFTW_DOUBLE OR NOT Sinkhorn_FFTW_FLOAT)
-    message(FATAL_ERROR "Sinkhorn_USE_FFTW is on, but FFTW in single and double precision was not found (Debian and "
-                        "Ubuntu: libfftw3-dev). Install it, or configure with -DSinkhorn_USE_FFTW=OFF.")
-  endif()
-  set(Sinkhorn_FFTW_FILES ${Sinkhorn_FFTW_DOUBLE} ${Sinkhorn_FFTW_FLOAT})
-endmacro()
-
 # Gives a target what its sources need and nothing to those who link it, but for the files of a static build.
 function(sinkhorn_link_dependencies target)
   sinkhorn_find_highway()
   target_include_directories(${target} SYSTEM PRIVATE ${Sinkhorn_HIGHWAY_INCLUDES})
   target_compile_definitions(${target} PRIVATE ${Sinkhorn_HIGHWAY_DEFINITIONS})
   target_link_libraries(${target} PRIVATE ${Sinkhorn_HIGHWAY_FILES})
-  if(Sinkhorn_USE_FFTW)
-    sinkhorn_find_fftw()
-    target_include_directories(${target} SYSTEM PRIVATE ${Sinkhorn_FFTW_INCLUDES})
-    target_compile_definitions(${target} PRIVATE SINKHORN_USE_FFTW)
-    target_link_libraries(${target} PRIVATE ${Sinkhorn_FFTW_FILES})
-  else()
-    message(STATUS "Sinkhorn: without FFTW (Sinkhorn_USE_FFTW is off)")
-  endif()
+  # FFTW would not make the solver faster at any size and blur that was measured: benchmark/README.md, "FFTW".
+  message(STATUS "Sinkhorn: the solver works without FFTW, by design; ITK's own FFT filters are not affected")
 endfunction()

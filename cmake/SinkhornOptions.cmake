@@ -9,7 +9,6 @@ endif()
 option(Sinkhorn_BUILD_EXAMPLES "Build sinkhorn-register and the examples (needs CLI11 and nlohmann-json)."
        ${_sinkhorn_programs})
 option(Sinkhorn_BUILD_BENCHMARK "Build sinkhorn-benchmark (needs Google Benchmark)." OFF)
-option(Sinkhorn_USE_FFTW "Transforms for wide kernels by FFTW, single and double precision (GPL)." OFF)
 set(SINKHORN_TEST_DATA
     "$ENV{SINKHORN_TEST_DATA}"
     CACHE PATH "Folder of real registration pairs for the tests; if empty, the tests that need them are skipped.")

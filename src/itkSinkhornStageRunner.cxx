@@ -38,7 +38,7 @@ constexpr double       LeastCorrectionTolerance = 0.3;
 constexpr unsigned int CorrectionIterations = 100;
 
 /** A correction that leaves more than this of the error does not pay. */
-constexpr double LargestCorrectionRest = 0.6;
+constexpr double LargestCorrectionRest = 0.8;
 
 /** Pieces of mass that hardly exchange any at the final blur, and whose potentials have got out of step, come back by a
  * constant small amount in each iteration only. When the error has not halved in so many iterations, a short annealing
@@ -48,6 +48,9 @@ constexpr unsigned int ReheatIterations = 4;
 
 /** A warm start whose plan misplaces more than this part of the mass is worse than annealing from scratch. */
 constexpr double LargestWarmStartError = 0.9;
+
+/** The error that coarse grids hand over to the finest one in a cold start is about this. */
+constexpr double ColdStartError = 0.02;
 
 /** A warm start without coarse grids that is still this many tolerances away after so many iterations has to move mass
  * over distances that only annealing covers. */
@@ -182,7 +185,8 @@ StageRunner<TReal>::RunCorrected(const Stage &        stage,
       {
         correction.Undo(g);
       }
-      return task.IsTrial && error > LargestWarmStartRest * stage.Tolerance ? Outcome::Stopped : Outcome::Unfinished;
+      const double cold = std::max(ColdStartError, LargestWarmStartRest * stage.Tolerance);
+      return task.IsTrial && error > cold ? Outcome::Stopped : Outcome::Unfinished;
     }
     before = error;
     if ((task.IsTrial && count == 1 && error > LargestWarmStartError) ||
