@@ -35,6 +35,9 @@ namespace Sinkhorn
  * domain and therefore safe at any displacement. Because the grid's direction matrix is orthonormal, distances along
  * the axes are distances in physical space and the direction does not enter.
  *
+ * There is no switch to the linear domain or to an FFT at wide blurs: measured, FFTW is slower at every size and blur
+ * where single precision would allow it (benchmark/README.md).
+ *
  * Both sides live on the same grid. The first axis varies fastest, as in an itk::Image buffer.
  *
  * \ingroup Sinkhorn

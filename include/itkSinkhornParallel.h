@@ -33,7 +33,7 @@ namespace Sinkhorn
 constexpr SizeValueType ChunkLength = 8192;
 
 /** Below this many elements a thread pool costs more than it gains. */
-constexpr SizeValueType SerialLength = 4 * ChunkLength;
+constexpr SizeValueType SerialLength = 2 * ChunkLength;
 
 /** Calls function(task) for task = 0 … numberOfTasks − 1, on ITK's thread pool unless \a serial. */
 template <typename TFunction>
