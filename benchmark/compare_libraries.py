@@ -72,7 +72,10 @@ def best_time(run, repetitions):
 def time_geomloss(arguments):
     """GeomLoss's grids have unit length and size pixels; p = 2 is |x - y|^2 / 2."""
     torch = importlib.import_module("torch")
-    softmin_grid = importlib.import_module("geomloss.utils").softmin_grid
+    try:
+        softmin_grid = importlib.import_module("geomloss.utils").softmin_grid
+    except ModuleNotFoundError:  # GeomLoss 0.3 has moved it
+        softmin_grid = importlib.import_module("geomloss._legacy.utils").softmin_grid
     torch.set_num_threads(1)
     h = torch.from_numpy(exponent(arguments.size, 3, arguments.blur, arguments.displacement))[None, None]
     epsilon = (arguments.blur / arguments.size) ** 2
