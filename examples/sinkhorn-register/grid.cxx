@@ -28,8 +28,10 @@ namespace SinkhornRegister
 namespace
 {
 
-/** Part of the extent that is added on each side. */
+/** Part of the longest extent that is added on each side, for things that go round each other; but no more than half of
+ * an axis' own extent. */
 constexpr double marginFraction = 0.125;
+constexpr double largestMarginFraction = 0.5;
 /** No level has fewer voxels along an axis than this, unless the image itself has. */
 constexpr double smallestAxis = 16.0;
 /** The automatic pyramid keeps its finest level below this number of voxels. */
@@ -116,10 +118,18 @@ IsotropicFactors(const Corner<VDimension> & spacing, const Corner<VDimension> & 
   return factors;
 }
 
+/** Margin along an axis, voxels, from the extents of that axis and of the longest one, voxels of this axis. */
+double
+ChooseMargin(double content, double longest)
+{
+  return std::ceil(std::min(marginFraction * longest, largestMarginFraction * content));
+}
+
 template <unsigned int VDimension>
 std::vector<itk::FixedArray<unsigned int, VDimension>>
 ChooseFactors(const Corner<VDimension> &        spacing,
               const Corner<VDimension> &        size,
+              double                            fieldOfView,
               std::size_t                       numberOfLevels,
               const std::vector<unsigned int> & shrink)
 {
@@ -143,7 +153,7 @@ ChooseFactors(const Corner<VDimension> &        spacing,
     const FactorsType factors = IsotropicFactors<VDimension>(spacing, size, finest);
     for (unsigned int d = 0; d < VDimension; ++d)
     {
-      voxels *= size[d] * (1.0 + 2.0 * marginFraction) / factors[d];
+      voxels *= (size[d] + 2.0 * ChooseMargin(size[d], fieldOfView / spacing[d])) / factors[d];
     }
     finest *= voxels > largestLevel ? 1.25 : 1.0;
   } while (voxels > largestLevel);
@@ -220,7 +230,7 @@ MakeWorkingGrid(const ImageType<VDimension> *     fixed,
     content[d] = upper[d] - lower[d];
     grid.FieldOfView = std::max(grid.FieldOfView, content[d] * spacing[d]);
   }
-  grid.Factors = ChooseFactors<VDimension>(spacing, content, numberOfLevels, shrink);
+  grid.Factors = ChooseFactors<VDimension>(spacing, content, grid.FieldOfView, numberOfLevels, shrink);
 
   itk::ContinuousIndex<double, VDimension> first;
   typename ImageType<VDimension>::SizeType size;
@@ -228,7 +238,7 @@ MakeWorkingGrid(const ImageType<VDimension> *     fixed,
   {
     // At least two voxels of the coarsest level, and a size that this level divides.
     const double coarsest = grid.Factors.front()[d];
-    const double margin = std::max(std::ceil(marginFraction * content[d]), 2.0 * coarsest);
+    const double margin = std::max(ChooseMargin(content[d], grid.FieldOfView / spacing[d]), 2.0 * coarsest);
     const double wanted = std::ceil(content[d]) + 2.0 * margin;
     size[d] = static_cast<itk::SizeValueType>(std::ceil(wanted / coarsest) * coarsest);
     first[d] = std::floor(lower[d] + 0.5 - 0.5 * (static_cast<double>(size[d]) - std::round(content[d])));

@@ -19,6 +19,7 @@
 #define sinkhornRegisterMetrics_hxx
 
 #include "metrics.h"
+#include "stages.h"
 
 #include "itkANTSNeighborhoodCorrelationImageToImageMetricv4.h"
 #include "itkIdentityTransform.h"
@@ -37,8 +38,8 @@ MakeSinkhornMetric(const Stage & stage)
   const auto         sinkhorn = itk::SinkhornImageToImageMetricv4<Image, Image>::New();
   Metric<VDimension> metric;
   sinkhorn->SetReach(stage.Reach);
-  sinkhorn->SetMassModel(stage.MassModel == MassModelKind::PushForward ? itk::Sinkhorn::MassModel::PushForward
-                                                                       : itk::Sinkhorn::MassModel::Intensity);
+  sinkhorn->SetMassModel(ChooseMassModel(stage) == MassModelKind::PushForward ? itk::Sinkhorn::MassModel::PushForward
+                                                                              : itk::Sinkhorn::MassModel::Intensity);
   metric.Pointer = sinkhorn;
   metric.SetBlur = [sinkhorn](double blur) { sinkhorn->SetBlur(blur); };
   metric.GetMarginalError = [sinkhorn]() { return sinkhorn->GetMarginalError(); };
@@ -59,7 +60,7 @@ MakeMetric(const Stage & stage)
     {
       const auto correlation = itk::ANTSNeighborhoodCorrelationImageToImageMetricv4<Image, Image>::New();
       typename itk::ANTSNeighborhoodCorrelationImageToImageMetricv4<Image, Image>::RadiusType radius;
-      radius.Fill(4);
+      radius.Fill(stage.Radius);
       correlation->SetRadius(radius);
       metric.Pointer = correlation;
       break;

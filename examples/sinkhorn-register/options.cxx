@@ -17,146 +17,20 @@
  *=========================================================================*/
 #include "options.h"
 
+#include "parsing.h"
+#include "stageOptions.h"
+
 #include <CLI/CLI.hpp>
 
-#include <cmath>
-#include <limits>
+#include <algorithm>
 #include <map>
 #include <sstream>
+#include <utility>
 
 namespace SinkhornRegister
 {
 namespace
 {
-
-const std::map<std::string, MetricKind> &
-MetricNames()
-{
-  static const std::map<std::string, MetricKind> names{ { "sinkhorn", MetricKind::Sinkhorn },
-                                                        { "meansquares", MetricKind::MeanSquares },
-                                                        { "cc", MetricKind::Correlation },
-                                                        { "mattes", MetricKind::Mattes } };
-  return names;
-}
-
-const std::map<std::string, TransformKind> &
-TransformNames()
-{
-  static const std::map<std::string, TransformKind> names{ { "translation", TransformKind::Translation },
-                                                           { "rigid", TransformKind::Rigid },
-                                                           { "affine", TransformKind::Affine },
-                                                           { "syn", TransformKind::SyN } };
-  return names;
-}
-
-const std::map<std::string, MassModelKind> &
-MassModelNames()
-{
-  static const std::map<std::string, MassModelKind> names{ { "intensity", MassModelKind::Intensity },
-                                                           { "push-forward", MassModelKind::PushForward } };
-  return names;
-}
-
-template <typename TKind>
-std::string
-NameOf(const std::map<std::string, TKind> & names, TKind kind)
-{
-  for (const auto & entry : names)
-  {
-    if (entry.second == kind)
-    {
-      return entry.first;
-    }
-  }
-  return "unknown";
-}
-
-template <typename TKind>
-TKind
-Find(const std::string & option, const std::map<std::string, TKind> & names, const std::string & name)
-{
-  const auto found = names.find(name);
-  if (found != names.end())
-  {
-    return found->second;
-  }
-  std::string choices;
-  for (const auto & entry : names)
-  {
-    choices += (choices.empty() ? "" : ", ") + entry.first;
-  }
-  throw UsageError(option + ": '" + name + "' is unknown; choose one of " + choices);
-}
-
-/** Splits at a separator; empty parts are kept so that "3x" is seen as a mistake. */
-std::vector<std::string>
-Split(const std::string & text, char separator)
-{
-  std::vector<std::string> parts;
-  std::string              part;
-  std::istringstream       stream(text + separator);
-  while (std::getline(stream, part, separator))
-  {
-    parts.push_back(part);
-  }
-  return parts;
-}
-
-/** The whole of \a text as a finite number, else a UsageError that names the option. */
-double
-ParseNumber(const std::string & option, const std::string & text)
-{
-  std::size_t used = 0;
-  double      value = 0.0;
-  try
-  {
-    value = std::stod(text, &used);
-  }
-  catch (const std::exception &)
-  {
-    used = 0;
-  }
-  if (used == 0 || used != text.size() || !std::isfinite(value))
-  {
-    throw UsageError(option + ": '" + text + "' is not a number");
-  }
-  return value;
-}
-
-std::vector<double>
-ParseList(const std::string & option, const std::string & text, const std::string & example)
-{
-  std::vector<double> values;
-  for (const std::string & part : Split(text, 'x'))
-  {
-    if (part.empty())
-    {
-      throw UsageError(option + ": '" + text + "' is not a list of numbers; write for example " + example);
-    }
-    values.push_back(ParseNumber(option, part));
-  }
-  return values;
-}
-
-std::vector<unsigned int>
-ParseCounts(const std::string & option, const std::string & text, const std::string & example, unsigned int smallest)
-{
-  std::vector<unsigned int> counts;
-  for (const double value : ParseList(option, text, example))
-  {
-    if (value < smallest || value != std::floor(value) || value > 1e6)
-    {
-      throw UsageError(option + ": '" + text + "' must be whole numbers from " + std::to_string(smallest) +
-                       " to 1000000, one for each level, coarsest first; for example " + example);
-    }
-    counts.push_back(static_cast<unsigned int>(value));
-  }
-  if (counts.size() > 10)
-  {
-    throw UsageError(option + ": " + std::to_string(counts.size()) + " levels given, at most 10 make sense");
-  }
-  return counts;
-}
 
 Density
 ParseDensity(const std::string & text)
@@ -193,18 +67,6 @@ ParseDensity(const std::string & text)
                    "window:-1000:400 for a CT of the lung");
 }
 
-/** A length in mm, ≥ 0 and finite; 0 only if \a zeroMeans says what it stands for. */
-void
-CheckLength(const std::string & option, double value, bool zeroAllowed)
-{
-  if (!std::isfinite(value) || value < 0.0 || (value == 0.0 && !zeroAllowed))
-  {
-    std::ostringstream message;
-    message << option << ": " << value << " must be " << (zeroAllowed ? "0 or more" : "greater than 0") << " (mm)";
-    throw UsageError(message.str());
-  }
-}
-
 void
 CheckPairs(const Options & options)
 {
@@ -214,81 +76,73 @@ CheckPairs(const Options & options)
   }
 }
 
-/** Strings of the command line that need more than CLI11 to become values. */
+/** Text of the options that settings of stages come from; CLI11 leaves those that are not given empty. */
 struct RawValues
 {
-  std::string Metric{ "sinkhorn" };
-  std::string Transform{ "syn" };
-  std::string MassModel{ "intensity" };
-  std::string Density{ "as-is" };
-  std::string Iterations{ "100x50x25" };
-  std::string Shrink;
-  std::string UpdateSigma;
-  double      Blur{ -1.0 };
+  std::string                        Metric{ "sinkhorn" };
+  std::string                        Transform{ "syn" };
+  std::string                        Finish{ "meansquares" };
+  std::string                        Density{ "as-is" };
+  std::map<std::string, std::string> Settings;
+  std::vector<std::string>           Stages;
+};
+
+/** Options that are settings of stages: key and option. */
+const std::vector<std::pair<std::string, std::string>> settingOptions{
+  { "blur", "--blur" },          { "reach", "--reach" },
+  { "model", "--mass-model" },   { "iterations", "--iterations" },
+  { "shrink", "--shrink" },      { "update", "--update-sigma" },
+  { "rate", "--learning-rate" }, { "radius", "--radius" }
 };
 
 void
-Interpret(const RawValues & raw, const CLI::App & app, Stage & stage, Options & options)
+Interpret(RawValues & raw, const CLI::App & app, Options & options)
 {
-  stage.Metric = Find("--metric", MetricNames(), raw.Metric);
-  stage.Transform = Find("--transform", TransformNames(), raw.Transform);
-  stage.MassModel = Find("--mass-model", MassModelNames(), raw.MassModel);
   options.Mass = ParseDensity(raw.Density);
-  stage.Iterations = ParseCounts("--iterations", raw.Iterations, "100x50x25", 0);
-  if (!raw.Shrink.empty())
+  Stage defaults;
+  for (const auto & setting : settingOptions)
   {
-    stage.Shrink = ParseCounts("--shrink", raw.Shrink, "4x2x1", 1);
-    if (stage.Shrink.size() != stage.Iterations.size())
+    if (app.count(setting.second) > 0)
     {
-      throw UsageError("--shrink has " + std::to_string(stage.Shrink.size()) + " levels and --iterations " +
-                       std::to_string(stage.Iterations.size()) + "; give one factor for each level");
+      ApplySetting(defaults, setting.first, setting.second, raw.Settings[setting.first]);
     }
-  }
-  if (!raw.UpdateSigma.empty())
-  {
-    stage.UpdateSigma = ParseList("--update-sigma", raw.UpdateSigma, "20x10x5");
-    for (const double sigma : stage.UpdateSigma)
-    {
-      CheckLength("--update-sigma", sigma, true);
-    }
-    if (stage.UpdateSigma.size() == 1)
-    {
-      stage.UpdateSigma.resize(stage.Iterations.size(), stage.UpdateSigma[0]);
-    }
-    if (stage.UpdateSigma.size() != stage.Iterations.size())
-    {
-      throw UsageError("--update-sigma has " + std::to_string(stage.UpdateSigma.size()) + " values and --iterations " +
-                       std::to_string(stage.Iterations.size()) +
-                       " levels; give one value for all levels or one for each");
-    }
-  }
-  if (app.count("--blur") > 0)
-  {
-    CheckLength("--blur", raw.Blur, false);
-    stage.Blur = raw.Blur;
-  }
-  CheckLength("--reach", stage.Reach, true);
-  if (app.count("--learning-rate") > 0 && !(stage.LearningRate > 0.0 && std::isfinite(stage.LearningRate)))
-  {
-    throw UsageError("--learning-rate must be greater than 0 (voxels of the level's grid)");
   }
   CheckPairs(options);
-  options.Stages = { stage };
+  if (!raw.Stages.empty())
+  {
+    for (const char * option : { "--metric", "--transform", "--finish" })
+    {
+      if (app.count(option) > 0)
+      {
+        throw UsageError(std::string(option) +
+                         " and --stage exclude each other: a stage names its transform and metric");
+      }
+    }
+    for (const std::string & text : raw.Stages)
+    {
+      options.Stages.push_back(ParseStage(text, defaults));
+    }
+    options.Main = options.Stages.back();
+    return;
+  }
+  Stage main = defaults;
+  main.Metric = ParseMetric("--metric", raw.Metric);
+  main.Transform = ParseTransform("--transform", raw.Transform);
+  CompleteStage(main, "--shrink", "--update-sigma");
+  options.Main = main;
+  options.Stages = { main };
+  const bool transports = main.Metric == MetricKind::Sinkhorn && main.Transform == TransformKind::SyN;
+  if (!transports && app.count("--finish") > 0)
+  {
+    throw UsageError("--finish: only syn with sinkhorn has a finish; give --stage once for each stage instead");
+  }
+  if (transports && raw.Finish != "none")
+  {
+    options.Stages = MakeTransportRecipe(main, raw.Finish);
+  }
 }
 
 } // namespace
-
-std::string
-ToString(MetricKind kind)
-{
-  return NameOf(MetricNames(), kind);
-}
-
-std::string
-ToString(TransformKind kind)
-{
-  return NameOf(TransformNames(), kind);
-}
 
 std::string
 Density::ToString() const
@@ -307,12 +161,6 @@ Density::ToString() const
   }
 }
 
-std::string
-ToString(MassModelKind kind)
-{
-  return NameOf(MassModelNames(), kind);
-}
-
 int
 ParseCommandLine(int argc, char ** argv, Options & options)
 {
@@ -323,7 +171,6 @@ ParseCommandLine(int argc, char ** argv, Options & options)
              "into the output folder. The transform maps points of the fixed image to points of the moving image.");
   app.get_formatter()->column_width(36);
 
-  Stage     stage;
   RawValues raw;
   app.add_option("--fixed", options.Fixed, "fixed image (NIfTI, MHA, PNG, JPEG, TIFF, NRRD)")->required();
   app.add_option("--moving", options.Moving, "moving image, brought onto the fixed one")->required();
@@ -332,31 +179,39 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   app.add_option("--moving-labels", options.MovingLabels, "label map on the grid of the moving image");
   app.add_option("--fixed-mask", options.FixedMask, "voxels > 0 take part; on the grid of the fixed image");
   app.add_option("--moving-mask", options.MovingMask, "voxels > 0 take part; on the grid of the moving image");
-  app.add_option("--metric", raw.Metric, "sinkhorn | meansquares | cc (radius 4) | mattes (32 bins) [sinkhorn]");
-  app.add_option("--transform", raw.Transform, "translation | rigid | affine | syn [syn]");
-  app.add_option("--blur", raw.Blur, "sinkhorn: scale below which mass is not resolved, mm [from the spacing]");
-  app.add_option("--reach",
-                 stage.Reach,
-                 "sinkhorn: distance beyond which mass is created or destroyed rather than moved, mm; 0: never [0]");
   app.add_option("--density",
                  raw.Density,
                  "how intensities become mass: as-is | shift (minus the minimum) | clamp (negatives to 0) | "
                  "window:LO:HI (clamped and scaled to [0,1]; the only one that metrics other than sinkhorn heed) "
                  "[as-is]");
-  app.add_option(
-    "--mass-model",
-    raw.MassModel,
-    "sinkhorn: intensity (the moving image is interpolated) | push-forward (fixed voxels carry their mass) "
-    "[intensity]");
-  app.add_option("--iterations", raw.Iterations, "of each level, coarsest first [100x50x25]");
-  app.add_option(
-    "--shrink", raw.Shrink, "shrink factor of each level [powers of two down to 1, more for very large images]");
-  app.add_option("--update-sigma",
-                 raw.UpdateSigma,
-                 "syn: smoothing of the update field, mm, one for all levels or one each [from the field of view]");
-  app.add_option("--learning-rate",
-                 stage.LearningRate,
-                 "largest displacement of one iteration, voxels of the level's grid [1; syn 0.5]");
+  app.add_option("--metric", raw.Metric, "sinkhorn | meansquares | cc | mattes (32 bins) [sinkhorn]");
+  app.add_option("--transform", raw.Transform, "translation | rigid | affine | syn [syn]");
+  app.add_option("--finish",
+                 raw.Finish,
+                 "syn with sinkhorn: metric that refines what transport has brought near: meansquares | cc | mattes | "
+                 "sinkhorn, or none [meansquares]");
+  app.add_option("--stage",
+                 raw.Stages,
+                 "TRANSFORM,METRIC[,SETTING...], repeatable, in this order; settings: blur= reach= model= iterations= "
+                 "shrink= update= rate= radius=; the options below are their defaults");
+  const auto addSetting = [&](const std::string & key, const std::string & help) {
+    const auto found = std::find_if(
+      settingOptions.begin(), settingOptions.end(), [&key](const auto & entry) { return entry.first == key; });
+    app.add_option(found->second, raw.Settings[key], help);
+  };
+  addSetting("blur", "sinkhorn: scale below which mass is not resolved, mm [from the spacing]");
+  addSetting("reach",
+             "sinkhorn: distance beyond which mass is created or destroyed rather than moved, mm; 0: never [0]");
+  addSetting("model",
+             "sinkhorn: intensity (the moving image is interpolated) | push-forward (fixed voxels carry their mass) "
+             "[push-forward for syn, else intensity]");
+  addSetting("iterations", "of each level, coarsest first [100x50x25]");
+  addSetting("shrink", "shrink factor of each level [powers of two down to 1, more for very large images]");
+  addSetting("update",
+             "syn: smoothing of the update field, mm: a sum of Gaussians 20+10+5 for all levels, or one each "
+             "20+10x10+5x5 [from the field of view]");
+  addSetting("rate", "largest displacement of one iteration, voxels of the level's grid [1]");
+  addSetting("radius", "cc: radius of the neighbourhood, voxels [4]");
   app.add_option("--threads", options.Threads, "threads, 0: all [0]");
   app.add_flag("--quiet", options.Quiet, "no progress on standard output");
   app.set_version_flag("--version", SINKHORN_REGISTER_VERSION);
@@ -372,7 +227,7 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   {
     throw UsageError(std::string(error.what()) + " (see sinkhorn-register --help)");
   }
-  Interpret(raw, app, stage, options);
+  Interpret(raw, app, options);
   return -1;
 }
 

@@ -52,6 +52,7 @@ enum class TransformKind
 /** How a deformation acts on mass in the sinkhorn metric; see itk::SinkhornImageToImageMetricv4. */
 enum class MassModelKind
 {
+  Automatic,  ///< PushForward for SyN, else Intensity
   Intensity,  ///< the moving image is interpolated
   PushForward ///< every fixed voxel carries its mass along
 };
@@ -92,16 +93,22 @@ struct Stage
   double Blur{ 0.0 };
   /** mm; 0: balanced. */
   double        Reach{ 0.0 };
-  MassModelKind MassModel{ MassModelKind::Intensity };
+  MassModelKind MassModel{ MassModelKind::Automatic };
   /** Iterations of each level, coarsest first. */
   std::vector<unsigned int> Iterations{ 100, 50, 25 };
   /** Shrink factor of each level relative to the finest; empty: chosen from the size of the grid. */
   std::vector<unsigned int> Shrink;
-  /** SyN: standard deviation of the smoothing of the update field, mm, of each level; empty: fractions of the field of
-   * view. */
-  std::vector<double> UpdateSigma;
+  /** SyN: standard deviations of the Gaussians whose sum smooths the update field, mm, of each level; empty: fractions
+   * of the field of view. */
+  std::vector<std::vector<double>> UpdateSigmas;
   /** Largest displacement of one iteration, in voxels of the level's grid; 0: the default of the transform. */
   double LearningRate{ 0.0 };
+  /** Levels of the pyramid, of which Iterations names the coarsest; 0: it names them all. */
+  std::size_t NumberOfLevels{ 0 };
+  /** Refines what an earlier stage has brought near. */
+  bool IsRefining{ false };
+  /** cc: radius of the neighbourhood, voxels. */
+  unsigned int Radius{ 4 };
 };
 
 struct Options
@@ -115,8 +122,11 @@ struct Options
   std::string        MovingMask;
   Density            Mass;
   std::vector<Stage> Stages;
-  unsigned int       Threads{ 0 };
-  bool               Quiet{ false };
+  /** What value_before and value_after speak of, on the finest grid: the last of the stages if they were given one by
+   * one. */
+  Stage        Main;
+  unsigned int Threads{ 0 };
+  bool         Quiet{ false };
 };
 
 /** Parses the command line.

@@ -21,6 +21,7 @@
 #include "pipeline.h"
 
 #include "evaluation.h"
+#include "foldGuard.h"
 #include "grid.h"
 #include "images.h"
 #include "metrics.h"
@@ -31,11 +32,14 @@
 #include "stages.h"
 
 #include "itkCastImageFilter.h"
+#include "itkDisplacementFieldTransform.h"
 #include "itkImageFileWriter.h"
 #include "itkTransformFileWriter.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 
 namespace SinkhornRegister
 {
@@ -116,6 +120,43 @@ MakeMaskObject(const MaskImageType<VDimension> * image)
   return mask;
 }
 
+/** Value below which \a fraction of the positive voxels lie; 0 if there are none. */
+template <unsigned int VDimension>
+double
+FindQuantile(const ImageType<VDimension> * image, double fraction)
+{
+  const float *      first = image->GetBufferPointer();
+  std::vector<float> positive;
+  std::copy_if(first,
+               first + image->GetBufferedRegion().GetNumberOfPixels(),
+               std::back_inserter(positive),
+               [](float value) { return value > 0.0F; });
+  if (positive.empty())
+  {
+    return 0.0;
+  }
+  const auto nth = positive.begin() + static_cast<std::ptrdiff_t>(fraction * (positive.size() - 1));
+  std::nth_element(positive.begin(), nth, positive.end());
+  return *nth;
+}
+
+/** Scales \a moving so that its bright voxels are as bright as those of \a fixed. */
+template <unsigned int VDimension>
+void
+MatchBrightness(const ImageType<VDimension> * fixed, ImageType<VDimension> * moving)
+{
+  constexpr double bright = 0.99;
+  const double     target = FindQuantile<VDimension>(fixed, bright);
+  const double     present = FindQuantile<VDimension>(moving, bright);
+  if (target > 0.0 && present > 0.0)
+  {
+    float * first = moving->GetBufferPointer();
+    std::for_each(first, first + moving->GetBufferedRegion().GetNumberOfPixels(), [&](float & value) {
+      value = static_cast<float>(value * (target / present));
+    });
+  }
+}
+
 /** Densities, masks and grid of a stage. */
 template <unsigned int VDimension>
 StageInput<VDimension>
@@ -128,6 +169,11 @@ PrepareStage(const Options & options, const Stage & stage, const Inputs<VDimensi
     inputs.Fixed, inputs.FixedMask, options.Mass, asMass, "fixed image '" + options.Fixed + "'");
   input.Moving = MakeDensity<VDimension>(
     inputs.Moving, inputs.MovingMask, options.Mass, asMass, "moving image '" + options.Moving + "'");
+  if (stage.IsRefining && stage.Metric == MetricKind::MeanSquares)
+  {
+    // Transport compares normalised masses; what refines its result must not see the scale of intensities either.
+    MatchBrightness<VDimension>(input.Fixed, input.Moving);
+  }
   // SyN must get both masks or none (it never clears one that it has set). Local metrics always get them: the working
   // grid is larger than the images, and what lies outside an image must not be compared with zero.
   if (inputs.FixedMask || inputs.MovingMask || !asMass)
@@ -137,7 +183,10 @@ PrepareStage(const Options & options, const Stage & stage, const Inputs<VDimensi
     input.FixedMask = MakeMaskObject<VDimension>(fixedMask);
     input.MovingMask = MakeMaskObject<VDimension>(movingMask);
   }
-  input.Grid = MakeWorkingGrid<VDimension>(input.Fixed, input.Moving, stage.Iterations.size(), stage.Shrink);
+  const std::size_t named = stage.Iterations.size();
+  input.Grid = MakeWorkingGrid<VDimension>(
+    input.Fixed, input.Moving, stage.NumberOfLevels > 0 ? stage.NumberOfLevels : named, stage.Shrink);
+  input.Grid.Factors.resize(named);
   return input;
 }
 
@@ -233,30 +282,93 @@ WriteTransform(const itk::CompositeTransform<double, VDimension> * transform, co
   writer->Update();
 }
 
-/** Runs the stages; \a transform receives their composition. Returns what the last one compares. */
+/** Whether a stage can go on with the half-way maps of the one before: its first grid must not be coarser, or detail
+ * would be lost. */
 template <unsigned int VDimension>
-StageInput<VDimension>
+bool
+CanContinue(const StageInput<VDimension> & input, const HalfwayMaps<VDimension> & maps)
+{
+  if (input.Parameters.Transform != TransformKind::SyN || !maps.FixedToMiddle)
+  {
+    return false;
+  }
+  const auto before = maps.FixedToMiddle->GetDisplacementField()->GetSpacing();
+  const auto now = ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors.front())->GetSpacing();
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    if (now[d] > 1.01 * before[d])
+    {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** Runs the stages; \a transform receives their composition. */
+template <unsigned int VDimension>
+void
 RunStages(const Options &                               options,
           const Inputs<VDimension> &                    inputs,
           itk::CompositeTransform<double, VDimension> * transform,
           Report &                                      report,
           Progress &                                    progress)
 {
-  StageInput<VDimension> input;
+  HalfwayMaps<VDimension> maps;
   for (const Stage & stage : options.Stages)
   {
-    input = PrepareStage<VDimension>(options, stage, inputs);
+    StageInput<VDimension> input = PrepareStage<VDimension>(options, stage, inputs);
+    if (CanContinue(input, maps))
+    {
+      transform->RemoveTransform();
+      input.Maps = maps;
+    }
     input.Initial = transform;
     progress.Say(ToString(stage.Transform) + " with " + ToString(stage.Metric));
     const StageOutput<VDimension> output =
       stage.Transform == TransformKind::SyN ? RunSyNStage(input, progress) : RunLinearStage(input, progress);
     transform->AddTransform(output.Transform);
+    maps = output.Maps;
     report.Levels.insert(report.Levels.end(), output.Levels.begin(), output.Levels.end());
   }
-  return input;
 }
 
-/** Values of the last stage's metric at the identity and at the end. */
+/** Each stage's map is invertible, but their composition can stretch and shear so much between two voxels that its
+ * samples fold. Then one displacement field, mended, takes the place of the deformable transforms. */
+template <unsigned int VDimension>
+void
+MendFolds(const ImageType<VDimension> * grid, itk::CompositeTransform<double, VDimension> * transform)
+{
+  constexpr double smallestDeterminant = 0.001;
+  const auto       deformation = itk::CompositeTransform<double, VDimension>::New();
+  const auto       linear = itk::CompositeTransform<double, VDimension>::New();
+  for (itk::SizeValueType i = 0; i < transform->GetNumberOfTransforms(); ++i)
+  {
+    const auto one = transform->GetNthTransform(i);
+    // ITK applies the last one first: the linear stages come before the deformable ones, or are part of them.
+    (one->IsLinear() && deformation->IsTransformQueueEmpty() ? linear : deformation)->AddTransform(one);
+  }
+  if (deformation->IsTransformQueueEmpty())
+  {
+    return;
+  }
+  MapPair<VDimension> map;
+  map.Forward = SampleDisplacement<VDimension>(deformation, grid);
+  if (!FoldGuard<VDimension>::RelaxForward(map, smallestDeterminant))
+  {
+    return;
+  }
+  const auto field = itk::DisplacementFieldTransform<double, VDimension>::New();
+  field->SetDisplacementField(map.Forward);
+  field->SetInverseDisplacementField(map.Inverse);
+  transform->ClearTransformQueue();
+  for (itk::SizeValueType i = 0; i < linear->GetNumberOfTransforms(); ++i)
+  {
+    transform->AddTransform(linear->GetNthTransform(i));
+  }
+  transform->AddTransform(field);
+}
+
+/** Values of the main stage's metric at the identity and at the end. */
 template <unsigned int VDimension>
 void
 EvaluateEnds(const StageInput<VDimension> &                input,
@@ -285,8 +397,10 @@ RunPipeline(const Options & options, const std::string & movingComponentType)
   report.Dimension = VDimension;
 
   const auto transform = itk::CompositeTransform<double, VDimension>::New();
-  const auto input = RunStages<VDimension>(options, inputs, transform, report, progress);
-  EvaluateEnds<VDimension>(input, transform, report);
+  RunStages<VDimension>(options, inputs, transform, report, progress);
+  const auto main = PrepareStage<VDimension>(options, options.Main, inputs);
+  MendFolds<VDimension>(ShrinkGeometry<VDimension>(main.Grid.Image, main.Grid.Factors.back()), transform);
+  EvaluateEnds<VDimension>(main, transform, report);
 
   const auto field = SampleDisplacement<VDimension>(transform, inputs.Fixed);
   const auto jacobian = ComputeJacobian<VDimension>(field);

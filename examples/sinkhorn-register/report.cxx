@@ -98,7 +98,7 @@ GetPeakMemory()
 void
 WriteReport(const std::string & path, const Options & options, const Report & report)
 {
-  const Stage & stage = options.Stages.back();
+  const Stage & stage = options.Main;
   unsigned int  iterations = 0;
   for (const LevelReport & level : report.Levels)
   {
@@ -142,7 +142,7 @@ WriteReport(const std::string & path, const Options & options, const Report & re
 std::string
 Summarize(const Options & options, const Report & report)
 {
-  const Stage & stage = options.Stages.back();
+  const Stage & stage = options.Main;
   std::string   text = ToString(stage.Transform) + ", " + ToString(stage.Metric) + ": value " +
                      Format("%.4g", report.ValueBefore) + " -> " + Format("%.4g", report.ValueAfter);
   if (report.HasDice)

@@ -18,17 +18,17 @@
 #ifndef sinkhornRegisterSmoothSyN_h
 #define sinkhornRegisterSmoothSyN_h
 
-#include "evaluation.h"
+#include "foldGuard.h"
 #include "pyramid.hxx"
 
+#include "itkImageDuplicator.h"
 #include "itkImageRegionIteratorWithIndex.h"
 #include "itkSmoothingRecursiveGaussianImageFilter.h"
 #include "itkSyNImageRegistrationMethod.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <deque>
+#include <numeric>
 
 namespace SinkhornRegister
 {
@@ -54,9 +54,10 @@ public:
   itkNewMacro(Self);
   itkTypeMacro(SmoothSyNMethod, RangeKeepingMethod);
 
-  /** Standard deviation of the smoothing of the update field at each level, mm; 0 for none. */
+  /** Standard deviations, mm, of the Gaussians whose sum smooths the update field, for each level. All have the same
+   * height at the centre, so that the narrow ones matter. */
   void
-  SetUpdateSigmas(std::vector<double> sigmas)
+  SetUpdateSigmas(std::vector<std::vector<double>> sigmas)
   {
     m_UpdateSigmas = std::move(sigmas);
   }
@@ -74,23 +75,39 @@ public:
   {
     m_ForceSitsOnMovingImage = on;
   }
-  /** To be called at the end of each iteration. */
+  /** On: the derivative is, voxel by voxel, the mass of the fixed image (1 in total) times the way it has to go, mm.
+   * Mass and force are then smoothed alike and divided: thin and faint parts move as fast as bulky ones, a step is as
+   * long as the way that is left (half of it for each image), and far from all mass nothing moves. */
+  void
+  SetForceIsMassTimesWay(bool on)
+  {
+    m_ForceIsMassTimesWay = on;
+  }
+  /** To be called at the end of each iteration. The value need not fall at every one: forces of mass are not its
+   * gradient, and mending tight places costs something. */
   void
   Watch()
   {
-    if (this->TakeBackFolds())
-    {
-      return;
-    }
+    const bool   stands = this->KeepInvertible();
     const double value = this->m_CurrentMetricValue;
-    if (m_HasLastValue)
+    if (stands && value < m_BestValue - m_LeastImprovement * std::abs(m_BestValue))
     {
-      const bool risen = value > m_LastValue + 0.01 * std::abs(m_LastValue);
-      m_Step = risen ? 0.6 * m_Step : std::min(1.0, 1.2 * m_Step);
+      m_BestValue = value;
+      m_Patience = mostPatience;
+      m_Step = std::min(1.0, 1.1 * m_Step);
     }
-    m_LastValue = value;
-    m_HasLastValue = true;
+    else if (!stands || --m_Patience == 0)
+    {
+      m_Patience = mostPatience;
+      m_Step *= 0.5;
+    }
     this->m_IsConverged = m_Step < smallestStep;
+  }
+  /** Least relative improvement of the value that counts as one. */
+  void
+  SetLeastImprovement(double improvement)
+  {
+    m_LeastImprovement = improvement;
   }
   /** Shorter and shorter steps or folds in the way ended the current level, not the number of iterations. */
   bool
@@ -121,19 +138,18 @@ protected:
   InitializeRegistrationAtEachLevel(const itk::SizeValueType level) override
   {
     Superclass::InitializeRegistrationAtEachLevel(level);
-    m_HasLastValue = false;
+    m_BestValue = itk::NumericTraits<double>::max();
+    m_Patience = mostPatience;
     m_Step = 1.0;
-    m_TakenBack = 0;
-    m_Kept.clear();
-    const auto * field = this->m_FixedToMiddleTransform->GetDisplacementField();
-    m_Weights = WeightsType::New();
-    m_Weights->CopyInformation(field);
-    m_Weights->SetRegions(field->GetBufferedRegion());
-    m_Weights->Allocate();
-    m_Weights->FillBuffer(1.0F);
-    this->Remember();
-    // What a coarser level left must not be held against this one.
-    m_Limit = std::min(smallestDeterminant, 0.8 * this->FindFolds(smallestDeterminant, nullptr));
+    m_LastFixedPair = GetPair(this->m_FixedToMiddleTransform);
+    m_LastMovingPair = GetPair(this->m_MovingToMiddleTransform);
+    // What a coarser level left, and can't be mended, must not be held against this one.
+    m_Limit = smallestDeterminant;
+    if (!this->KeepInvertible())
+    {
+      m_Limit = 0.8 * std::min(FoldGuard<Dimension>::FindLeastDeterminant(m_LastFixedPair),
+                               FoldGuard<Dimension>::FindLeastDeterminant(m_LastMovingPair));
+    }
   }
 
   FieldPointer
@@ -183,20 +199,11 @@ protected:
     {
       return Superclass::GaussianSmoothDisplacementField(field, variance);
     }
-    const double sigma = m_UpdateSigmas[this->m_CurrentLevel];
-    if (sigma <= 0.0)
+    const FieldPointer smooth = this->SmoothByKernel(field);
+    if (m_ForceIsMassTimesWay)
     {
-      const FieldPointer copy = Superclass::GaussianSmoothDisplacementField(field, 0.0);
-      this->FadeOut(copy);
-      return copy;
+      this->DivideByMass(smooth);
     }
-    using SmootherType = itk::SmoothingRecursiveGaussianImageFilter<FieldType, FieldType>;
-    const auto smoother = SmootherType::New();
-    smoother->SetInput(field);
-    smoother->SetSigma(sigma);
-    smoother->Update();
-    const FieldPointer smooth = smoother->GetOutput();
-    smooth->DisconnectPipeline();
     this->FadeOut(smooth);
     return smooth;
   }
@@ -204,151 +211,146 @@ protected:
   FieldPointer
   ScaleUpdateField(const FieldType * field) override
   {
-    const FieldPointer scaled = Superclass::ScaleUpdateField(field);
-    const double       gradient = this->FindLargestGradient(scaled);
-    const double       factor = m_Step * (gradient > m_LargestGradient ? m_LargestGradient / gradient : 1.0);
-    itk::ImageRegionConstIterator<WeightsType> weight(m_Weights, m_Weights->GetBufferedRegion());
-    for (itk::ImageRegionIterator<FieldType> it(scaled, scaled->GetBufferedRegion()); !it.IsAtEnd(); ++it, ++weight)
+    const double length = this->FindLargestStep(field);
+    const double gradient = this->FindLargestGradient(field);
+    double       factor = length > 0.0 ? this->m_LearningRate / length : 0.0;
+    if (m_ForceIsMassTimesWay)
     {
-      it.Set(it.Get() * (factor * weight.Get()));
+      factor = std::min(factor, 0.5); // both images move
+    }
+    factor = m_Step * (factor * gradient > m_LargestGradient ? m_LargestGradient / gradient : factor);
+    const FieldPointer scaled = Superclass::GaussianSmoothDisplacementField(field, 0.0); // a copy
+    for (itk::ImageRegionIterator<FieldType> it(scaled, scaled->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+    {
+      it.Set(it.Get() * factor);
     }
     return scaled;
   }
 
 private:
-  using WeightsType = itk::Image<float, Dimension>;
   /** Below this length, relative to the learning rate, a step no longer matters. */
   static constexpr double smallestStep = 0.02;
+  /** Iterations without improvement after which steps are halved. */
+  static constexpr unsigned int mostPatience = 4;
   /** Least determinant of the Jacobian of the half-way maps and of their inverses. */
-  static constexpr double smallestDeterminant = 0.02;
-  /** States to go back to. */
-  static constexpr std::size_t mostKept = 5;
-  /** Part of the lost weight that a damped place gets back at each iteration. */
-  static constexpr double recovery = 0.1;
-  /** Iterations in a row that may be taken back before a level ends. */
-  static constexpr unsigned int mostTakenBack = 20;
+  static constexpr double smallestDeterminant = 0.05;
+  /** The same of the whole map from fixed to moving. */
+  static constexpr double smallestTotalDeterminant = 0.01;
 
-  /** Keeps the present maps, the last few of them (SyN makes new fields at every iteration). */
-  void
-  Remember()
+  using PairType = MapPair<Dimension>;
+
+  static PairType
+  GetPair(TTransform * transform)
   {
-    m_Kept.push_back({ this->m_FixedToMiddleTransform->GetModifiableDisplacementField(),
-                       this->m_FixedToMiddleTransform->GetModifiableInverseDisplacementField(),
-                       this->m_MovingToMiddleTransform->GetModifiableDisplacementField(),
-                       this->m_MovingToMiddleTransform->GetModifiableInverseDisplacementField() });
-    if (m_Kept.size() > mostKept)
-    {
-      m_Kept.pop_front();
-    }
+    return { transform->GetModifiableDisplacementField(), transform->GetModifiableInverseDisplacementField() };
+  }
+  static void
+  SetPair(TTransform * transform, const PairType & pair)
+  {
+    transform->SetDisplacementField(pair.Forward);
+    transform->SetInverseDisplacementField(pair.Inverse);
   }
 
-  /** \return true if the iteration was taken back. */
+  /** Relaxes both half-way maps where they are about to fold; takes the iteration back if that fails.
+   * \return whether the iteration stands. */
   bool
-  TakeBackFolds()
+  KeepInvertible()
   {
-    const auto places = WeightsType::New();
-    places->CopyInformation(m_Weights);
-    places->SetRegions(m_Weights->GetBufferedRegion());
-    places->Allocate(true);
-    if (!(this->FindFolds(m_Limit, places) < m_Limit))
+    PairType   fixedPair = GetPair(this->m_FixedToMiddleTransform);
+    PairType   movingPair = GetPair(this->m_MovingToMiddleTransform);
+    const bool stands =
+      FoldGuard<Dimension>::Relax(fixedPair, m_Limit) && FoldGuard<Dimension>::Relax(movingPair, m_Limit) &&
+      FoldGuard<Dimension>::RelaxComposition(fixedPair, movingPair, std::min(m_Limit, smallestTotalDeterminant));
+    if (stands)
     {
-      m_TakenBack = 0;
-      this->Remember();
-      this->Recover();
-      return false;
+      m_LastFixedPair = fixedPair;
+      m_LastMovingPair = movingPair;
     }
-    // One step further back than the last good state: that one is too close to the fold for anything to move.
-    if (m_Kept.size() > 1)
-    {
-      m_Kept.pop_back();
-    }
-    const auto & kept = m_Kept.back();
-    this->m_FixedToMiddleTransform->SetDisplacementField(kept[0]);
-    this->m_FixedToMiddleTransform->SetInverseDisplacementField(kept[1]);
-    this->m_MovingToMiddleTransform->SetDisplacementField(kept[2]);
-    this->m_MovingToMiddleTransform->SetInverseDisplacementField(kept[3]);
-    this->Damp(places);
-    m_Step *= 0.8;
-    this->m_IsConverged = ++m_TakenBack >= mostTakenBack;
-    return true;
+    SetPair(this->m_FixedToMiddleTransform, m_LastFixedPair);
+    SetPair(this->m_MovingToMiddleTransform, m_LastMovingPair);
+    return stands;
   }
 
-  /** Smallest determinant of the Jacobian of both half-way maps and their inverses. Marks with 1 in \a places, in the
-   * middle space in which updates live, where it is below \a limit. */
-  double
-  FindFolds(double limit, WeightsType * places) const
+  template <typename T>
+  typename T::Pointer
+  SmoothByKernel(const T * image) const
   {
-    double smallest = itk::NumericTraits<double>::max();
-    for (const TTransform * transform :
-         { this->m_FixedToMiddleTransform.GetPointer(), this->m_MovingToMiddleTransform.GetPointer() })
+    typename T::Pointer sum;
+    double              height = 0.0;
+    for (const double sigma : m_UpdateSigmas[this->m_CurrentLevel])
     {
-      smallest = std::min(smallest, FindFoldsOf(transform->GetDisplacementField(), true, limit, places));
-      smallest = std::min(smallest, FindFoldsOf(transform->GetInverseDisplacementField(), false, limit, places));
-    }
-    return smallest;
-  }
-
-  static double
-  FindFoldsOf(const FieldType * field, bool endsInMiddle, double limit, WeightsType * places)
-  {
-    const auto jacobian = ComputeJacobian<Dimension>(field);
-    double     smallest = itk::NumericTraits<double>::max();
-    for (itk::ImageRegionConstIteratorWithIndex<ImageType<Dimension>> it(jacobian, jacobian->GetBufferedRegion());
-         !it.IsAtEnd();
-         ++it)
-    {
-      smallest = std::min<double>(smallest, it.Get());
-      if (places && it.Get() < limit)
+      const typename T::Pointer part = SmoothByGaussian(image, sigma);
+      // a Gaussian of unit sum is σ⁻ᴰ high at its centre
+      const double weight = std::pow(sigma > 0.0 ? sigma : 1.0, Dimension);
+      height += weight;
+      if (!sum)
       {
-        auto index = it.GetIndex();
-        if (endsInMiddle)
-        {
-          typename FieldType::PointType point;
-          field->TransformIndexToPhysicalPoint(index, point);
-          index = field->TransformPhysicalPointToIndex(point + field->GetPixel(index));
-        }
-        if (places->GetBufferedRegion().IsInside(index))
-        {
-          places->SetPixel(index, 1.0F);
-        }
+        sum = part;
+        Scale<T>(sum, weight);
+        continue;
+      }
+      itk::ImageRegionConstIterator<T> in(part, part->GetBufferedRegion());
+      for (itk::ImageRegionIterator<T> out(sum, sum->GetBufferedRegion()); !out.IsAtEnd(); ++out, ++in)
+      {
+        out.Set(out.Get() + in.Get() * weight);
       }
     }
-    return smallest;
+    Scale<T>(sum, 1.0 / height);
+    return sum;
   }
 
-  /** Halves the weight of updates around the marked places, the wider the more often this has not helped. */
-  void
-  Damp(const WeightsType * places)
+  template <typename T>
+  static void
+  Scale(T * image, double factor)
   {
-    using SmootherType = itk::SmoothingRecursiveGaussianImageFilter<WeightsType, WeightsType>;
-    const double                          width = 2.0 + m_TakenBack; // voxels
-    const auto                            smoother = SmootherType::New();
-    typename SmootherType::SigmaArrayType sigmas;
-    double                                peak = 1.0;
-    for (unsigned int d = 0; d < Dimension; ++d)
+    for (itk::ImageRegionIterator<T> it(image, image->GetBufferedRegion()); !it.IsAtEnd(); ++it)
     {
-      sigmas[d] = width * places->GetSpacing()[d];
-      peak *= width * std::sqrt(2.0 * itk::Math::pi); // height of one voxel's smoothed mark, inverted
+      it.Set(it.Get() * factor);
     }
-    smoother->SetInput(places);
-    smoother->SetSigmaArray(sigmas);
+  }
+
+  template <typename T>
+  static typename T::Pointer
+  SmoothByGaussian(const T * image, double sigma)
+  {
+    if (sigma <= 0.0)
+    {
+      const auto duplicator = itk::ImageDuplicator<T>::New();
+      duplicator->SetInputImage(image);
+      duplicator->Update();
+      return duplicator->GetOutput();
+    }
+    const auto smoother = itk::SmoothingRecursiveGaussianImageFilter<T, T>::New();
+    smoother->SetInput(image);
+    smoother->SetSigma(sigma);
     smoother->Update();
-    itk::ImageRegionConstIterator<WeightsType> mark(smoother->GetOutput(), m_Weights->GetBufferedRegion());
-    for (itk::ImageRegionIterator<WeightsType> it(m_Weights, m_Weights->GetBufferedRegion()); !it.IsAtEnd();
-         ++it, ++mark)
-    {
-      const double amount = std::min(1.0, std::max(0.0, peak * mark.Get()));
-      it.Set(static_cast<float>(it.Get() * (1.0 - 0.5 * amount)));
-    }
+    const typename T::Pointer output = smoother->GetOutput();
+    output->DisconnectPipeline();
+    return output;
   }
 
-  /** Lets damped places take part again, little by little. */
+  /** Divides smoothed forces by the mass of the metric's fixed image, smoothed alike. */
   void
-  Recover()
+  DivideByMass(FieldType * forces) const
   {
-    for (itk::ImageRegionIterator<WeightsType> it(m_Weights, m_Weights->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+    using MassType = itk::Image<double, Dimension>;
+    const auto * fixed = static_cast<const MetricType<Dimension> *>(this->GetMetric())->GetFixedImage();
+    const auto   mass = MassType::New();
+    mass->CopyInformation(forces);
+    mass->SetRegions(forces->GetBufferedRegion());
+    mass->Allocate();
+    const auto    count = mass->GetBufferedRegion().GetNumberOfPixels();
+    const float * voxels = fixed->GetBufferPointer();
+    const double  total = std::accumulate(voxels, voxels + count, 0.0);
+    std::transform(voxels, voxels + count, mass->GetBufferPointer(), [total](float v) { return v / total; });
+
+    const auto                              smooth = this->template SmoothByKernel<MassType>(mass);
+    const double *                          first = smooth->GetBufferPointer();
+    const double                            floor = m_FaintMass * *std::max_element(first, first + count);
+    itk::ImageRegionConstIterator<MassType> density(smooth, smooth->GetBufferedRegion());
+    for (itk::ImageRegionIterator<FieldType> it(forces, forces->GetBufferedRegion()); !it.IsAtEnd(); ++it, ++density)
     {
-      it.Set(it.Get() + static_cast<float>(recovery) * (1.0F - it.Get()));
+      it.Set(it.Get() / (std::max(0.0, density.Get()) + floor));
     }
   }
 
@@ -370,6 +372,23 @@ private:
       }
       it.Set(it.Get() * weight);
     }
+  }
+
+  /** Largest length, voxels. */
+  static double
+  FindLargestStep(const FieldType * field)
+  {
+    double largest = 0.0;
+    for (itk::ImageRegionConstIterator<FieldType> it(field, field->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+    {
+      double squared = 0.0;
+      for (unsigned int d = 0; d < Dimension; ++d)
+      {
+        squared += itk::Math::sqr(it.Get()[d] / field->GetSpacing()[d]);
+      }
+      largest = std::max(largest, squared);
+    }
+    return std::sqrt(largest);
   }
 
   /** Largest Frobenius norm of the forward differences, per unit of length. */
@@ -396,19 +415,22 @@ private:
     return std::sqrt(largest);
   }
 
-  std::vector<double>            m_UpdateSigmas;
-  itk::Vector<double, Dimension> m_Margin{ 0.0 };
-  double                         m_LargestGradient{ 0.25 };
-  bool                           m_ForceSitsOnMovingImage{ false };
+  std::vector<std::vector<double>> m_UpdateSigmas;
+  itk::Vector<double, Dimension>   m_Margin{ 0.0 };
+  double                           m_LargestGradient{ 0.25 };
+  bool                             m_ForceSitsOnMovingImage{ false };
+  bool                             m_ForceIsMassTimesWay{ false };
+  /** Smoothed mass, relative to its maximum, at which forces have half their effect. */
+  double m_FaintMass{ 0.02 };
 
   /** Of the current level. */
-  std::deque<std::array<FieldPointer, 4>> m_Kept;
-  typename WeightsType::Pointer           m_Weights;
-  double                                  m_Limit{ smallestDeterminant };
-  double                                  m_LastValue{ 0.0 };
-  bool                                    m_HasLastValue{ false };
-  double                                  m_Step{ 1.0 };
-  unsigned int                            m_TakenBack{ 0 };
+  PairType     m_LastFixedPair;
+  PairType     m_LastMovingPair;
+  double       m_Limit{ smallestDeterminant };
+  double       m_LeastImprovement{ 0.002 };
+  double       m_BestValue{ 0.0 };
+  unsigned int m_Patience{ 0 };
+  double       m_Step{ 1.0 };
 };
 
 } // namespace SinkhornRegister

@@ -36,20 +36,42 @@ ChooseLearningRate(const Stage & stage)
   {
     return stage.LearningRate;
   }
-  return stage.Transform == TransformKind::SyN ? 0.5 : 1.0;
+  if (stage.Transform != TransformKind::SyN)
+  {
+    return 1.0;
+  }
+  // A step of mass is as long as the way that is left; any other force has no scale of its own.
+  return stage.Metric == MetricKind::Sinkhorn && ChooseMassModel(stage) == MassModelKind::PushForward ? 2.0 : 0.5;
 }
 
-double
-ChooseUpdateSigma(const Stage & stage, double fieldOfView, std::size_t level)
+std::vector<double>
+ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std::size_t level)
 {
-  if (!stage.UpdateSigma.empty())
+  if (!stage.UpdateSigmas.empty())
   {
-    return stage.UpdateSigma[level];
+    return stage.UpdateSigmas[level];
+  }
+  const std::size_t levels = stage.NumberOfLevels > 0 ? stage.NumberOfLevels : stage.Iterations.size();
+  const double      progress = levels > 1 ? static_cast<double>(level) / static_cast<double>(levels - 1) : 0.5;
+  if (stage.IsRefining)
+  {
+    // Two scales at a time: the wide one keeps the narrow one from stirring up noise that bounds the step.
+    const double wide = std::max(fieldOfView / 16.0 * std::pow(0.25, progress), 1.5 * spacing);
+    return { wide, 0.5 * wide };
   }
   // Wide first, so that distant mass is carried as a whole, then finer: from 1/8 of the field of view to 1/40.
-  const std::size_t last = stage.Iterations.size() - 1;
-  const double      progress = last > 0 ? static_cast<double>(level) / static_cast<double>(last) : 0.5;
-  return fieldOfView / 8.0 * std::pow(0.2, progress);
+  return { fieldOfView / 8.0 * std::pow(0.2, progress) };
+}
+
+MassModelKind
+ChooseMassModel(const Stage & stage)
+{
+  if (stage.MassModel != MassModelKind::Automatic)
+  {
+    return stage.MassModel;
+  }
+  return stage.Transform == TransformKind::SyN && !stage.IsRefining ? MassModelKind::PushForward
+                                                                    : MassModelKind::Intensity;
 }
 
 } // namespace SinkhornRegister

@@ -23,11 +23,21 @@
 #include "progress.h"
 
 #include "itkCompositeTransform.h"
+#include "itkDisplacementFieldTransform.h"
 
 #include <vector>
 
 namespace SinkhornRegister
 {
+
+/** SyN's two half-way maps, with their inverses, each on the grid of the last level. */
+template <unsigned int VDimension>
+struct HalfwayMaps
+{
+  using TransformType = itk::DisplacementFieldTransform<double, VDimension>;
+  typename TransformType::Pointer FixedToMiddle;
+  typename TransformType::Pointer MovingToMiddle;
+};
 
 /** What a stage starts from. */
 template <unsigned int VDimension>
@@ -41,6 +51,8 @@ struct StageInput
   WorkingGrid<VDimension>                 Grid;
   /** Composition of the earlier stages, fixed to moving points; may be empty. */
   typename itk::CompositeTransform<double, VDimension>::Pointer Initial;
+  /** SyN: maps of the stage before to go on with, or none. They are not part of Initial. */
+  HalfwayMaps<VDimension> Maps;
 };
 
 struct LevelReport
@@ -58,6 +70,8 @@ struct StageOutput
 {
   typename itk::Transform<double, VDimension, VDimension>::Pointer Transform;
   std::vector<LevelReport>                                         Levels;
+  /** SyN only. */
+  HalfwayMaps<VDimension> Maps;
 };
 
 /** Blur of a level, mm: the stage's, but no less than the spacing of the level, which could not resolve it; twice that
@@ -69,9 +83,13 @@ ChooseBlur(const Stage & stage, double levelSpacing);
 double
 ChooseLearningRate(const Stage & stage);
 
-/** Smoothing of SyN's update field at a level, mm. */
-double
-ChooseUpdateSigma(const Stage & stage, double fieldOfView, std::size_t level);
+/** Standard deviations of the Gaussians whose sum smooths SyN's update field at a level of the given spacing, mm. */
+std::vector<double>
+ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std::size_t level);
+
+/** How a deformation acts on mass. */
+MassModelKind
+ChooseMassModel(const Stage & stage);
 
 /** Translation, rigid or affine, by gradient descent with steps of bounded physical length. */
 template <unsigned int VDimension>

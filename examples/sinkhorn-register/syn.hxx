@@ -62,13 +62,15 @@ RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
   ConfigurePyramid(input, metric, method.GetPointer());
   method->SetLearningRate(ChooseLearningRate(stage));
   method->SetMargin(input.Grid.Margin);
-  // With the push-forward model the derivative sits on the fixed image already.
-  method->SetForceSitsOnMovingImage(stage.Metric == MetricKind::Sinkhorn &&
-                                    stage.MassModel == MassModelKind::Intensity);
+  // With the push-forward model the derivative sits on the fixed image already, voxel by voxel its mass times the way
+  // that the mass has to go.
+  const bool carriesMass = ChooseMassModel(stage) == MassModelKind::PushForward;
+  method->SetForceSitsOnMovingImage(stage.Metric == MetricKind::Sinkhorn && !carriesMass);
+  method->SetForceIsMassTimesWay(stage.Metric == MetricKind::Sinkhorn && carriesMass);
 
   typename MethodType::TransformParametersAdaptorsContainerType adaptors;
   typename MethodType::NumberOfIterationsArrayType              iterations(numberOfLevels);
-  std::vector<double>                                           sigmas;
+  std::vector<std::vector<double>>                              sigmas;
   for (std::size_t level = 0; level < numberOfLevels; ++level)
   {
     const auto grid = ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors[level]);
@@ -79,7 +81,7 @@ RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
     adaptor->SetRequiredOrigin(grid->GetOrigin());
     adaptors.push_back(adaptor);
     iterations[level] = stage.Iterations[level];
-    sigmas.push_back(ChooseUpdateSigma(stage, input.Grid.FieldOfView, level));
+    sigmas.push_back(ChooseUpdateSigmas(stage, input.Grid.FieldOfView, input.Grid.GetSpacing(level), level));
   }
   method->SetTransformParametersAdaptorsPerLevel(adaptors);
   method->SetNumberOfIterationsPerLevel(iterations);
@@ -89,6 +91,11 @@ RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
     MakeZeroField<TransformType>(ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors.front()));
   method->SetInitialTransform(transform);
   method->InPlaceOn();
+  if (input.Maps.FixedToMiddle)
+  {
+    method->SetFixedToMiddleTransform(input.Maps.FixedToMiddle);
+    method->SetMovingToMiddleTransform(input.Maps.MovingToMiddle);
+  }
 
   StageOutput<VDimension> output;
   const Observation       levels(method, itk::MultiResolutionIterationEvent(), [&]() {
@@ -111,6 +118,7 @@ RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
   method->Update();
   progress.EndLevel();
   output.Transform = method->GetModifiableTransform();
+  output.Maps = { method->GetModifiableFixedToMiddleTransform(), method->GetModifiableMovingToMiddleTransform() };
   return output;
 }
 

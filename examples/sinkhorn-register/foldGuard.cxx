@@ -1,0 +1,288 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "foldGuard.h"
+
+#include "itkComposeDisplacementFieldsImageFilter.h"
+#include "itkImageRegionConstIteratorWithIndex.h"
+#include "itkImageRegionIteratorWithIndex.h"
+#include "itkInvertDisplacementFieldImageFilter.h"
+#include "itkSmoothingRecursiveGaussianImageFilter.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace SinkhornRegister
+{
+namespace
+{
+
+template <unsigned int VDimension>
+double
+FindMinimum(const ImageType<VDimension> * image)
+{
+  const float * first = image->GetBufferPointer();
+  return *std::min_element(first, first + image->GetBufferedRegion().GetNumberOfPixels());
+}
+
+template <unsigned int VDimension>
+double
+FindMaximum(const ImageType<VDimension> * image)
+{
+  const float * first = image->GetBufferPointer();
+  return *std::max_element(first, first + image->GetBufferedRegion().GetNumberOfPixels());
+}
+
+/** Gaussian of \a width voxels along each axis. */
+template <typename TImage>
+typename TImage::Pointer
+SmoothByVoxels(const TImage * image, double width)
+{
+  using FilterType = itk::SmoothingRecursiveGaussianImageFilter<TImage, TImage>;
+  typename FilterType::SigmaArrayType sigmas;
+  for (unsigned int d = 0; d < TImage::ImageDimension; ++d)
+  {
+    sigmas[d] = width * image->GetSpacing()[d];
+  }
+  const auto filter = FilterType::New();
+  filter->SetInput(image);
+  filter->SetSigmaArray(sigmas);
+  filter->Update();
+  const typename TImage::Pointer output = filter->GetOutput();
+  output->DisconnectPipeline();
+  return output;
+}
+
+template <unsigned int VDimension>
+typename FieldType<VDimension>::Pointer
+Invert(const FieldType<VDimension> * field, const FieldType<VDimension> * estimate)
+{
+  const auto filter = itk::InvertDisplacementFieldImageFilter<FieldType<VDimension>>::New();
+  filter->SetInput(field);
+  filter->SetInverseFieldInitialEstimate(estimate);
+  filter->SetMaximumNumberOfIterations(20);
+  filter->SetMeanErrorToleranceThreshold(0.001);
+  filter->SetMaxErrorToleranceThreshold(0.1);
+  filter->Update();
+  const typename FieldType<VDimension>::Pointer output = filter->GetOutput();
+  output->DisconnectPipeline();
+  return output;
+}
+
+template <unsigned int VDimension>
+bool
+IsOnBorder(const itk::Index<VDimension> & index, const itk::ImageRegion<VDimension> & region)
+{
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    if (index[d] == region.GetIndex()[d] || index[d] == region.GetUpperIndex()[d])
+    {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** x ↦ first, then second. */
+template <unsigned int VDimension>
+typename FieldType<VDimension>::Pointer
+Compose(const FieldType<VDimension> * second, const FieldType<VDimension> * first)
+{
+  const auto filter = itk::ComposeDisplacementFieldsImageFilter<FieldType<VDimension>>::New();
+  filter->SetDisplacementField(second);
+  filter->SetWarpingField(first);
+  filter->Update();
+  const typename FieldType<VDimension>::Pointer output = filter->GetOutput();
+  output->DisconnectPipeline();
+  return output;
+}
+
+/** Takes marks to where a map takes them. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+Carry(const ImageType<VDimension> * marks, const FieldType<VDimension> * field)
+{
+  const auto region = marks->GetBufferedRegion();
+  const auto carried = ImageType<VDimension>::New();
+  carried->CopyInformation(marks);
+  carried->SetRegions(region);
+  carried->Allocate(true);
+  for (itk::ImageRegionConstIteratorWithIndex<ImageType<VDimension>> it(marks, region); !it.IsAtEnd(); ++it)
+  {
+    if (it.Get() > 0.0F)
+    {
+      typename ImageType<VDimension>::PointType point;
+      marks->TransformIndexToPhysicalPoint(it.GetIndex(), point);
+      const auto index = marks->TransformPhysicalPointToIndex(point + field->GetPixel(it.GetIndex()));
+      if (region.IsInside(index))
+      {
+        carried->SetPixel(index, 1.0F);
+      }
+    }
+  }
+  return carried;
+}
+
+} // namespace
+
+template <unsigned int VDimension>
+double
+FoldGuard<VDimension>::FindLeastDeterminant(const MapPair<VDimension> & pair)
+{
+  return std::min(FindMinimum<VDimension>(ComputeJacobian<VDimension>(pair.Forward)),
+                  FindMinimum<VDimension>(ComputeJacobian<VDimension>(pair.Inverse)));
+}
+
+template <unsigned int VDimension>
+bool
+FoldGuard<VDimension>::Relax(MapPair<VDimension> & pair, double limit)
+{
+  MapPair<VDimension> relaxed = pair;
+  for (unsigned int round = 0; round < mostRounds; ++round)
+  {
+    const auto places = MarkTightPlaces(relaxed, limit);
+    if (!places)
+    {
+      pair = relaxed;
+      return true;
+    }
+    RelaxOnce(relaxed, places, GetWidth(round));
+  }
+  if (FindLeastDeterminant(relaxed) < limit)
+  {
+    return false;
+  }
+  pair = relaxed;
+  return true;
+}
+
+template <unsigned int VDimension>
+void
+FoldGuard<VDimension>::RelaxOnce(MapPair<VDimension> & pair, const Image * places, double width)
+{
+  pair.Forward = Blend(pair.Forward, places, width);
+  pair.Inverse = Invert<VDimension>(pair.Forward, pair.Inverse);
+  pair.Forward = Invert<VDimension>(pair.Inverse, pair.Forward);
+}
+
+template <unsigned int VDimension>
+bool
+FoldGuard<VDimension>::RelaxComposition(MapPair<VDimension> & one, MapPair<VDimension> & other, double limit)
+{
+  MapPair<VDimension> first = one;
+  MapPair<VDimension> second = other;
+  for (unsigned int round = 0; round <= mostRounds; ++round)
+  {
+    const auto total = Compose<VDimension>(second.Inverse, first.Forward);
+    const auto places = MarkTightPlaces(total, limit);
+    if (FindMaximum<VDimension>(places) == 0.0)
+    {
+      one = first;
+      other = second;
+      return true;
+    }
+    RelaxOnce(first, places, GetWidth(round));
+    RelaxOnce(second, Carry<VDimension>(places, total), GetWidth(round));
+  }
+  return false;
+}
+
+template <unsigned int VDimension>
+bool
+FoldGuard<VDimension>::RelaxForward(MapPair<VDimension> & pair, double limit)
+{
+  const typename Field::Pointer original = pair.Forward;
+  for (unsigned int round = 0; round < mostForwardRounds; ++round)
+  {
+    const auto places = MarkTightPlaces(pair.Forward, limit);
+    if (FindMaximum<VDimension>(places) == 0.0)
+    {
+      break;
+    }
+    pair.Forward = Blend(pair.Forward, places, 1.5 + 0.25 * round);
+  }
+  if (pair.Forward == original)
+  {
+    return false;
+  }
+  const auto zero = Field::New();
+  zero->CopyInformation(pair.Forward);
+  zero->SetRegions(pair.Forward->GetBufferedRegion());
+  zero->Allocate(true);
+  pair.Inverse = Invert<VDimension>(pair.Forward, zero);
+  return true;
+}
+
+/** 1 where the map is too tight, else 0. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+FoldGuard<VDimension>::MarkTightPlaces(const Field * field, double limit)
+{
+  const auto places = ComputeJacobian<VDimension>(field);
+  for (itk::ImageRegionIterator<Image> it(places, places->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+  {
+    it.Set(it.Get() < limit ? 1.0F : 0.0F);
+  }
+  return places;
+}
+
+/** 1 where the map or its inverse is too tight, on the side of the forward map; nullptr if nowhere. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+FoldGuard<VDimension>::MarkTightPlaces(const MapPair<VDimension> & pair, double limit)
+{
+  const auto forward = MarkTightPlaces(pair.Forward, limit);
+  const auto inverse = MarkTightPlaces(pair.Inverse, limit);
+  if (FindMaximum<VDimension>(forward) == 0.0 && FindMaximum<VDimension>(inverse) == 0.0)
+  {
+    return nullptr;
+  }
+  const auto                           places = Carry<VDimension>(inverse, pair.Inverse);
+  itk::ImageRegionConstIterator<Image> mark(forward, forward->GetBufferedRegion());
+  for (itk::ImageRegionIterator<Image> it(places, places->GetBufferedRegion()); !it.IsAtEnd(); ++it, ++mark)
+  {
+    it.Set(std::max(it.Get(), mark.Get()));
+  }
+  return places;
+}
+
+/** \a field, smoothed over \a width voxels around the marked places. */
+template <unsigned int VDimension>
+typename FieldType<VDimension>::Pointer
+FoldGuard<VDimension>::Blend(const Field * field, const Image * places, double width)
+{
+  const auto weights = SmoothByVoxels<Image>(places, width);
+  const auto smooth = SmoothByVoxels<Field>(field, width);
+  // A single mark gets its full weight at its centre.
+  const double peak = std::pow(width * std::sqrt(2.0 * itk::Math::pi), VDimension);
+
+  const auto                           region = field->GetBufferedRegion();
+  itk::ImageRegionConstIterator<Field> original(field, region);
+  itk::ImageRegionConstIterator<Image> weight(weights, region);
+  for (itk::ImageRegionIteratorWithIndex<Field> it(smooth, region); !it.IsAtEnd(); ++it, ++original, ++weight)
+  {
+    // The border stays where it is: beyond it the map is the identity.
+    const double w = IsOnBorder<VDimension>(it.GetIndex(), region) ? 0.0 : std::clamp(peak * weight.Get(), 0.0, 1.0);
+    it.Set(original.Get() + (it.Get() - original.Get()) * w);
+  }
+  return smooth;
+}
+
+template class FoldGuard<2>;
+template class FoldGuard<3>;
+
+} // namespace SinkhornRegister

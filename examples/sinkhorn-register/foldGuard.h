@@ -1,0 +1,85 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef sinkhornRegisterFoldGuard_h
+#define sinkhornRegisterFoldGuard_h
+
+#include "evaluation.h"
+
+namespace SinkhornRegister
+{
+
+/** A map x ↦ x + Forward(x) on a grid and its inverse on the same grid; displacements in mm. */
+template <unsigned int VDimension>
+struct MapPair
+{
+  typename FieldType<VDimension>::Pointer Forward;
+  typename FieldType<VDimension>::Pointer Inverse;
+};
+
+/** Keeps a discretised map invertible. Where the determinant of the Jacobian of the map or of its inverse has fallen
+ * below a limit, the displacement is replaced by a smoother one, in the neighbourhood of that place only and no more
+ * than is needed, so that a few tight places do not stop the rest of the map. */
+template <unsigned int VDimension>
+class FoldGuard
+{
+public:
+  /** Least determinant of the Jacobian over both maps of \a pair. */
+  static double
+  FindLeastDeterminant(const MapPair<VDimension> & pair);
+
+  /** Relaxes \a pair (new fields; the old ones are left alone) until no determinant is below \a limit.
+   * \return whether that was reached. */
+  static bool
+  Relax(MapPair<VDimension> & pair, double limit);
+
+  /** Relaxes both, which lead to a common middle, until the map from \a one to \a other, sampled on the grid of \a one,
+   * has no determinant below \a limit. \return whether that was reached. */
+  static bool
+  RelaxComposition(MapPair<VDimension> & one, MapPair<VDimension> & other, double limit);
+
+  /** Relaxes the forward map of \a pair alone until no determinant of it is below \a limit, and finds its inverse.
+   * \return whether anything had to be changed. */
+  static bool
+  RelaxForward(MapPair<VDimension> & pair, double limit);
+
+private:
+  using Field = FieldType<VDimension>;
+  using Image = ImageType<VDimension>;
+  /** Wider and wider neighbourhoods; more do not help. */
+  static constexpr unsigned int mostRounds = 8;
+  static constexpr unsigned int mostForwardRounds = 40;
+
+  static double
+  GetWidth(unsigned int round)
+  {
+    return 1.5 + 0.5 * round; // voxels
+  }
+
+  static typename Image::Pointer
+  MarkTightPlaces(const Field * field, double limit);
+  static typename Image::Pointer
+  MarkTightPlaces(const MapPair<VDimension> & pair, double limit);
+  static void
+  RelaxOnce(MapPair<VDimension> & pair, const Image * places, double width);
+  static typename Field::Pointer
+  Blend(const Field * field, const Image * places, double width);
+};
+
+} // namespace SinkhornRegister
+
+#endif

@@ -1,0 +1,271 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "stageOptions.h"
+
+#include "parsing.h"
+
+#include <cmath>
+#include <map>
+
+namespace SinkhornRegister
+{
+namespace
+{
+
+const std::map<std::string, MetricKind> &
+MetricNames()
+{
+  static const std::map<std::string, MetricKind> names{ { "sinkhorn", MetricKind::Sinkhorn },
+                                                        { "meansquares", MetricKind::MeanSquares },
+                                                        { "cc", MetricKind::Correlation },
+                                                        { "mattes", MetricKind::Mattes } };
+  return names;
+}
+
+const std::map<std::string, TransformKind> &
+TransformNames()
+{
+  static const std::map<std::string, TransformKind> names{ { "translation", TransformKind::Translation },
+                                                           { "rigid", TransformKind::Rigid },
+                                                           { "affine", TransformKind::Affine },
+                                                           { "syn", TransformKind::SyN } };
+  return names;
+}
+
+const std::map<std::string, MassModelKind> &
+MassModelNames()
+{
+  static const std::map<std::string, MassModelKind> names{ { "intensity", MassModelKind::Intensity },
+                                                           { "push-forward", MassModelKind::PushForward } };
+  return names;
+}
+
+template <typename TKind>
+std::string
+NameOf(const std::map<std::string, TKind> & names, TKind kind)
+{
+  for (const auto & entry : names)
+  {
+    if (entry.second == kind)
+    {
+      return entry.first;
+    }
+  }
+  return "unknown";
+}
+
+template <typename TKind>
+TKind
+Find(const std::string & option, const std::map<std::string, TKind> & names, const std::string & name)
+{
+  const auto found = names.find(name);
+  if (found != names.end())
+  {
+    return found->second;
+  }
+  std::string choices;
+  for (const auto & entry : names)
+  {
+    choices += (choices.empty() ? "" : ", ") + entry.first;
+  }
+  throw UsageError(option + ": '" + name + "' is unknown; choose one of " + choices);
+}
+
+void
+CheckLevels(const std::string & option, std::size_t given, const Stage & stage)
+{
+  if (given != stage.Iterations.size())
+  {
+    throw UsageError(option + " has " + std::to_string(given) + " levels and the iterations have " +
+                     std::to_string(stage.Iterations.size()) + "; give one for each level");
+  }
+}
+
+/** "20+10x10+5": sums of lengths, one for all levels or one each. */
+std::vector<std::vector<double>>
+ParseSigmas(const std::string & option, const std::string & text)
+{
+  std::vector<std::vector<double>> levels;
+  for (const std::string & level : Split(text, 'x'))
+  {
+    levels.emplace_back();
+    for (const std::string & part : Split(level, '+'))
+    {
+      levels.back().push_back(ParseNumber(option, part));
+      CheckLength(option, levels.back().back(), level.find('+') == std::string::npos);
+    }
+  }
+  return levels;
+}
+
+double
+ParsePositive(const std::string & option, const std::string & text, const std::string & unit)
+{
+  const double value = ParseNumber(option, text);
+  if (!(value > 0.0))
+  {
+    throw UsageError(option + ": '" + text + "' must be greater than 0 (" + unit + ")");
+  }
+  return value;
+}
+
+} // namespace
+
+std::string
+ToString(MetricKind kind)
+{
+  return NameOf(MetricNames(), kind);
+}
+
+std::string
+ToString(TransformKind kind)
+{
+  return NameOf(TransformNames(), kind);
+}
+
+std::string
+ToString(MassModelKind kind)
+{
+  return NameOf(MassModelNames(), kind);
+}
+
+MetricKind
+ParseMetric(const std::string & option, const std::string & text)
+{
+  return Find(option, MetricNames(), text);
+}
+
+TransformKind
+ParseTransform(const std::string & option, const std::string & text)
+{
+  return Find(option, TransformNames(), text);
+}
+
+bool
+ApplySetting(Stage & stage, const std::string & key, const std::string & option, const std::string & text)
+{
+  if (key == "blur")
+  {
+    stage.Blur = ParsePositive(option, text, "mm");
+  }
+  else if (key == "reach")
+  {
+    stage.Reach = ParseNumber(option, text);
+    CheckLength(option, stage.Reach, true);
+  }
+  else if (key == "model")
+  {
+    stage.MassModel = Find(option, MassModelNames(), text);
+  }
+  else if (key == "iterations")
+  {
+    stage.Iterations = ParseCounts(option, text, "100x50x25", 0);
+  }
+  else if (key == "shrink")
+  {
+    stage.Shrink = ParseCounts(option, text, "4x2x1", 1);
+  }
+  else if (key == "update")
+  {
+    stage.UpdateSigmas = ParseSigmas(option, text);
+  }
+  else if (key == "rate")
+  {
+    stage.LearningRate = ParsePositive(option, text, "voxels of the level's grid");
+  }
+  else if (key == "radius")
+  {
+    stage.Radius = ParseCounts(option, text, "4", 1).front();
+  }
+  else
+  {
+    return false;
+  }
+  return true;
+}
+
+void
+CompleteStage(Stage & stage, const std::string & shrinkOption, const std::string & updateOption)
+{
+  if (!stage.Shrink.empty())
+  {
+    CheckLevels(shrinkOption, stage.Shrink.size(), stage);
+  }
+  if (stage.UpdateSigmas.size() == 1)
+  {
+    stage.UpdateSigmas.resize(stage.Iterations.size(), stage.UpdateSigmas[0]);
+  }
+  if (!stage.UpdateSigmas.empty())
+  {
+    CheckLevels(updateOption, stage.UpdateSigmas.size(), stage);
+  }
+}
+
+std::vector<Stage>
+MakeTransportRecipe(const Stage & main, const std::string & finish)
+{
+  std::vector<Stage> stages;
+  Stage              coarse = main;
+  coarse.NumberOfLevels = main.Iterations.size();
+  coarse.Iterations.resize(1);
+  coarse.Shrink.resize(std::min<std::size_t>(coarse.Shrink.size(), 1));
+  coarse.UpdateSigmas.resize(std::min<std::size_t>(coarse.UpdateSigmas.size(), 1));
+  stages.push_back(coarse);
+  if (main.MassModel == MassModelKind::Automatic)
+  {
+    coarse.MassModel = MassModelKind::Intensity;
+    coarse.IsRefining = true;
+    stages.push_back(coarse);
+  }
+  Stage last = main;
+  last.Metric = ParseMetric("--finish", finish);
+  last.UpdateSigmas.clear();
+  last.IsRefining = true;
+  stages.push_back(last);
+  return stages;
+}
+
+Stage
+ParseStage(const std::string & text, const Stage & defaults)
+{
+  const std::string              option = "--stage '" + text + "'";
+  const std::vector<std::string> parts = Split(text, ',');
+  if (parts.size() < 2)
+  {
+    throw UsageError(option + ": a transform and a metric are needed, for example syn,sinkhorn,blur=4");
+  }
+  Stage stage = defaults;
+  stage.Transform = ParseTransform(option, parts[0]);
+  stage.Metric = ParseMetric(option, parts[1]);
+  for (std::size_t i = 2; i < parts.size(); ++i)
+  {
+    const auto        equals = parts[i].find('=');
+    const std::string key = parts[i].substr(0, equals);
+    const std::string value = equals == std::string::npos ? "" : parts[i].substr(equals + 1);
+    if (value.empty() || !ApplySetting(stage, key, option + ", " + key, value))
+    {
+      throw UsageError(option + ": '" + parts[i] +
+                       "' is not understood; settings are blur=MM, reach=MM, model=intensity|push-forward, "
+                       "iterations=100x50x25, shrink=4x2x1, update=20+10x10+5, rate=VOXELS, radius=VOXELS");
+    }
+  }
+  CompleteStage(stage, option + ", shrink", option + ", update");
+  return stage;
+}
+
+} // namespace SinkhornRegister
