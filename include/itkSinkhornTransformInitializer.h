@@ -111,6 +111,13 @@ public:
   itkSetMacro(MaximumNumberOfSteps, unsigned int);
   itkGetConstMacro(MaximumNumberOfSteps, unsigned int);
 
+  /** Off (default): one start, from the images as they lie. On: also from those rotations that align the principal axes
+   * of both shapes, 2 in 2-D and 4 in 3-D; the start that ends with the smallest divergence wins. For shapes that may
+   * be turned by more than about 45°. */
+  itkSetMacro(UseMultiStart, bool);
+  itkGetConstMacro(UseMultiStart, bool);
+  itkBooleanMacro(UseMultiStart);
+
   /** Sets the transform. */
   virtual void
   InitializeTransform();
@@ -175,11 +182,18 @@ private:
   DensityPointer
   Carry(const DensityType & fixed, const LinearMap & map, const DensityType & moving) const;
   static Moments
-  ComputeMoments(FilterType & transport);
+  ComputeSpringMoments(FilterType & transport);
   static LinearMap
   Fit(Model model, const Moments & moments);
-  static PointType
-  FindCentre(const DensityType & density);
+  /** Weight, centre and covariance of a density, as MeanSource and Source. */
+  static Moments
+  ComputeMoments(const DensityType & density);
+  /** Where to start from, the identity first. */
+  std::vector<LinearMap>
+  MakeStarts(const DensityType & fixed, const DensityType & moving) const;
+  /** Alternates transport and fit; changes the map. \return the last divergence. */
+  double
+  Refine(Model model, const DensityType & fixed, DensityType & moving, LinearMap & map, unsigned int & steps) const;
   void
   SetTransformTo(const LinearMap & map, const PointType & centre);
 
@@ -192,6 +206,7 @@ private:
   double                                 m_Blur{ 0.0 };
   double                                 m_Reach{ 0.0 };
   unsigned int                           m_MaximumNumberOfSteps{ 30 };
+  bool                                   m_UseMultiStart{ false };
   unsigned int                           m_NumberOfSteps{ 0 };
   double                                 m_Divergence{ 0.0 };
 };

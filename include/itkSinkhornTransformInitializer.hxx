@@ -26,6 +26,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 namespace itk
 {
@@ -172,7 +173,8 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Carry(const
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
-SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::ComputeMoments(FilterType & transport) -> Moments
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::ComputeSpringMoments(FilterType & transport)
+  -> Moments
 {
   const auto & springs = *transport.GetSprings();
   const auto & masses = *transport.GetTransportedMass();
@@ -286,30 +288,88 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Fit(Model m
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
-SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::FindCentre(const DensityType & density)
-  -> PointType
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::ComputeMoments(const DensityType & density)
+  -> Moments
 {
   const auto & region = density.GetBufferedRegion();
-  auto         index = region.GetIndex();
-  PointType    centre;
-  centre.Fill(0.0);
-  double sum = 0.0;
-  for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
-  {
-    PointType point;
-    density.TransformIndexToPhysicalPoint(index, point);
-    const auto mass = static_cast<double>(density.GetBufferPointer()[i]);
-    sum += mass;
+  const auto   forEachVoxel = [&](const auto & function) {
+    auto index = region.GetIndex();
+    for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
+    {
+      PointType point;
+      density.TransformIndexToPhysicalPoint(index, point);
+      function(static_cast<double>(density.GetBufferPointer()[i]), point);
+    }
+  };
+  Moments moments;
+  moments.MeanSource.Fill(0.0);
+  moments.Source.Fill(0.0);
+  forEachVoxel([&](double mass, const PointType & point) {
+    moments.Weight += mass;
     for (unsigned int d = 0; d < ImageDimension; ++d)
     {
-      centre[d] += mass * point[d];
+      moments.MeanSource[d] += mass * point[d];
     }
-  }
+  });
   for (unsigned int d = 0; d < ImageDimension; ++d)
   {
-    centre[d] /= sum;
+    moments.MeanSource[d] /= moments.Weight;
   }
-  return centre;
+  forEachVoxel([&](double mass, const PointType & point) {
+    const VectorType x = point - moments.MeanSource;
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      for (unsigned int e = 0; e < ImageDimension; ++e)
+      {
+        moments.Source(d, e) += mass / moments.Weight * x[d] * x[e];
+      }
+    }
+  });
+  return moments;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::MakeStarts(const DensityType & fixed,
+                                                                                const DensityType & moving) const
+  -> std::vector<LinearMap>
+{
+  LinearMap identity;
+  identity.Linear.SetIdentity();
+  identity.Offset.Fill(0.0);
+  std::vector<LinearMap> starts{ identity };
+  if (!m_UseMultiStart)
+  {
+    return starts;
+  }
+  using DenseMatrix = vnl_matrix<double>;
+  const Moments         from = ComputeMoments(fixed);
+  const Moments         to = ComputeMoments(moving);
+  const vnl_svd<double> axesFrom(DenseMatrix(from.Source.GetVnlMatrix().as_matrix()));
+  const vnl_svd<double> axesTo(DenseMatrix(to.Source.GetVnlMatrix().as_matrix()));
+  for (unsigned int signs = 0; signs < (1u << ImageDimension); ++signs)
+  {
+    DenseMatrix flip(ImageDimension, ImageDimension, 0.0);
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      flip(d, d) = ((signs >> d) & 1u) ? -1.0 : 1.0;
+    }
+    const DenseMatrix rotation = axesTo.U() * flip * axesFrom.U().transpose();
+    if (vnl_determinant(rotation) > 0.0)
+    {
+      LinearMap start;
+      for (unsigned int d = 0; d < ImageDimension; ++d)
+      {
+        for (unsigned int e = 0; e < ImageDimension; ++e)
+        {
+          start.Linear(d, e) = rotation(d, e);
+        }
+      }
+      start.Offset = to.MeanSource - start.Linear * from.MeanSource;
+      starts.push_back(start);
+    }
+  }
+  return starts;
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
@@ -337,46 +397,35 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::SetTransfor
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
-void
-SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::InitializeTransform()
+double
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Refine(Model               model,
+                                                                            const DensityType & fixed,
+                                                                            DensityType &       moving,
+                                                                            LinearMap &         map,
+                                                                            unsigned int &      steps) const
 {
-  if (!m_Transform || !m_FixedImage || !m_MovingImage)
-  {
-    itkExceptionMacro("The " << (!m_Transform ? "Transform" : (!m_FixedImage ? "FixedImage" : "MovingImage"))
-                             << " is not set.");
-  }
-  if (m_MaximumNumberOfSteps == 0 || m_MaximumNumberOfVoxels == 0)
-  {
-    itkExceptionMacro("MaximumNumberOfSteps and MaximumNumberOfVoxels must be at least 1.");
-  }
-  const Model model = this->GetModel();
-  const auto  fixed = this->Bin(*m_FixedImage, m_FixedMask.GetPointer(), "fixed");
-  const auto  moving = this->Bin(*m_MovingImage, m_MovingMask.GetPointer(), "moving");
-
-  LinearMap map;
-  map.Linear.SetIdentity();
-  map.Offset.Fill(0.0);
-  double still = moving->GetSpacing()[0];
+  double divergence = 0.0;
+  double still = moving.GetSpacing()[0];
   for (unsigned int d = 1; d < ImageDimension; ++d)
   {
-    still = std::min(still, moving->GetSpacing()[d]);
+    still = std::min(still, moving.GetSpacing()[d]);
   }
   still *= 0.01;
   double moved = std::numeric_limits<double>::max();
-  for (m_NumberOfSteps = 0; m_NumberOfSteps < m_MaximumNumberOfSteps && moved > still; ++m_NumberOfSteps)
+  for (steps = 0; steps < m_MaximumNumberOfSteps && moved > still; ++steps)
   {
     const auto transport = FilterType::New();
-    transport->SetFixedImage(this->Carry(*fixed, map, *moving));
-    transport->SetMovingImage(moving);
+    transport->SetFixedImage(this->Carry(fixed, map, moving));
+    transport->SetMovingImage(&moving);
     transport->SetReach(m_Reach);
     if (m_Blur != 0.0)
     {
       transport->SetBlur(m_Blur);
     }
     transport->Update();
-    m_Divergence = transport->GetDivergence();
+    divergence = transport->GetDivergence();
 
-    const auto      moments = ComputeMoments(*transport);
+    const auto      moments = ComputeSpringMoments(*transport);
     const LinearMap step = Fit(model, moments);
     map.Linear = step.Linear * map.Linear;
     map.Offset = step.Linear * map.Offset + step.Offset;
@@ -397,7 +446,40 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::InitializeT
     }
     moved = std::sqrt(squared);
   }
-  this->SetTransformTo(map, FindCentre(*fixed));
+  return divergence;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+void
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::InitializeTransform()
+{
+  if (!m_Transform || !m_FixedImage || !m_MovingImage)
+  {
+    itkExceptionMacro("The " << (!m_Transform ? "Transform" : (!m_FixedImage ? "FixedImage" : "MovingImage"))
+                             << " is not set.");
+  }
+  if (m_MaximumNumberOfSteps == 0 || m_MaximumNumberOfVoxels == 0)
+  {
+    itkExceptionMacro("MaximumNumberOfSteps and MaximumNumberOfVoxels must be at least 1.");
+  }
+  const Model model = this->GetModel();
+  const auto  fixed = this->Bin(*m_FixedImage, m_FixedMask.GetPointer(), "fixed");
+  const auto  moving = this->Bin(*m_MovingImage, m_MovingMask.GetPointer(), "moving");
+
+  LinearMap best;
+  m_Divergence = std::numeric_limits<double>::max();
+  for (LinearMap map : this->MakeStarts(*fixed, *moving))
+  {
+    unsigned int steps = 0;
+    const double divergence = this->Refine(model, *fixed, *moving, map, steps);
+    if (divergence < m_Divergence)
+    {
+      m_Divergence = divergence;
+      m_NumberOfSteps = steps;
+      best = map;
+    }
+  }
+  this->SetTransformTo(best, ComputeMoments(*fixed).MeanSource);
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
@@ -415,6 +497,7 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::PrintSelf(s
   os << indent << "Blur: " << m_Blur << std::endl;
   os << indent << "Reach: " << m_Reach << std::endl;
   os << indent << "MaximumNumberOfSteps: " << m_MaximumNumberOfSteps << std::endl;
+  os << indent << "UseMultiStart: " << (m_UseMultiStart ? "On" : "Off") << std::endl;
   os << indent << "NumberOfSteps: " << m_NumberOfSteps << std::endl;
   os << indent << "Divergence: " << m_Divergence << std::endl;
 }

@@ -57,7 +57,7 @@ Shape(const TPoint & point)
  * moving image. */
 template <typename TTransform, unsigned int VDimension>
 double
-RecoverTransform(const TTransform * truth, TTransform * found)
+RecoverTransform(const TTransform * truth, TTransform * found, bool multiStart = false)
 {
   using ImageType = itk::Image<float, VDimension>;
   using PointType = typename ImageType::PointType;
@@ -77,6 +77,7 @@ RecoverTransform(const TTransform * truth, TTransform * found)
   initializer->SetTransform(found);
   initializer->SetFixedImage(fixed);
   initializer->SetMovingImage(moving);
+  initializer->SetUseMultiStart(multiStart);
   initializer->InitializeTransform();
   EXPECT_LE(initializer->GetNumberOfSteps(), initializer->GetMaximumNumberOfSteps());
 
@@ -150,6 +151,22 @@ TEST(SinkhornTransformInitializer, Similarity3D)
   const auto found = TransformType::New();
   EXPECT_LE((RecoverTransform<TransformType, 3>(truth, found)), 0.5);
   EXPECT_NEAR(found->GetScale(), 1.1, 0.02);
+}
+
+TEST(SinkhornTransformInitializer, MultiStartFindsLargeRotations)
+{
+  const auto truth2 = itk::Euler2DTransform<double>::New();
+  truth2->SetAngle(2.6);
+  truth2->SetTranslation(Testing::Make<itk::Vector<double, 2>>({ 33.0, -9.0 }));
+  const auto found2 = itk::Euler2DTransform<double>::New();
+  EXPECT_LE((RecoverTransform<itk::Euler2DTransform<double>, 2>(truth2, found2, true)), 0.2);
+  EXPECT_GT((RecoverTransform<itk::Euler2DTransform<double>, 2>(truth2, found2, false)), 5.0);
+
+  const auto truth3 = itk::Euler3DTransform<double>::New();
+  truth3->SetRotation(1.2, -0.4, 2.4);
+  truth3->SetTranslation(Testing::Make<itk::Vector<double, 3>>({ 30.0, -12.0, 2.0 }));
+  const auto found3 = itk::Euler3DTransform<double>::New();
+  EXPECT_LE((RecoverTransform<itk::Euler3DTransform<double>, 3>(truth3, found3, true)), 0.5);
 }
 
 TEST(SinkhornTransformInitializer, BadInputIsNamedAndLeavesTheTransformAlone)

@@ -83,6 +83,7 @@ struct RawValues
   std::string                        Transform{ "syn" };
   std::string                        Finish{ "meansquares" };
   std::string                        Density{ "as-is" };
+  std::string                        Initial{ "none" };
   std::map<std::string, std::string> Settings;
   std::vector<std::string>           Stages;
 };
@@ -99,6 +100,11 @@ void
 Interpret(RawValues & raw, const CLI::App & app, Options & options)
 {
   options.Mass = ParseDensity(raw.Density);
+  options.Initial = ParseInitial("--initialize", raw.Initial);
+  if (options.MultiStart && options.Initial == InitialKind::None)
+  {
+    throw UsageError("--multi-start belongs to --initialize sinkhorn, sinkhorn-rigid or sinkhorn-similarity");
+  }
   Stage defaults;
   for (const auto & setting : settingOptions)
   {
@@ -186,6 +192,13 @@ ParseCommandLine(int argc, char ** argv, Options & options)
                  "[as-is]");
   app.add_option("--metric", raw.Metric, "sinkhorn | meansquares | cc | mattes (32 bins) [sinkhorn]");
   app.add_option("--transform", raw.Transform, "translation | rigid | affine | syn [syn]");
+  app.add_option("--initialize",
+                 raw.Initial,
+                 "linear transform to start from, fitted to the springs of transport between both densities: none | "
+                 "sinkhorn (affine) | sinkhorn-rigid | sinkhorn-similarity [none]");
+  app.add_flag("--multi-start",
+               options.MultiStart,
+               "with --initialize: try the rotations that align the principal axes too, for turns beyond 45 degrees");
   app.add_option("--finish",
                  raw.Finish,
                  "syn with sinkhorn: metric that refines what transport has brought near: meansquares | cc | mattes | "

@@ -57,6 +57,15 @@ enum class MassModelKind
   PushForward ///< every fixed voxel carries its mass along
 };
 
+/** Transform that the stages start from, fitted to the springs of transport; see itk::SinkhornTransformInitializer. */
+enum class InitialKind
+{
+  None,
+  Rigid,
+  Similarity,
+  Affine
+};
+
 /** Name as on the command line and in report.json. */
 std::string
 ToString(MetricKind kind);
@@ -64,6 +73,8 @@ std::string
 ToString(TransformKind kind);
 std::string
 ToString(MassModelKind kind);
+std::string
+ToString(InitialKind kind);
 
 /** How intensities become mass. */
 struct Density
@@ -121,6 +132,8 @@ struct Options
   std::string        FixedMask;
   std::string        MovingMask;
   Density            Mass;
+  InitialKind        Initial{ InitialKind::None };
+  bool               MultiStart{ false };
   std::vector<Stage> Stages;
   /** What value_before and value_after speak of, on the finest grid: the last of the stages if they were given one by
    * one. */

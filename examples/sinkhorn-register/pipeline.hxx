@@ -313,6 +313,14 @@ RunStages(const Options &                               options,
           Report &                                      report,
           Progress &                                    progress)
 {
+  if (options.Initial != InitialKind::None)
+  {
+    Stage stage = options.Main;
+    stage.Metric = MetricKind::Sinkhorn; // which asks for densities
+    progress.Say("start from springs: " + ToString(options.Initial));
+    transform->AddTransform(
+      FitToSprings<VDimension>(PrepareStage<VDimension>(options, stage, inputs), options.Initial, options.MultiStart));
+  }
   HalfwayMaps<VDimension> maps;
   for (const Stage & stage : options.Stages)
   {

@@ -66,6 +66,21 @@ PerLevel(const Report & report)
   return list;
 }
 
+Json
+PerStage(const Options & options)
+{
+  Json list = Json::array();
+  for (const Stage & stage : options.Stages)
+  {
+    list.push_back(
+      { { "transform", ToString(stage.Transform) },
+        { "metric", ToString(stage.Metric) },
+        { "mass_model", stage.Metric == MetricKind::Sinkhorn ? Json(ToString(ChooseMassModel(stage))) : Json(nullptr) },
+        { "levels", stage.Iterations.size() } });
+  }
+  return list;
+}
+
 std::string
 Format(const char * format, double value)
 {
@@ -125,6 +140,8 @@ WriteReport(const std::string & path, const Options & options, const Report & re
   }
   json["levels"] = PerLevel(report);
   json["dimension"] = report.Dimension;
+  json["initialize"] = ToString(options.Initial);
+  json["stages"] = PerStage(options);
   json["density"] = options.Mass.ToString();
   json["blur"] = report.HasMarginalError ? Number(report.Blur) : Json(nullptr);
   json["reach"] = Number(stage.Reach);

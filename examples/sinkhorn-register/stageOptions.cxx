@@ -55,6 +55,16 @@ MassModelNames()
   return names;
 }
 
+const std::map<std::string, InitialKind> &
+InitialNames()
+{
+  static const std::map<std::string, InitialKind> names{ { "none", InitialKind::None },
+                                                         { "sinkhorn-rigid", InitialKind::Rigid },
+                                                         { "sinkhorn-similarity", InitialKind::Similarity },
+                                                         { "sinkhorn", InitialKind::Affine } };
+  return names;
+}
+
 template <typename TKind>
 std::string
 NameOf(const std::map<std::string, TKind> & names, TKind kind)
@@ -142,6 +152,18 @@ std::string
 ToString(MassModelKind kind)
 {
   return NameOf(MassModelNames(), kind);
+}
+
+std::string
+ToString(InitialKind kind)
+{
+  return NameOf(InitialNames(), kind);
+}
+
+InitialKind
+ParseInitial(const std::string & option, const std::string & text)
+{
+  return Find(option, InitialNames(), text);
 }
 
 MetricKind

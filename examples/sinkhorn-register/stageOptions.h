@@ -31,6 +31,9 @@ ParseMetric(const std::string & option, const std::string & text);
 TransformKind
 ParseTransform(const std::string & option, const std::string & text);
 
+InitialKind
+ParseInitial(const std::string & option, const std::string & text);
+
 /** Changes one setting of a stage: blur, reach, model, iterations, shrink, update, rate or radius.
  * \return false if there is no such setting. */
 bool

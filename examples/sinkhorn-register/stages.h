@@ -91,6 +91,12 @@ ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std:
 MassModelKind
 ChooseMassModel(const Stage & stage);
 
+/** A linear transform to start from, fitted to the springs of the transport between both densities. \param multiStart
+ * also from the rotations that align the principal axes. */
+template <unsigned int VDimension>
+typename itk::Transform<double, VDimension, VDimension>::Pointer
+FitToSprings(const StageInput<VDimension> & input, InitialKind kind, bool multiStart);
+
 /** Translation, rigid or affine, by gradient descent with steps of bounded physical length. */
 template <unsigned int VDimension>
 StageOutput<VDimension>
