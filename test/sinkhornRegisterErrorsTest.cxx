@@ -100,6 +100,18 @@ TEST_F(SinkhornRegisterErrors, UnknownOptionsAndValues)
   ExpectRefusal("--update-sigma -3 --iterations 5", { "--update-sigma" });
   ExpectRefusal("--learning-rate 0", { "--learning-rate" });
   ExpectRefusal("--threads many", { "--threads" });
+  ExpectRefusal("--finish demons", { "--finish", "demons", "meansquares" });
+  ExpectRefusal("--finish cc --transform affine", { "--finish", "--stage" });
+  ExpectRefusal("--initialize moments", { "--initialize", "moments", "sinkhorn-rigid" });
+  ExpectRefusal("--initialize none --multi-start", { "--multi-start", "--initialize" });
+  ExpectRefusal("--stage syn", { "--stage", "syn", "metric" });
+  ExpectRefusal("--stage syn,demons", { "--stage", "demons", "sinkhorn" });
+  ExpectRefusal("--stage syn,cc,radius", { "--stage", "'radius'", "radius=" });
+  ExpectRefusal("--stage syn,cc,colour=3", { "--stage", "colour=3", "update=" });
+  ExpectRefusal("--stage syn,sinkhorn,blur=0", { "--stage", "blur", "greater than 0" });
+  ExpectRefusal("--stage syn,sinkhorn,iterations=5x5,shrink=4x2x1", { "--stage", "shrink", "iterations" });
+  ExpectRefusal("--stage syn,sinkhorn,update=4+0", { "--stage", "update", "greater than 0" });
+  ExpectRefusal("--stage syn,sinkhorn --metric cc", { "--stage", "--metric" });
   ExpectRefusalOf("--fixed " + Path("fixed.mha"), { "--moving" });
 }
 

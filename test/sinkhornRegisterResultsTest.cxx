@@ -311,6 +311,29 @@ TEST_F(SinkhornRegister, FarShapesComeHome)
   }
 }
 
+TEST_F(SinkhornRegister, StagesRunInTheirOrder)
+{
+  WriteFarShapes();
+  const Outcome outcome = Run(FarShapes("out") + "--quiet --initialize sinkhorn-similarity --multi-start "
+                                                 "--stage translation,sinkhorn,iterations=20,shrink=4 "
+                                                 "--stage syn,sinkhorn,iterations=20,shrink=4,blur=9 "
+                                                 "--stage syn,mattes,iterations=10x10,shrink=2x1,update=8+4x4+2");
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  const json report = ReadReport(Path("out"));
+  EXPECT_EQ(report["metric"], "mattes");
+  EXPECT_EQ(report["transform"], "syn");
+  EXPECT_EQ(report["initialize"], "sinkhorn-similarity");
+  ASSERT_EQ(report["stages"].size(), 3U);
+  EXPECT_EQ(report["stages"][0]["transform"], "translation");
+  EXPECT_EQ(report["stages"][1]["mass_model"], "push-forward");
+  EXPECT_EQ(report["stages"][2]["metric"], "mattes");
+  EXPECT_EQ(report["stages"][2]["levels"], 2);
+  EXPECT_EQ(report["levels"].size(), 4U);
+  EXPECT_GE(report["dice_after_mean"].get<double>(), 0.90);
+  EXPECT_EQ(report["folded_fraction"], 0.0);
+  ExpectFiguresOfFiles<2>(Path("out"), Path("fixed-labels.png"), Path("moving-labels.png"));
+}
+
 TEST_F(SinkhornRegister, EightBitPictureStaysOne)
 {
   WriteFarShapes();
@@ -358,7 +381,8 @@ TEST_F(SinkhornRegister, VolumesOnDifferentGrids)
     const auto found = ReadTransform<3>(Path(transform) + "/transform.h5");
     const auto there = found->TransformPoint(PointAt(12.0, 2.0, 14.0));
     EXPECT_GE(report["dice_after_mean"].get<double>(), 0.85);
-    EXPECT_LT((there - PointAt(4.0, 6.0, 16.0)).GetNorm(), 0.5) << there;
+    // A deformation may turn the inside of a uniform ball without anything to be seen.
+    EXPECT_LT((there - PointAt(4.0, 6.0, 16.0)).GetNorm(), transform == "syn" ? 1.5 : 0.5) << there;
     if (transform == "translation")
     {
       EXPECT_NEAR(report["min_jacobian"].get<double>(), 1.0, 1e-6);
@@ -550,11 +574,11 @@ protected:
 TEST_F(SinkhornRegisterRealData, MoonsWithoutOverlap)
 {
   const std::string pair = m_Data + "/geomloss_densities/moon_";
-  const Outcome     outcome =
-    Run("--fixed " + pair + "b.png --moving " + pair + "a.png --output " + Path("out") + " --quiet --threads 2");
+  const Outcome     outcome = Run("--fixed " + pair + "b.png --moving " + pair + "a.png --output " + Path("out") +
+                              " --quiet --threads 2" + " --multi-start"); // they are turned, too
   ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
   const json report = ReadReport(Path("out"));
-  EXPECT_LT(report["value_after"].get<double>(), 0.01 * report["value_before"].get<double>());
+  EXPECT_LT(report["value_after"].get<double>(), 0.001 * report["value_before"].get<double>());
   EXPECT_EQ(report["folded_fraction"], 0.0);
 }
 

@@ -83,7 +83,7 @@ struct RawValues
   std::string                        Transform{ "syn" };
   std::string                        Finish{ "meansquares" };
   std::string                        Density{ "as-is" };
-  std::string                        Initial{ "none" };
+  std::string                        Initial;
   std::map<std::string, std::string> Settings;
   std::vector<std::string>           Stages;
 };
@@ -97,14 +97,21 @@ const std::vector<std::pair<std::string, std::string>> settingOptions{
 };
 
 void
-Interpret(RawValues & raw, const CLI::App & app, Options & options)
+InterpretStart(const RawValues & raw, bool transports, Options & options)
 {
-  options.Mass = ParseDensity(raw.Density);
-  options.Initial = ParseInitial("--initialize", raw.Initial);
+  // Shapes far apart have turned, too, and a deformation is a poor way to turn.
+  const std::string automatic = transports ? "sinkhorn-rigid" : "none";
+  options.Initial = ParseInitial("--initialize", raw.Initial.empty() ? automatic : raw.Initial);
   if (options.MultiStart && options.Initial == InitialKind::None)
   {
     throw UsageError("--multi-start belongs to --initialize sinkhorn, sinkhorn-rigid or sinkhorn-similarity");
   }
+}
+
+void
+Interpret(RawValues & raw, const CLI::App & app, Options & options)
+{
+  options.Mass = ParseDensity(raw.Density);
   Stage defaults;
   for (const auto & setting : settingOptions)
   {
@@ -129,6 +136,7 @@ Interpret(RawValues & raw, const CLI::App & app, Options & options)
       options.Stages.push_back(ParseStage(text, defaults));
     }
     options.Main = options.Stages.back();
+    InterpretStart(raw, false, options);
     return;
   }
   Stage main = defaults;
@@ -138,6 +146,7 @@ Interpret(RawValues & raw, const CLI::App & app, Options & options)
   options.Main = main;
   options.Stages = { main };
   const bool transports = main.Metric == MetricKind::Sinkhorn && main.Transform == TransformKind::SyN;
+  InterpretStart(raw, transports && raw.Finish != "none", options);
   if (!transports && app.count("--finish") > 0)
   {
     throw UsageError("--finish: only syn with sinkhorn has a finish; give --stage once for each stage instead");
@@ -192,10 +201,11 @@ ParseCommandLine(int argc, char ** argv, Options & options)
                  "[as-is]");
   app.add_option("--metric", raw.Metric, "sinkhorn | meansquares | cc | mattes (32 bins) [sinkhorn]");
   app.add_option("--transform", raw.Transform, "translation | rigid | affine | syn [syn]");
-  app.add_option("--initialize",
-                 raw.Initial,
-                 "linear transform to start from, fitted to the springs of transport between both densities: none | "
-                 "sinkhorn (affine) | sinkhorn-rigid | sinkhorn-similarity [none]");
+  app.add_option(
+    "--initialize",
+    raw.Initial,
+    "linear transform to start from, fitted to the springs of transport between both densities: none | "
+    "sinkhorn (affine) | sinkhorn-rigid | sinkhorn-similarity [sinkhorn-rigid for syn with sinkhorn, else none]");
   app.add_flag("--multi-start",
                options.MultiStart,
                "with --initialize: try the rotations that align the principal axes too, for turns beyond 45 degrees");

@@ -101,7 +101,7 @@ CheckLevels(const std::string & option, std::size_t given, const Stage & stage)
 {
   if (given != stage.Iterations.size())
   {
-    throw UsageError(option + " has " + std::to_string(given) + " levels and the iterations have " +
+    throw UsageError(option + " has " + std::to_string(given) + " levels and the iterations (--iterations) " +
                      std::to_string(stage.Iterations.size()) + "; give one for each level");
   }
 }
