@@ -12,6 +12,7 @@ itk_module(
     ITKImageFunction
     ITKImageGradient
     ITKMetricsv4
+    ITKSmoothing
     ITKSpatialObjects
     ITKTransform
   COMPILE_DEPENDS

@@ -1,0 +1,473 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornDisplacementFieldInitializer_hxx
+#define itkSinkhornDisplacementFieldInitializer_hxx
+
+#include "itkSinkhornDisplacementFieldInitializer.h"
+
+#include "itkSmoothingRecursiveGaussianImageFilter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace itk
+{
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+void
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::VerifyParameters() const
+{
+  constexpr SizeValueType smallestGrid = 256;
+  if (!m_Transform || !m_FixedImage || !m_MovingImage)
+  {
+    itkExceptionMacro("The " << (!m_Transform ? "Transform" : (!m_FixedImage ? "FixedImage" : "MovingImage"))
+                             << " is not set.");
+  }
+  if (m_MaximumNumberOfSteps == 0)
+  {
+    itkExceptionMacro("MaximumNumberOfSteps must be at least 1.");
+  }
+  if (m_MaximumNumberOfVoxels < smallestGrid)
+  {
+    itkExceptionMacro("MaximumNumberOfVoxels is " << m_MaximumNumberOfVoxels << ", but must be at least "
+                                                  << smallestGrid << '.');
+  }
+  const std::pair<const char *, double> lengths[] = { { "Smoothing", m_Smoothing },
+                                                      { "Blur", m_Blur },
+                                                      { "Reach", m_Reach } };
+  for (const auto & length : lengths)
+  {
+    if (!(length.second >= 0.0) || !std::isfinite(length.second))
+    {
+      itkExceptionMacro(<< length.first << " is " << length.second << ", but must be a length in mm, or 0.");
+    }
+  }
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+template <typename TImage>
+auto
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::FindExtent(const TImage &   image,
+                                                                                        const MaskType * mask,
+                                                                                        const char *     name) const
+  -> Extent
+{
+  Sinkhorn::VerifyDensity(image, mask, name, false, 0);
+  const Sinkhorn::IndexMap<ImageDimension> map(image, *m_FixedImage);
+  Extent                                   extent;
+  extent.Lower.Fill(std::numeric_limits<double>::max());
+  extent.Upper.Fill(std::numeric_limits<double>::lowest());
+  extent.Sum.Fill(0.0);
+  Sinkhorn::ForEachMass(image, mask, [&](const typename TImage::IndexType & index, double mass) {
+    const auto where = map(index);
+    extent.Mass += mass;
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      extent.Lower[d] = std::min(extent.Lower[d], where[d] - 0.5);
+      extent.Upper[d] = std::max(extent.Upper[d], where[d] + 0.5);
+      extent.Sum[d] += mass * where[d];
+    }
+  });
+  if (!(extent.Mass > 0.0))
+  {
+    itkExceptionMacro("The " << name << " image has zero total mass: it is 0 everywhere"
+                             << (mask != nullptr ? " inside its mask" : "")
+                             << ". Transport needs some mass on both sides.");
+  }
+  return extent;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::ChooseWorkplace() const -> Workplace
+{
+  constexpr double smoothingFraction = 0.1;
+  constexpr double marginFraction = 0.125;
+  constexpr double marginOfDistance = 0.75; // what lies between a moving shape and the border is compressed
+  const auto &     spacing = m_FixedImage->GetSpacing();
+  const Extent     fixed = this->FindExtent(*m_FixedImage, m_FixedMask.GetPointer(), "fixed");
+  const Extent     moving = this->FindExtent(*m_MovingImage, m_MovingMask.GetPointer(), "moving");
+  VectorType       lower;
+  VectorType       upper;
+  VectorType       shift;
+  double           single = 0.0;
+  double           both = 0.0;
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    lower[d] = std::min(fixed.Lower[d], moving.Lower[d]);
+    upper[d] = std::max(fixed.Upper[d], moving.Upper[d]);
+    shift[d] = (moving.Sum[d] / moving.Mass - fixed.Sum[d] / fixed.Mass) * spacing[d];
+    single = std::max(
+      { single, (fixed.Upper[d] - fixed.Lower[d]) * spacing[d], (moving.Upper[d] - moving.Lower[d]) * spacing[d] });
+    both = std::max(both, (upper[d] - lower[d]) * spacing[d]);
+  }
+
+  Workplace place;
+  place.Smoothing = (m_Smoothing > 0.0) ? m_Smoothing : smoothingFraction * single;
+  place.Margin = std::max({ marginFraction * both, 2.0 * place.Smoothing, marginOfDistance * shift.GetNorm() });
+
+  // grow the factor of the finest axis until there are few enough voxels
+  typename GridType::SizeType size;
+  VectorType                  factors(1.0);
+  VectorType                  first;
+  const auto                  count = [&] {
+    double voxels = 1.0;
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      const double margin = std::ceil(place.Margin / (factors[d] * spacing[d])) * factors[d] + factors[d];
+      first[d] = std::floor(lower[d]) - margin;
+      size[d] = static_cast<SizeValueType>(std::ceil((upper[d] + margin - first[d]) / factors[d])) + 1;
+      voxels *= static_cast<double>(size[d]);
+    }
+    return voxels;
+  };
+  // a first guess, as one by one may take long for images far apart
+  const double guess = std::pow(count() / static_cast<double>(m_MaximumNumberOfVoxels), 1.0 / ImageDimension);
+  const double finest = *std::min_element(spacing.Begin(), spacing.End());
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    factors[d] = std::max(1.0, std::floor(0.5 * guess * finest / spacing[d]));
+  }
+  while (count() > static_cast<double>(m_MaximumNumberOfVoxels))
+  {
+    unsigned int axis = 0;
+    for (unsigned int d = 1; d < ImageDimension; ++d)
+    {
+      axis = factors[d] * spacing[d] < factors[axis] * spacing[axis] ? d : axis;
+    }
+    factors[axis] += 1.0;
+  }
+
+  ContinuousIndex<double, ImageDimension> corner;
+  typename GridType::SpacingType          coarse;
+  typename GridType::PointType            origin;
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    corner[d] = first[d];
+    coarse[d] = factors[d] * spacing[d];
+  }
+  m_FixedImage->TransformContinuousIndexToPhysicalPoint(corner, origin);
+  place.Grid = GridType::New();
+  place.Grid->SetRegions(size);
+  place.Grid->SetSpacing(coarse);
+  place.Grid->SetDirection(m_FixedImage->GetDirection());
+  place.Grid->SetOrigin(origin);
+  place.LargestSpacing = *std::max_element(coarse.Begin(), coarse.End());
+  place.SmallestSpacing = *std::min_element(coarse.Begin(), coarse.End());
+  if (m_Smoothing == 0.0)
+  {
+    place.Smoothing = std::max(place.Smoothing, 2.0 * place.LargestSpacing);
+  }
+  place.LargestSmoothing = std::max(0.5 * both, place.Smoothing);
+  return place;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Crop(const GridType &           grid,
+                                                                                  const std::vector<float> & masses)
+  -> DensityPointer
+{
+  const auto & whole = grid.GetBufferedRegion();
+  auto         lower = whole.GetUpperIndex();
+  auto         upper = whole.GetIndex();
+  auto         index = whole.GetIndex();
+  for (SizeValueType i = 0; i < masses.size(); ++i, Sinkhorn::AdvanceIndex(whole, index))
+  {
+    for (unsigned int d = 0; d < ImageDimension && masses[i] > 0.0f; ++d)
+    {
+      lower[d] = std::min(lower[d], index[d]);
+      upper[d] = std::max(upper[d], index[d]);
+    }
+  }
+  ImageRegion<ImageDimension> box;
+  box.SetIndex(lower);
+  box.SetUpperIndex(upper);
+  const auto density = DensityType::New();
+  density->CopyInformation(&grid);
+  density->SetRegions(box);
+  density->Allocate();
+  index = box.GetIndex();
+  for (SizeValueType i = 0; i < box.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(box, index))
+  {
+    density->GetBufferPointer()[i] = masses[grid.ComputeOffset(index)];
+  }
+  return density;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Carry(
+  const Sinkhorn::Density<float> & fixed,
+  const FieldType &                displacement) -> DensityPointer
+{
+  const auto &       region = displacement.GetBufferedRegion();
+  std::vector<float> carried(fixed.Mass.size(), 0.0f);
+  auto               index = region.GetIndex();
+  for (SizeValueType i = 0; i < fixed.Mass.size(); ++i, Sinkhorn::AdvanceIndex(region, index))
+  {
+    if (fixed.Mass[i] > 0.0f)
+    {
+      PointType point;
+      displacement.TransformIndexToPhysicalPoint(index, point);
+      point += displacement.GetBufferPointer()[i];
+      const auto where = Sinkhorn::LocateInGrid<ImageDimension>(displacement, point);
+      Sinkhorn::SplatLinearly(region, where, fixed.Mass[i], carried);
+    }
+  }
+  return Crop(displacement, carried);
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Transport(const DensityType * carried,
+                                                                                       const DensityType * moving) const
+  -> typename FilterType::Pointer
+{
+  const auto transport = FilterType::New();
+  transport->SetFixedImage(carried);
+  transport->SetMovingImage(moving);
+  transport->SetReach(m_Reach);
+  if (m_Blur != 0.0)
+  {
+    transport->SetBlur(m_Blur);
+  }
+  transport->Update();
+  return transport;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::ComputeVelocity(FilterType & transport,
+                                                                                             const Workplace & place,
+                                                                                             double   smoothing,
+                                                                                             double & meanSquare) const
+  -> FieldPointer
+{
+  constexpr double floorFraction = 0.02;
+  // momentum and mass, to be smoothed together
+  using MomentumType = Image<Vector<double, ImageDimension + 1>, ImageDimension>;
+  const auto & springs = *transport.GetSprings();
+  const auto & masses = *transport.GetTransportedMass();
+  const auto & box = springs.GetBufferedRegion();
+  const auto   momentum = MomentumType::New();
+  momentum->CopyInformation(place.Grid);
+  momentum->SetRegions(place.Grid->GetBufferedRegion());
+  momentum->Allocate(true);
+  double squares = 0.0;
+  double total = 0.0;
+  auto   index = box.GetIndex();
+  for (SizeValueType i = 0; i < box.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(box, index))
+  {
+    const double mass = masses.GetBufferPointer()[i];
+    if (mass > 0.0)
+    {
+      auto & pixel = momentum->GetPixel(index);
+      pixel[ImageDimension] = mass;
+      for (unsigned int d = 0; d < ImageDimension; ++d)
+      {
+        pixel[d] = mass * static_cast<double>(springs.GetBufferPointer()[i][d]);
+        squares += pixel[d] * pixel[d] / mass;
+      }
+      total += mass;
+    }
+  }
+  if (!(total > 0.0))
+  {
+    itkExceptionMacro("The transport moves no mass at all: Reach is too short for the distance of the images.");
+  }
+  meanSquare = squares / total;
+
+  using GaussianType = SmoothingRecursiveGaussianImageFilter<MomentumType, MomentumType>;
+  const auto gaussian = GaussianType::New();
+  gaussian->SetInput(momentum);
+  gaussian->SetSigma(smoothing);
+  gaussian->Update();
+  const auto &  smoothed = *gaussian->GetOutput();
+  const auto &  region = smoothed.GetBufferedRegion();
+  SizeValueType voxels = region.GetNumberOfPixels();
+  double        floor = 0.0;
+  for (SizeValueType i = 0; i < voxels; ++i)
+  {
+    floor = std::max(floor, floorFraction * smoothed.GetBufferPointer()[i][ImageDimension]);
+  }
+  const auto velocity = MapType::MakeField(*place.Grid, [](const PointType &) { return VectorType(0.0); });
+  index = region.GetIndex();
+  for (SizeValueType i = 0; i < voxels; ++i, Sinkhorn::AdvanceIndex(region, index))
+  {
+    double fade = 1.0;
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      const auto fromBorder = std::min(index[d] - region.GetIndex(d), region.GetUpperIndex()[d] - index[d]);
+      fade *= std::min(1.0, fromBorder * place.Grid->GetSpacing()[d] / place.Margin);
+    }
+    const auto & pixel = smoothed.GetBufferPointer()[i];
+    // recursive Gaussians have small negative lobes
+    const double weight = fade / (std::max(pixel[ImageDimension], 0.0) + floor);
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      velocity->GetBufferPointer()[i][d] = weight * pixel[d];
+    }
+  }
+  return velocity;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Grow(const Workplace & place) -> MapType
+{
+  constexpr double largestDerivative = 0.25;
+  constexpr double largestNumberOfParts = 4.0;
+  constexpr double smallestDeterminant = 0.05;
+  constexpr double smallestGain = 0.01;
+  const double     still = 0.01 * place.SmallestSpacing;
+
+  const auto fixed = Sinkhorn::CarryDensity<float>(*m_FixedImage, m_FixedMask.GetPointer(), *place.Grid, "fixed", 0);
+  const auto moving =
+    Crop(*place.Grid,
+         Sinkhorn::CarryDensity<float>(*m_MovingImage, m_MovingMask.GetPointer(), *place.Grid, "moving", 0).Mass);
+
+  MapType map(*place.Grid);
+  MapType best = map;
+  double  smoothing = place.LargestSmoothing;
+  double  used = 0.0; // by the last step
+  double  last = std::numeric_limits<double>::max();
+  m_Divergence = std::numeric_limits<double>::max();
+  for (m_NumberOfSteps = 0;; ++m_NumberOfSteps)
+  {
+    const auto   transport = this->Transport(Carry(fixed, *map.GetForward()), moving);
+    const double divergence = transport->GetDivergence();
+    if (m_NumberOfSteps == 0)
+    {
+      m_InitialDivergence = divergence;
+    }
+    if (divergence < m_Divergence)
+    {
+      m_Divergence = divergence;
+      best = map;
+    }
+    double     meanSquare = 0.0;
+    const bool isStalled = divergence > (1.0 - smallestGain) * last;
+    if ((isStalled && used == place.Smoothing) || m_NumberOfSteps == m_MaximumNumberOfSteps)
+    {
+      break;
+    }
+    if (isStalled && smoothing == used)
+    {
+      smoothing = std::max(0.5 * smoothing, place.Smoothing);
+    }
+    used = smoothing;
+    const auto velocity = this->ComputeVelocity(*transport, place, smoothing, meanSquare);
+    if (std::sqrt(meanSquare) <= still)
+    {
+      break;
+    }
+    last = divergence;
+    const double steepest = Sinkhorn::ComputeLargestDerivative(*velocity);
+    const double wanted = std::max(1.0, std::ceil(steepest / largestDerivative));
+    const double parts = std::min(wanted, largestNumberOfParts);
+    const double scale = wanted <= largestNumberOfParts ? 1.0 / parts : largestDerivative / steepest;
+    auto *       values = velocity->GetBufferPointer();
+    std::for_each(
+      values, values + velocity->GetBufferedRegion().GetNumberOfPixels(), [&](VectorType & value) { value *= scale; });
+    bool isInvertible = true;
+    for (unsigned int part = 0; part < static_cast<unsigned int>(parts) && isInvertible; ++part)
+    {
+      isInvertible = map.Append(*velocity, smallestDeterminant);
+    }
+    if (wanted <= largestNumberOfParts)
+    {
+      smoothing = std::max(0.5 * smoothing, place.Smoothing);
+    }
+    if (!isInvertible)
+    {
+      const double reached = this->Transport(Carry(fixed, *map.GetForward()), moving)->GetDivergence();
+      best = reached < m_Divergence ? map : best;
+      m_Divergence = std::min(m_Divergence, reached);
+      break;
+    }
+  }
+  return best;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+void
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::SetTransformTo(const MapType & map)
+{
+  using SamplerType = Sinkhorn::DisplacementSampler<FieldType>;
+  using OutputSamplerType = Sinkhorn::DisplacementSampler<OutputFieldType>;
+  constexpr double  tolerance = 1e-3; // voxels
+  const GridType *  model = m_Grid ? m_Grid.GetPointer() : m_FixedImage.GetPointer();
+  const auto        grid = GridType::New();
+  const SamplerType forward(map.GetForward());
+  const SamplerType inverse(map.GetInverse());
+  grid->CopyInformation(model);
+  grid->SetRegions(model->GetLargestPossibleRegion());
+
+  const auto &            spacing = grid->GetSpacing();
+  const double            close = tolerance * *std::min_element(spacing.Begin(), spacing.End());
+  const auto              field = MapType::template MakeField<OutputFieldType>(*grid, forward);
+  const OutputSamplerType output(field);
+  const auto              inverseField = MapType::template MakeField<OutputFieldType>(
+    *grid, [&](const PointType & y) { return Sinkhorn::RefineInverse(output, y, inverse(y), close); });
+  m_Transform->SetDisplacementField(field);
+  m_Transform->SetInverseDisplacementField(inverseField);
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+void
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::InitializeTransform()
+{
+  this->VerifyParameters();
+  const Workplace place = this->ChooseWorkplace();
+  const MapType   map = this->Grow(place);
+  m_SmoothingInUse = place.Smoothing;
+  m_MinimumJacobianDeterminant = map.GetMinimumJacobianDeterminant();
+  this->SetTransformTo(map);
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+void
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::PrintSelf(std::ostream & os,
+                                                                                       Indent         indent) const
+{
+  Superclass::PrintSelf(os, indent);
+
+  itkPrintSelfObjectMacro(Transform);
+  itkPrintSelfObjectMacro(FixedImage);
+  itkPrintSelfObjectMacro(MovingImage);
+  itkPrintSelfObjectMacro(FixedMask);
+  itkPrintSelfObjectMacro(MovingMask);
+  itkPrintSelfObjectMacro(Grid);
+  os << indent << "MaximumNumberOfVoxels: " << m_MaximumNumberOfVoxels << std::endl;
+  os << indent << "Smoothing: " << m_Smoothing << std::endl;
+  os << indent << "Blur: " << m_Blur << std::endl;
+  os << indent << "Reach: " << m_Reach << std::endl;
+  os << indent << "MaximumNumberOfSteps: " << m_MaximumNumberOfSteps << std::endl;
+  os << indent << "NumberOfSteps: " << m_NumberOfSteps << std::endl;
+  os << indent << "InitialDivergence: " << m_InitialDivergence << std::endl;
+  os << indent << "Divergence: " << m_Divergence << std::endl;
+  os << indent << "MinimumJacobianDeterminant: " << m_MinimumJacobianDeterminant << std::endl;
+  os << indent << "SmoothingInUse: " << m_SmoothingInUse << std::endl;
+}
+
+} // namespace itk
+
+#endif
