@@ -110,7 +110,7 @@ public:
   itkSetConstObjectMacro(Grid, GridType);
   itkGetConstObjectMacro(Grid, GridType);
 
-  /** The grid of the steps has at most this many voxels. Default 40,000. */
+  /** The grid of the steps has at most this many voxels, at least 8 to the power of the dimension. Default 40,000. */
   itkSetMacro(MaximumNumberOfVoxels, SizeValueType);
   itkGetConstMacro(MaximumNumberOfVoxels, SizeValueType);
 
@@ -167,6 +167,7 @@ private:
   using MapType = Sinkhorn::DiffeomorphicMap<ImageDimension>;
   using FieldType = typename MapType::FieldType;
   using FieldPointer = typename FieldType::Pointer;
+  using MomentumType = Image<Vector<double, ImageDimension + 1>, ImageDimension>;
   using OutputFieldType = typename TransformType::DisplacementFieldType;
 
   /** The box of a mass along the axes of the fixed image, in its continuous indices. */
@@ -194,6 +195,9 @@ private:
   template <typename TImage>
   Extent
   FindExtent(const TImage & image, const MaskType * mask, const char * name) const;
+  /** The lattice of the steps around a box in continuous indices of the fixed image. \param margin mm. */
+  typename GridType::Pointer
+  MakeGrid(const VectorType & lower, const VectorType & upper, double margin) const;
   Workplace
   ChooseWorkplace() const;
   /** The part of a density that has mass. */
@@ -203,9 +207,15 @@ private:
   Carry(const Sinkhorn::Density<float> & fixed, const FieldType & displacement);
   typename FilterType::Pointer
   Transport(const DensityType * carried, const DensityType * moving) const;
-  /** Springs, smoothed and faded. \param meanSquare of the springs, mm². */
+  /** Mass times spring, and mass. \param meanSquare of the springs, mm². */
+  typename MomentumType::Pointer
+  ComputeMomentum(FilterType & transport, const GridType & grid, double & meanSquare) const;
+  /** Springs, smoothed and faded. */
   FieldPointer
-  ComputeVelocity(FilterType & transport, const Workplace & place, double smoothing, double & meanSquare) const;
+  ComputeVelocity(const MomentumType & momentum, const Workplace & place, double smoothing) const;
+  /** Moves the map along the velocity in invertible parts. \return false if the map would have folded. */
+  static bool
+  Follow(MapType & map, FieldType & velocity, bool & isShortened);
   MapType
   Grow(const Workplace & place);
   void

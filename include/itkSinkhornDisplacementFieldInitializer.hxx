@@ -34,7 +34,7 @@ template <typename TTransform, typename TFixedImage, typename TMovingImage>
 void
 SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::VerifyParameters() const
 {
-  constexpr SizeValueType smallestGrid = 256;
+  constexpr SizeValueType smallestGrid = SizeValueType{ 1 } << (3 * ImageDimension); // the coarsest has less
   if (!m_Transform || !m_FixedImage || !m_MovingImage)
   {
     itkExceptionMacro("The " << (!m_Transform ? "Transform" : (!m_FixedImage ? "FixedImage" : "MovingImage"))
@@ -48,6 +48,10 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Ver
   {
     itkExceptionMacro("MaximumNumberOfVoxels is " << m_MaximumNumberOfVoxels << ", but must be at least "
                                                   << smallestGrid << '.');
+  }
+  if (m_Grid && m_Grid->GetLargestPossibleRegion().GetNumberOfPixels() == 0)
+  {
+    itkExceptionMacro("The Grid has no voxels: set its regions, or update the filter that makes it.");
   }
   const std::pair<const char *, double> lengths[] = { { "Smoothing", m_Smoothing },
                                                       { "Blur", m_Blur },
@@ -96,33 +100,12 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Fin
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::ChooseWorkplace() const -> Workplace
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::MakeGrid(const VectorType & lower,
+                                                                                      const VectorType & upper,
+                                                                                      double margin) const ->
+  typename GridType::Pointer
 {
-  constexpr double smoothingFraction = 0.1;
-  constexpr double marginFraction = 0.125;
-  constexpr double marginOfDistance = 0.75; // what lies between a moving shape and the border is compressed
-  const auto &     spacing = m_FixedImage->GetSpacing();
-  const Extent     fixed = this->FindExtent(*m_FixedImage, m_FixedMask.GetPointer(), "fixed");
-  const Extent     moving = this->FindExtent(*m_MovingImage, m_MovingMask.GetPointer(), "moving");
-  VectorType       lower;
-  VectorType       upper;
-  VectorType       shift;
-  double           single = 0.0;
-  double           both = 0.0;
-  for (unsigned int d = 0; d < ImageDimension; ++d)
-  {
-    lower[d] = std::min(fixed.Lower[d], moving.Lower[d]);
-    upper[d] = std::max(fixed.Upper[d], moving.Upper[d]);
-    shift[d] = (moving.Sum[d] / moving.Mass - fixed.Sum[d] / fixed.Mass) * spacing[d];
-    single = std::max(
-      { single, (fixed.Upper[d] - fixed.Lower[d]) * spacing[d], (moving.Upper[d] - moving.Lower[d]) * spacing[d] });
-    both = std::max(both, (upper[d] - lower[d]) * spacing[d]);
-  }
-
-  Workplace place;
-  place.Smoothing = (m_Smoothing > 0.0) ? m_Smoothing : smoothingFraction * single;
-  place.Margin = std::max({ marginFraction * both, 2.0 * place.Smoothing, marginOfDistance * shift.GetNorm() });
-
+  const auto & spacing = m_FixedImage->GetSpacing();
   // grow the factor of the finest axis until there are few enough voxels
   typename GridType::SizeType size;
   VectorType                  factors(1.0);
@@ -131,9 +114,9 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Cho
     double voxels = 1.0;
     for (unsigned int d = 0; d < ImageDimension; ++d)
     {
-      const double margin = std::ceil(place.Margin / (factors[d] * spacing[d])) * factors[d] + factors[d];
-      first[d] = std::floor(lower[d]) - margin;
-      size[d] = static_cast<SizeValueType>(std::ceil((upper[d] + margin - first[d]) / factors[d])) + 1;
+      const double border = std::ceil(margin / (factors[d] * spacing[d])) * factors[d] + factors[d];
+      first[d] = std::floor(lower[d]) - border;
+      size[d] = static_cast<SizeValueType>(std::ceil((upper[d] + border - first[d]) / factors[d])) + 1;
       voxels *= static_cast<double>(size[d]);
     }
     return voxels;
@@ -164,11 +147,45 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Cho
     coarse[d] = factors[d] * spacing[d];
   }
   m_FixedImage->TransformContinuousIndexToPhysicalPoint(corner, origin);
-  place.Grid = GridType::New();
-  place.Grid->SetRegions(size);
-  place.Grid->SetSpacing(coarse);
-  place.Grid->SetDirection(m_FixedImage->GetDirection());
-  place.Grid->SetOrigin(origin);
+  const auto grid = GridType::New();
+  grid->SetRegions(size);
+  grid->SetSpacing(coarse);
+  grid->SetDirection(m_FixedImage->GetDirection());
+  grid->SetOrigin(origin);
+  return grid;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::ChooseWorkplace() const -> Workplace
+{
+  constexpr double smoothingFraction = 0.1;
+  constexpr double marginFraction = 0.125;
+  constexpr double marginOfDistance = 0.75; // what lies between a moving shape and the border is compressed
+  const auto &     spacing = m_FixedImage->GetSpacing();
+  const Extent     fixed = this->FindExtent(*m_FixedImage, m_FixedMask.GetPointer(), "fixed");
+  const Extent     moving = this->FindExtent(*m_MovingImage, m_MovingMask.GetPointer(), "moving");
+  VectorType       lower;
+  VectorType       upper;
+  VectorType       shift;
+  double           single = 0.0;
+  double           both = 0.0;
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    lower[d] = std::min(fixed.Lower[d], moving.Lower[d]);
+    upper[d] = std::max(fixed.Upper[d], moving.Upper[d]);
+    shift[d] = (moving.Sum[d] / moving.Mass - fixed.Sum[d] / fixed.Mass) * spacing[d];
+    single = std::max(
+      { single, (fixed.Upper[d] - fixed.Lower[d]) * spacing[d], (moving.Upper[d] - moving.Lower[d]) * spacing[d] });
+    both = std::max(both, (upper[d] - lower[d]) * spacing[d]);
+  }
+
+  Workplace place;
+  place.Smoothing = (m_Smoothing > 0.0) ? m_Smoothing : smoothingFraction * single;
+  place.Margin = std::max({ marginFraction * both, 2.0 * place.Smoothing, marginOfDistance * shift.GetNorm() });
+
+  place.Grid = this->MakeGrid(lower, upper, place.Margin);
+  const auto & coarse = place.Grid->GetSpacing();
   place.LargestSpacing = *std::max_element(coarse.Begin(), coarse.End());
   place.SmallestSpacing = *std::min_element(coarse.Begin(), coarse.End());
   if (m_Smoothing == 0.0)
@@ -255,21 +272,17 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Tra
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::ComputeVelocity(FilterType & transport,
-                                                                                             const Workplace & place,
-                                                                                             double   smoothing,
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::ComputeMomentum(FilterType &     transport,
+                                                                                             const GridType & grid,
                                                                                              double & meanSquare) const
-  -> FieldPointer
+  -> typename MomentumType::Pointer
 {
-  constexpr double floorFraction = 0.02;
-  // momentum and mass, to be smoothed together
-  using MomentumType = Image<Vector<double, ImageDimension + 1>, ImageDimension>;
   const auto & springs = *transport.GetSprings();
   const auto & masses = *transport.GetTransportedMass();
   const auto & box = springs.GetBufferedRegion();
   const auto   momentum = MomentumType::New();
-  momentum->CopyInformation(place.Grid);
-  momentum->SetRegions(place.Grid->GetBufferedRegion());
+  momentum->CopyInformation(&grid);
+  momentum->SetRegions(grid.GetBufferedRegion());
   momentum->Allocate(true);
   double squares = 0.0;
   double total = 0.0;
@@ -294,10 +307,20 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Com
     itkExceptionMacro("The transport moves no mass at all: Reach is too short for the distance of the images.");
   }
   meanSquare = squares / total;
+  return momentum;
+}
 
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::ComputeVelocity(
+  const MomentumType & momentum,
+  const Workplace &    place,
+  double               smoothing) const -> FieldPointer
+{
+  constexpr double floorFraction = 0.02;
   using GaussianType = SmoothingRecursiveGaussianImageFilter<MomentumType, MomentumType>;
   const auto gaussian = GaussianType::New();
-  gaussian->SetInput(momentum);
+  gaussian->SetInput(&momentum);
   gaussian->SetSigma(smoothing);
   gaussian->Update();
   const auto &  smoothed = *gaussian->GetOutput();
@@ -309,7 +332,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Com
     floor = std::max(floor, floorFraction * smoothed.GetBufferPointer()[i][ImageDimension]);
   }
   const auto velocity = MapType::MakeField(*place.Grid, [](const PointType &) { return VectorType(0.0); });
-  index = region.GetIndex();
+  auto       index = region.GetIndex();
   for (SizeValueType i = 0; i < voxels; ++i, Sinkhorn::AdvanceIndex(region, index))
   {
     double fade = 1.0;
@@ -330,12 +353,34 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Com
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Grow(const Workplace & place) -> MapType
+bool
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Follow(MapType &   map,
+                                                                                    FieldType & velocity,
+                                                                                    bool &      isShortened)
 {
   constexpr double largestDerivative = 0.25;
   constexpr double largestNumberOfParts = 4.0;
   constexpr double smallestDeterminant = 0.05;
+  const double     steepest = Sinkhorn::ComputeLargestDerivative(velocity);
+  const double     wanted = std::max(1.0, std::ceil(steepest / largestDerivative));
+  const double     parts = std::min(wanted, largestNumberOfParts);
+  isShortened = wanted > largestNumberOfParts;
+  const double scale = isShortened ? largestDerivative / steepest : 1.0 / parts;
+  auto *       values = velocity.GetBufferPointer();
+  std::for_each(
+    values, values + velocity.GetBufferedRegion().GetNumberOfPixels(), [&](VectorType & value) { value *= scale; });
+  bool isInvertible = true;
+  for (unsigned int part = 0; part < static_cast<unsigned int>(parts) && isInvertible; ++part)
+  {
+    isInvertible = map.Append(velocity, smallestDeterminant);
+  }
+  return isInvertible;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Grow(const Workplace & place) -> MapType
+{
   constexpr double smallestGain = 0.01;
   const double     still = 0.01 * place.SmallestSpacing;
 
@@ -374,25 +419,16 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
       smoothing = std::max(0.5 * smoothing, place.Smoothing);
     }
     used = smoothing;
-    const auto velocity = this->ComputeVelocity(*transport, place, smoothing, meanSquare);
+    const auto momentum = this->ComputeMomentum(*transport, *place.Grid, meanSquare);
     if (std::sqrt(meanSquare) <= still)
     {
       break;
     }
     last = divergence;
-    const double steepest = Sinkhorn::ComputeLargestDerivative(*velocity);
-    const double wanted = std::max(1.0, std::ceil(steepest / largestDerivative));
-    const double parts = std::min(wanted, largestNumberOfParts);
-    const double scale = wanted <= largestNumberOfParts ? 1.0 / parts : largestDerivative / steepest;
-    auto *       values = velocity->GetBufferPointer();
-    std::for_each(
-      values, values + velocity->GetBufferedRegion().GetNumberOfPixels(), [&](VectorType & value) { value *= scale; });
-    bool isInvertible = true;
-    for (unsigned int part = 0; part < static_cast<unsigned int>(parts) && isInvertible; ++part)
-    {
-      isInvertible = map.Append(*velocity, smallestDeterminant);
-    }
-    if (wanted <= largestNumberOfParts)
+    const auto velocity = this->ComputeVelocity(*momentum, place, smoothing);
+    bool       isShortened = false;
+    const bool isInvertible = Follow(map, *velocity, isShortened);
+    if (!isShortened)
     {
       smoothing = std::max(0.5 * smoothing, place.Smoothing);
     }

@@ -357,6 +357,7 @@ TEST(SinkhornDisplacementFieldInitializer, BadInputIsNamedAndLeavesTheTransformA
   expectMessage(empty, image, "fixed image has zero total mass");
   expectMessage(image, empty, "moving image has zero total mass");
   expectMessage(image, bad, "moving image has 64 negative voxels");
+  expectMessage(image, image, "Grid has no voxels", [](Initializer & it) { it.SetGrid(ImageType<2>::New()); });
   expectMessage(image, image, "Smoothing is -1", [](Initializer & it) { it.SetSmoothing(-1.0); });
   expectMessage(image, image, "Blur is -2", [](Initializer & it) { it.SetBlur(-2.0); });
   expectMessage(image, image, "Reach is -3", [](Initializer & it) { it.SetReach(-3.0); });
