@@ -582,6 +582,19 @@ TEST_F(SinkhornRegisterRealData, MoonsWithoutOverlap)
   EXPECT_EQ(report["folded_fraction"], 0.0);
 }
 
+TEST_F(SinkhornRegisterRealData, LungsInMasksByAffineTransform)
+{
+  const std::string pair = m_Data + "/elastix_lung3d/3DCT_lung_";
+  const std::string files = "--fixed " + pair + "baseline.mha --moving " + pair + "followup.mha --fixed-mask " + pair +
+                            "baseline_mask.mha --moving-mask " + pair + "followup_mask.mha --density window:-1000:400";
+  const Outcome outcome =
+    Run(files + " --transform affine --iterations 30x20 --quiet --threads 2 --output " + Path("out"));
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  const json report = ReadReport(Path("out"));
+  EXPECT_LT(report["value_after"].get<double>(), 0.02 * report["value_before"].get<double>());
+  EXPECT_NEAR(report["min_jacobian"].get<double>(), 1.25, 0.1); // breathing in
+}
+
 TEST_F(SinkhornRegisterRealData, HippocampusLabelMaps)
 {
   const std::string fixed = m_Data + "/msd_hippocampus/labels/hippocampus_011.nii.gz";

@@ -174,9 +174,10 @@ PrepareStage(const Options & options, const Stage & stage, const Inputs<VDimensi
     // Transport compares normalised masses; what refines its result must not see the scale of intensities either.
     MatchBrightness<VDimension>(input.Fixed, input.Moving);
   }
-  // SyN must get both masks or none (it never clears one that it has set). Local metrics always get them: the working
-  // grid is larger than the images, and what lies outside an image must not be compared with zero.
-  if (inputs.FixedMask || inputs.MovingMask || !asMass)
+  // A density is 0 outside its mask already, and the edge that this makes has to be felt: a mask in the metric would
+  // hide it. Local metrics always get both masks: the working grid is larger than the images, and what lies outside an
+  // image must not be compared with zero.
+  if (!asMass)
   {
     const auto fixedMask = inputs.FixedMask ? inputs.FixedMask : MakeFullMask<VDimension>(inputs.Fixed);
     const auto movingMask = inputs.MovingMask ? inputs.MovingMask : MakeFullMask<VDimension>(inputs.Moving);
