@@ -588,11 +588,15 @@ TEST_F(SinkhornRegisterRealData, LungsInMasksByAffineTransform)
   const std::string files = "--fixed " + pair + "baseline.mha --moving " + pair + "followup.mha --fixed-mask " + pair +
                             "baseline_mask.mha --moving-mask " + pair + "followup_mask.mha --density window:-1000:400";
   const Outcome outcome =
-    Run(files + " --transform affine --iterations 30x20 --quiet --threads 2 --output " + Path("out"));
+    Run(files + " --landmarks " + pair + "baseline.txt " + pair +
+        "followup.txt --landmark-indices --transform affine --iterations 30x20 --quiet --threads 2 --output " +
+        Path("out"));
   ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
   const json report = ReadReport(Path("out"));
   EXPECT_LT(report["value_after"].get<double>(), 0.02 * report["value_before"].get<double>());
   EXPECT_NEAR(report["min_jacobian"].get<double>(), 1.25, 0.1); // breathing in
+  EXPECT_NEAR(report["tre_before"].get<double>(), 34.856, 0.01);
+  EXPECT_LT(report["tre_after"].get<double>(), 6.5);
 }
 
 TEST_F(SinkhornRegisterRealData, HippocampusLabelMaps)

@@ -121,6 +121,10 @@ Interpret(RawValues & raw, const CLI::App & app, Options & options)
     }
   }
   CheckPairs(options);
+  if (options.LandmarksAreIndices && options.Landmarks.empty())
+  {
+    throw UsageError("--landmark-indices belongs to --landmarks FIXED MOVING");
+  }
   if (!raw.Stages.empty())
   {
     for (const char * option : { "--metric", "--transform", "--finish" })
@@ -194,6 +198,13 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   app.add_option("--moving-labels", options.MovingLabels, "label map on the grid of the moving image");
   app.add_option("--fixed-mask", options.FixedMask, "voxels > 0 take part; on the grid of the fixed image");
   app.add_option("--moving-mask", options.MovingMask, "voxels > 0 take part; on the grid of the moving image");
+  app
+    .add_option("--landmarks",
+                options.Landmarks,
+                "FIXED MOVING: text files of corresponding points, one a line, mm (LPS), for the target registration "
+                "error")
+    ->expected(2);
+  app.add_flag("--landmark-indices", options.LandmarksAreIndices, "the landmarks are voxel indices of their images");
   app.add_option("--density",
                  raw.Density,
                  "how intensities become mass: as-is | shift (minus the minimum) | clamp (negatives to 0) | "

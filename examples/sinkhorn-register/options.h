@@ -124,17 +124,20 @@ struct Stage
 
 struct Options
 {
-  std::string        Fixed;
-  std::string        Moving;
-  std::string        Output;
-  std::string        FixedLabels;
-  std::string        MovingLabels;
-  std::string        FixedMask;
-  std::string        MovingMask;
-  Density            Mass;
-  InitialKind        Initial{ InitialKind::None };
-  bool               MultiStart{ false };
-  std::vector<Stage> Stages;
+  std::string Fixed;
+  std::string Moving;
+  std::string Output;
+  std::string FixedLabels;
+  std::string MovingLabels;
+  std::string FixedMask;
+  std::string MovingMask;
+  /** Files of corresponding points, fixed and moving; empty or both. */
+  std::vector<std::string> Landmarks;
+  bool                     LandmarksAreIndices{ false };
+  Density                  Mass;
+  InitialKind              Initial{ InitialKind::None };
+  bool                     MultiStart{ false };
+  std::vector<Stage>       Stages;
   /** What value_before and value_after speak of, on the finest grid: the last of the stages if they were given one by
    * one. */
   Stage        Main;

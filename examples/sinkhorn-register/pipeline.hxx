@@ -24,6 +24,7 @@
 #include "foldGuard.h"
 #include "grid.h"
 #include "images.h"
+#include "landmarks.h"
 #include "metrics.h"
 #include "outputs.h"
 #include "overview.h"
@@ -54,6 +55,8 @@ struct Inputs
   typename MaskImageType<VDimension>::Pointer  MovingMask;
   typename LabelImageType<VDimension>::Pointer FixedLabels;
   typename LabelImageType<VDimension>::Pointer MovingLabels;
+  Landmarks<VDimension>                        FixedLandmarks;
+  Landmarks<VDimension>                        MovingLandmarks;
 };
 
 template <unsigned int VDimension>
@@ -93,6 +96,20 @@ ReadInputs(const Options & options)
   {
     inputs.FixedLabels = ReadLabels<VDimension>(options.FixedLabels, "fixed labels", inputs.Fixed);
     inputs.MovingLabels = ReadLabels<VDimension>(options.MovingLabels, "moving labels", inputs.Moving);
+  }
+  if (!options.Landmarks.empty())
+  {
+    const bool asIndices = options.LandmarksAreIndices;
+    inputs.FixedLandmarks = ReadLandmarks<VDimension>(
+      options.Landmarks[0], asIndices ? inputs.Fixed.GetPointer() : nullptr, "fixed landmarks");
+    inputs.MovingLandmarks = ReadLandmarks<VDimension>(
+      options.Landmarks[1], asIndices ? inputs.Moving.GetPointer() : nullptr, "moving landmarks");
+    if (inputs.FixedLandmarks.size() != inputs.MovingLandmarks.size())
+    {
+      throw UsageError("--landmarks: '" + options.Landmarks[0] + "' holds " +
+                       std::to_string(inputs.FixedLandmarks.size()) + " points and '" + options.Landmarks[1] + "' " +
+                       std::to_string(inputs.MovingLandmarks.size()) + "; they must correspond line by line");
+    }
   }
   return inputs;
 }
@@ -414,6 +431,15 @@ RunPipeline(const Options & options, const std::string & movingComponentType)
   const auto field = SampleDisplacement<VDimension>(transform, inputs.Fixed);
   const auto jacobian = ComputeJacobian<VDimension>(field);
   report.Folds = MeasureFolding<VDimension>(jacobian);
+  if (!inputs.FixedLandmarks.empty())
+  {
+    const auto identity = itk::IdentityTransform<double, VDimension>::New();
+    report.HasLandmarks = true;
+    report.ErrorBefore =
+      ComputeTargetError<VDimension>(inputs.FixedLandmarks, inputs.MovingLandmarks, identity.GetPointer());
+    report.ErrorAfter =
+      ComputeTargetError<VDimension>(inputs.FixedLandmarks, inputs.MovingLandmarks, transform.GetPointer());
+  }
   if (inputs.FixedLabels)
   {
     const auto identity = itk::IdentityTransform<double, VDimension>::New();

@@ -138,6 +138,11 @@ WriteReport(const std::string & path, const Options & options, const Report & re
     json["dice_before_mean"] = Number(report.DiceBefore.Mean);
     json["dice_after_mean"] = Number(report.DiceAfter.Mean);
   }
+  if (report.HasLandmarks)
+  {
+    json["tre_before"] = Number(report.ErrorBefore);
+    json["tre_after"] = Number(report.ErrorAfter);
+  }
   json["levels"] = PerLevel(report);
   json["dimension"] = report.Dimension;
   json["initialize"] = ToString(options.Initial);
@@ -165,6 +170,10 @@ Summarize(const Options & options, const Report & report)
   if (report.HasDice)
   {
     text += ", mean Dice " + Format("%.3f", report.DiceBefore.Mean) + " -> " + Format("%.3f", report.DiceAfter.Mean);
+  }
+  if (report.HasLandmarks)
+  {
+    text += ", landmarks " + Format("%.2f", report.ErrorBefore) + " -> " + Format("%.2f", report.ErrorAfter) + " mm";
   }
   text += ", min det J " + Format("%.3g", report.Folds.MinimumJacobian) + ", folded " +
           Format("%.3g", 100.0 * report.Folds.Fraction) + " %, " + Format("%.1f", report.Seconds) + " s";

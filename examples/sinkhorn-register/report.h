@@ -41,9 +41,13 @@ struct Report
   std::vector<LevelReport> Levels;
   double                   Seconds{ 0.0 };
   Folding                  Folds;
-  bool                     HasDice{ false };
-  DiceScores               DiceBefore;
-  DiceScores               DiceAfter;
+  bool                     HasLandmarks{ false };
+  /** Mean distance of corresponding landmarks, mm. */
+  double     ErrorBefore{ 0.0 };
+  double     ErrorAfter{ 0.0 };
+  bool       HasDice{ false };
+  DiceScores DiceBefore;
+  DiceScores DiceAfter;
 };
 
 /** Largest resident memory of this process so far, MiB; 0 where the system does not tell. */
