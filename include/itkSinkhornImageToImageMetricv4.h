@@ -18,14 +18,8 @@
 #ifndef itkSinkhornImageToImageMetricv4_h
 #define itkSinkhornImageToImageMetricv4_h
 
-#include "itkDefaultImageToImageMetricTraitsv4.h"
-#include "itkImageToImageMetricv4.h"
-#include "itkSinkhornCompatibility.h"
-#include "itkSinkhornDensity.h"
-#include "itkSinkhornDensityPushForward.h"
+#include "itkDensityImageToImageMetricv4.h"
 #include "itkSinkhornDensityTransport.h"
-
-#include <type_traits>
 
 namespace itk
 {
@@ -48,31 +42,9 @@ namespace itk
  * 2017, arXiv:1706.05218 (whose ε is 2·Blur²), and for the divergence T. Séjourné, J. Feydy et al., *Sinkhorn
  * Divergences for Unbalanced Optimal Transport*, 2019, arXiv:1910.12958.
  *
- * \par Value and derivative
- * The value is in mm² (times mass), is minimised and is a property of the whole images: it is not divided by a number
- * of points. As for every ITK metric the derivative is the one that improves the value when it is *added* to the
- * parameters, that is minus the gradient; it is the true gradient of the value for transforms of global and of local
- * support alike. It follows from the envelope theorem, never through the iterations. Only the moving transform is
- * active.
- *
- * \par Mass models
- * With MassModel::Intensity, the default, \f$\alpha(x)=M(T(x))\f$, as in ITK's other metrics: the derivative is
- * \f$-(\varphi(x)-\bar\varphi)\nabla M\cdot\partial T/\partial\theta\f$, φ being the first variation of the value.
- * With MassModel::PushForward, each fixed voxel carries its mass q(x) to T(x) in the moving image's space, is splatted
- * there with linear weights and compared with the moving density: mass is conserved under any transform, and the
- * derivative is \f$-q(x)\nabla\varphi(T(x))\cdot\partial T/\partial\theta\f$, the paper's springs. See
- * Sinkhorn::PushForwardGrid.
- *
- * \par Image gradient
- * UseMovingImageGradientFilter is off by default (unlike in other metrics): the gradient is that of the moving
- * interpolator itself, by a central difference over a tiny step in physical space, so that the derivative belongs to
- * the value. When the filter is switched on, the default filter yields the true physical gradient of the smoothed image
- * (NormalizeAcrossScale off), 1/mm. A gradient calculator other than the default one is used as it is. Only
- * GRADIENT_SOURCE_MOVING is supported.
- *
- * \par Masks
- * Outside an image's mask, or its buffer, there is no mass of that image and no derivative. SyN never clears a mask
- * that it has once set: give it both masks or none.
+ * The value is in mm² (times mass). How densities are made of images, the mass models, masks, the image gradient and
+ * the derivative are those of DensityImageToImageMetricv4; with MassModel::PushForward the derivative is the force of
+ * the paper's springs. It follows from the envelope theorem, never through the iterations.
  *
  * \par Repeated evaluations
  * The last potentials are kept: the same images swapped, as SyN asks for them, cost no second solve; similar ones on
@@ -82,12 +54,9 @@ namespace itk
  * The transport is solved in single precision if both images have float pixels, else in double precision.
  *
  * \par Errors
- * Initialize() throws an itk::ExceptionObject that says what is wrong and what to do: a parameter out of range;
- * negative, NaN or infinite voxels inside the mask (with the first such index); an image, or its part inside the mask,
- * that has no mass in the virtual domain; sampled point sets. The evaluation throws the same if a transform carries an
- * image out of the virtual domain, and for unequal masses in a balanced problem without NormalizeMasses. Without
- * convergence within MaximumNumberOfIterations there is a warning, once for each grid and set of parameters, and
- * GetConverged() is false.
+ * See DensityImageToImageMetricv4; besides, unequal masses in a balanced problem without NormalizeMasses are an
+ * exception. Without convergence within MaximumNumberOfIterations there is a warning, once for each grid and set of
+ * parameters, and GetConverged() is false.
  *
  * \ingroup Sinkhorn
  */
@@ -98,7 +67,11 @@ template <typename TFixedImage,
           typename TMetricTraits =
             DefaultImageToImageMetricTraitsv4<TFixedImage, TMovingImage, TVirtualImage, TInternalComputationValueType>>
 class ITK_TEMPLATE_EXPORT SinkhornImageToImageMetricv4
-  : public ImageToImageMetricv4<TFixedImage, TMovingImage, TVirtualImage, TInternalComputationValueType, TMetricTraits>
+  : public DensityImageToImageMetricv4<TFixedImage,
+                                       TMovingImage,
+                                       TVirtualImage,
+                                       TInternalComputationValueType,
+                                       TMetricTraits>
 {
 public:
   ITK_DISALLOW_COPY_AND_MOVE(SinkhornImageToImageMetricv4);
@@ -106,7 +79,7 @@ public:
   /** Standard class type aliases. */
   using Self = SinkhornImageToImageMetricv4;
   using Superclass =
-    ImageToImageMetricv4<TFixedImage, TMovingImage, TVirtualImage, TInternalComputationValueType, TMetricTraits>;
+    DensityImageToImageMetricv4<TFixedImage, TMovingImage, TVirtualImage, TInternalComputationValueType, TMetricTraits>;
   using Pointer = SmartPointer<Self>;
   using ConstPointer = SmartPointer<const Self>;
 
@@ -114,58 +87,14 @@ public:
   itkNewMacro(Self);
 
   /** Run-time type information (and related methods). */
-  itkSinkhornTypeMacro(SinkhornImageToImageMetricv4, ImageToImageMetricv4);
+  itkSinkhornTypeMacro(SinkhornImageToImageMetricv4, DensityImageToImageMetricv4);
 
   using MeasureType = typename Superclass::MeasureType;
   using DerivativeType = typename Superclass::DerivativeType;
-  using DerivativeValueType = typename Superclass::DerivativeValueType;
-  using JacobianType = typename Superclass::JacobianType;
-  using FixedImageType = typename Superclass::FixedImageType;
-  using FixedImagePointType = typename Superclass::FixedImagePointType;
-  using FixedImagePixelType = typename Superclass::FixedImagePixelType;
-  using MovingImageType = typename Superclass::MovingImageType;
-  using MovingImagePointType = typename Superclass::MovingImagePointType;
-  using MovingImagePixelType = typename Superclass::MovingImagePixelType;
-  using MovingImageGradientType = typename Superclass::MovingImageGradientType;
-  using MovingTransformType = typename Superclass::MovingTransformType;
-  using VirtualIndexType = typename Superclass::VirtualIndexType;
-  using VirtualPointType = typename Superclass::VirtualPointType;
-  using NumberOfParametersType = typename Superclass::NumberOfParametersType;
-
-  /** Image dimension accessors */
-  static constexpr unsigned int VirtualImageDimension = TVirtualImage::ImageDimension;
-  static constexpr unsigned int FixedImageDimension = TFixedImage::ImageDimension;
-  static constexpr unsigned int MovingImageDimension = TMovingImage::ImageDimension;
-
-  /** Type in which the transport problem is solved. */
-  using SolverRealType = std::conditional_t<std::is_same<FixedImagePixelType, float>::value &&
-                                              std::is_same<MovingImagePixelType, float>::value,
-                                            float,
-                                            double>;
-
-  /** Image of a dual potential on the grid of the transport problem. */
-  using PotentialImageType = Image<SolverRealType, VirtualImageDimension>;
-
-  using MassModelEnum = Sinkhorn::MassModel;
+  using SolverRealType = typename Superclass::SolverRealType;
+  using PotentialImageType = typename Superclass::PotentialImageType;
+  using MassModelEnum = typename Superclass::MassModelEnum;
   using AccelerationEnum = Sinkhorn::Acceleration;
-
-  /** Standard deviation of the Gibbs kernel, mm: details below it are not seen. It must be positive. As long as it is
-   * not set it is automatic, twice the largest spacing of the virtual domain, and so follows the levels of a
-   * registration. A smaller one costs more iterations. */
-  virtual void
-  SetBlur(double blur);
-  itkGetConstMacro(Blur, double);
-
-  /** Go back to the automatic blur. */
-  virtual void
-  SetBlurToAutomatic();
-
-  /** Whether the blur is automatic (true until SetBlur() is called). */
-  itkGetConstMacro(BlurIsAutomatic, bool);
-
-  /** The blur that an evaluation uses, mm. */
-  double
-  GetBlurInUse() const;
 
   /** Distance beyond which mass is created or destroyed rather than moved, mm; 0 (default) is balanced transport, where
    * all mass is moved. It must not be negative. */
@@ -191,24 +120,6 @@ public:
   itkSetEnumMacro(Acceleration, AccelerationEnum);
   itkGetEnumMacro(Acceleration, AccelerationEnum);
 
-  /** On (default): balanced, the masses of both images are scaled to 1 each; with Reach, both by the common factor
-   * 2/(m_fixed + m_moving), so that a difference of mass stays visible. Off: masses are as they come, intensity × mm³
-   * (mm² in 2-D), and balanced transport between masses that differ by more than a thousandth is an exception. */
-  itkSetMacro(NormalizeMasses, bool);
-  itkGetConstMacro(NormalizeMasses, bool);
-  itkBooleanMacro(NormalizeMasses);
-
-  /** Negative voxels are an exception by default. On: they count as 0, with a warning. In either case negative voxels
-   * of at most 0.005 of the largest voxel count as 0, because the smoothing of ITK's registration methods makes them.
-   */
-  itkSetMacro(ClampNegative, bool);
-  itkGetConstMacro(ClampNegative, bool);
-  itkBooleanMacro(ClampNegative);
-
-  /** How the moving transform acts on mass. Default MassModel::Intensity. */
-  itkSetEnumMacro(MassModel, MassModelEnum);
-  itkGetEnumMacro(MassModel, MassModelEnum);
-
   /** On (default): the solver starts from the potentials of the last evaluation if the images resemble those of the
    * last one. Off: the result does not depend on earlier evaluations, not even within the tolerance. */
   itkSetMacro(UseWarmStart, bool);
@@ -224,12 +135,6 @@ public:
   GetFixedPotential() const;
   typename PotentialImageType::Pointer
   GetMovingPotential() const;
-
-  /** Derivative of the value with respect to the mass of a moving (MassModel::Intensity) or transported fixed
-   * (MassModel::PushForward) voxel before normalisation constants, mm²: f − f_αα when debiased, see
-   * Sinkhorn::ComputeFirstVariation(). Same grid and exception as the potentials. */
-  typename PotentialImageType::Pointer
-  GetFirstVariation() const;
 
   /** Iterations of the last solve on the finest grid at the final blur. */
   unsigned int
@@ -272,10 +177,6 @@ public:
   double
   GetPaperFidelity() const;
 
-  /** Total mass (intensity × volume) of the two images in the last evaluation, before normalisation. */
-  itkGetConstMacro(FixedMass, double);
-  itkGetConstMacro(MovingMass, double);
-
   /** Transport problems solved since this object was made; an evaluation that needed no solve is not counted. */
   SizeValueType
   GetNumberOfSolves() const
@@ -284,137 +185,72 @@ public:
   }
   /**@}*/
 
-  /** Checks parameters and images, see the errors above. */
-  void
-  Initialize() override;
-
-  /** Work units (threads) of an evaluation; the default is ITK's. Results do not depend on it. */
-  void
-  SetMaximumNumberOfWorkUnits(ThreadIdType number) override;
-  ThreadIdType
-  GetMaximumNumberOfWorkUnits() const override
-  {
-    return m_MaximumNumberOfWorkUnits;
-  }
-  ThreadIdType
-  GetNumberOfWorkUnitsUsed() const override
-  {
-    return m_MaximumNumberOfWorkUnits;
-  }
-
 protected:
-  SinkhornImageToImageMetricv4();
+  using typename Superclass::GridType;
+  using typename Superclass::MassNormalization;
+  using typename Superclass::ScaledDensity;
+  using typename Superclass::Variation;
+
+  SinkhornImageToImageMetricv4() = default;
   ~SinkhornImageToImageMetricv4() override = default;
 
-  void
-  GetValueAndDerivativeExecute() const override;
+  double
+  CompareDensities(const GridType & grid, ScaledDensity alpha, ScaledDensity beta) const override;
+
+  Variation
+  ComputeVariation(Sinkhorn::Side side) const override;
+
+  bool
+  HasComparison() const override
+  {
+    return !m_Transport.IsEmpty();
+  }
 
   void
-  ComputeMovingImageGradientAtPoint(const MovingImagePointType & mappedPoint,
-                                    MovingImageGradientType &    gradient) const override;
+  ClearComparison() const override
+  {
+    m_Transport.Clear();
+  }
+
+  MassNormalization
+  GetMassNormalization() const override;
+
+  bool
+  RequiresEqualMasses() const override
+  {
+    return m_Reach == 0.0;
+  }
+
+  std::string
+  GetUnequalMassesRemedy() const override
+  {
+    return "Set NormalizeMasses on, or Reach for unbalanced transport.";
+  }
 
   void
-  InitializeDefaultMovingImageGradientFilter() override;
+  VerifyParameters() const override;
+
+  std::string
+  DescribeSettings() const override;
 
   void
   PrintSelf(std::ostream & os, Indent indent) const override;
 
 private:
-  using GridType = ImageBase<VirtualImageDimension>;
-  using DensityType = Sinkhorn::Density<SolverRealType>;
-  using PushForwardType = Sinkhorn::PushForwardGrid<SolverRealType, VirtualImageDimension>;
-  using LogWeightsType = std::vector<SolverRealType>;
-
-  using ForceType = CovariantVector<double, MovingImageDimension>;
-
-  static_assert(FixedImageDimension == VirtualImageDimension && MovingImageDimension == VirtualImageDimension,
-                "fixed, moving and virtual image must have the same dimension");
-
-  /** Factors that turn the masses into the measures α and β of the transport problem. */
-  struct MassScales
-  {
-    double alpha{ 1.0 };
-    double beta{ 1.0 };
-  };
-
-  void
-  VerifyParameters() const;
-  template <typename TImage>
-  void
-  VerifyImage(const TImage & image, const SpatialObject<TImage::ImageDimension> * mask, const char * name);
-  void
-  VerifyOverlap() const;
-  template <typename TImage, typename TTransform>
-  [[noreturn]] void
-  ThrowNoMass(const TImage &                                image,
-              const SpatialObject<TImage::ImageDimension> * mask,
-              const TTransform &                            transform,
-              const char *                                  name) const;
-  void
-  WarnOnce(std::string & last, const std::string & message) const;
-  void
-  VerifyEvaluated() const;
-
   Sinkhorn::SolverParameters
   MakeSolverParameters() const;
-  bool
-  SampleFixed(const VirtualPointType & point, double & value) const;
-  bool
-  SampleMoving(const VirtualPointType & point, double & value) const;
-  DensityType
-  RasterizeFixed(const GridType & grid) const;
-  DensityType
-  RasterizeMoving(const GridType & grid) const;
-  LogWeightsType
-  SplatMoving(PushForwardType & grid) const;
-  MassScales
-  ComputeMassScales(double alpha, double beta) const;
-  void
-  SolveTransport(const GridType & grid, LogWeightsType logAlpha, LogWeightsType logBeta) const;
 
-  void
-  EvaluateIntensity() const;
-  void
-  EvaluatePushForward() const;
-
-  /** dValue/d(density sample of the moving image) of every voxel. */
-  LogWeightsType
-  ComputeSampleWeights(double scale) const;
-
-  /** Adds Σ_x force(x)·∂T/∂θ to the derivative. forceAt(position, virtual point, force) says false where there is none;
-   * it is called by all threads. */
-  template <typename TForce>
-  void
-  AccumulateDerivative(const TForce & forceAt) const;
-
-  typename PotentialImageType::Pointer
-  MakePotentialImage(const LogWeightsType & values) const;
-
-  double           m_Blur{ 0.0 };
-  bool             m_BlurIsAutomatic{ true };
   double           m_Reach{ 0.0 };
   bool             m_Debias{ true };
   double           m_Tolerance{ 1e-3 };
   unsigned int     m_MaximumNumberOfIterations{ 200 };
   AccelerationEnum m_Acceleration{ AccelerationEnum::OverRelaxation };
-  bool             m_NormalizeMasses{ true };
-  bool             m_ClampNegative{ false };
-  MassModelEnum    m_MassModel{ MassModelEnum::Intensity };
   bool             m_UseWarmStart{ true };
-  ThreadIdType     m_MaximumNumberOfWorkUnits{ 1 };
 
-  /** State of the last evaluation; α is the active side: the moving image pulled back, or the fixed mass pushed
-   * forward.
-   */
   mutable Sinkhorn::DensityTransport<SolverRealType> m_Transport;
-  mutable typename GridType::Pointer                 m_Grid;
-  mutable MassModelEnum                              m_MassModelOfGrid{ MassModelEnum::Intensity };
-  mutable double                                     m_FixedMass{ 0.0 };
-  mutable double                                     m_MovingMass{ 0.0 };
 
   /** The settings for which a warning was given last. */
   mutable std::string m_NotConvergedWarning;
-  mutable std::string m_NegativeWarning;
 };
 
 } // namespace itk

@@ -20,7 +20,6 @@
 
 #include "itkSinkhornImageToImageMetricv4.h"
 
-#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -37,71 +36,15 @@
 namespace itk
 {
 
-itkSinkhornMetricTemplate
-itkSinkhornMetricClass::SinkhornImageToImageMetricv4()
-{
-  this->m_UseFixedImageGradientFilter = false;
-  this->m_UseMovingImageGradientFilter = false;
-  this->m_MaximumNumberOfWorkUnits = MultiThreaderBase::GetGlobalDefaultNumberOfThreads();
-}
-
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::SetBlur(double blur)
-{
-  if (m_BlurIsAutomatic || m_Blur != blur)
-  {
-    m_Blur = blur;
-    m_BlurIsAutomatic = false;
-    this->Modified();
-  }
-}
-
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::SetBlurToAutomatic()
-{
-  if (!m_BlurIsAutomatic)
-  {
-    m_Blur = 0.0;
-    m_BlurIsAutomatic = true;
-    this->Modified();
-  }
-}
-
-itkSinkhornMetricTemplate double
-itkSinkhornMetricClass::GetBlurInUse() const
-{
-  if (!m_BlurIsAutomatic)
-  {
-    return m_Blur;
-  }
-  const auto spacing = this->GetVirtualSpacing();
-  return 2.0 * *std::max_element(spacing.Begin(), spacing.End());
-}
-
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::SetMaximumNumberOfWorkUnits(ThreadIdType number)
-{
-  if (m_MaximumNumberOfWorkUnits != number)
-  {
-    m_MaximumNumberOfWorkUnits = number;
-    this->Modified();
-  }
-}
-
 itkSinkhornMetricTemplate void
 itkSinkhornMetricClass::VerifyParameters() const
 {
-  const auto isPositive = [](double value) { return value > 0.0 && std::isfinite(value); };
-  if (!m_BlurIsAutomatic && !isPositive(m_Blur))
-  {
-    itkExceptionMacro("Blur must be positive and finite (mm), but is "
-                      << m_Blur << ". Set about two voxels, or let it be automatic.");
-  }
+  Superclass::VerifyParameters();
   if (!(m_Reach >= 0.0) || !std::isfinite(m_Reach))
   {
     itkExceptionMacro("Reach must be 0 (balanced) or positive and finite (mm), but is " << m_Reach << '.');
   }
-  if (!isPositive(m_Tolerance))
+  if (!(m_Tolerance > 0.0) || !std::isfinite(m_Tolerance))
   {
     itkExceptionMacro("Tolerance must be positive and finite, but is " << m_Tolerance << ". The default is 1e-3.");
   }
@@ -109,180 +52,25 @@ itkSinkhornMetricClass::VerifyParameters() const
   {
     itkExceptionMacro("MaximumNumberOfIterations must be at least 1. The default is 200.");
   }
-  if (m_MaximumNumberOfWorkUnits == 0)
-  {
-    itkExceptionMacro("MaximumNumberOfWorkUnits must be at least 1.");
-  }
-  if (this->m_UseSampledPointSet)
-  {
-    itkExceptionMacro(
-      "UseSampledPointSet is not supported: the transport needs all the mass of both images, and a sample "
-      "of points is another density. Switch it off (MetricSamplingStrategy NONE); for speed, use "
-      "shrink factors.");
-  }
-  if (this->m_GradientSource != Superclass::GradientSourceEnum::GRADIENT_SOURCE_MOVING)
-  {
-    itkExceptionMacro("GradientSource must be GRADIENT_SOURCE_MOVING, but is "
-                      << this->m_GradientSource << ": only the moving transform is active.");
-  }
 }
 
-itkSinkhornMetricTemplate template <typename TImage>
-void
-itkSinkhornMetricClass::VerifyImage(const TImage &                                image,
-                                    const SpatialObject<TImage::ImageDimension> * mask,
-                                    const char *                                  name)
+itkSinkhornMetricTemplate std::string
+                          itkSinkhornMetricClass::DescribeSettings() const
 {
-  const auto defect = Sinkhorn::FindDensityDefects(image, mask, m_MaximumNumberOfWorkUnits);
-  const auto indexOf = [&image](SizeValueType position) {
-    return Sinkhorn::PositionToIndex(image.GetBufferedRegion(), position);
-  };
-  if (defect.NumberOfNonFinite > 0)
-  {
-    itkExceptionMacro("The " << name << " image has " << defect.NumberOfNonFinite
-                             << " voxels that are not finite, the first at index " << indexOf(defect.FirstNonFinite)
-                             << " with the value " << defect.FirstNonFiniteValue
-                             << ". Replace them, or exclude them by a mask.");
-  }
-  if (defect.NumberOfNegative > 0)
-  {
-    std::ostringstream what;
-    what << "The " << name << " image has " << defect.NumberOfNegative << " negative voxels, the first at index "
-         << indexOf(defect.FirstNegative) << " with the value " << defect.FirstNegativeValue << '.';
-    if (!m_ClampNegative)
-    {
-      itkExceptionMacro(<< what.str()
-                        << " A density must not be negative: shift or window the intensities, exclude the voxels by a "
-                           "mask, or set ClampNegative on to count them as 0.");
-    }
-    this->WarnOnce(m_NegativeWarning, what.str() + " They count as 0 (ClampNegative).");
-  }
+  std::ostringstream settings;
+  settings << Superclass::DescribeSettings() << ' ' << m_Reach << ' ' << m_Tolerance << ' '
+           << m_MaximumNumberOfIterations << ' ' << m_Debias;
+  return settings.str();
 }
 
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::VerifyOverlap() const
+itkSinkhornMetricTemplate auto
+itkSinkhornMetricClass::GetMassNormalization() const -> MassNormalization
 {
-  const auto grid = Sinkhorn::CopyGrid<VirtualImageDimension>(*this->m_VirtualImage);
-  if (!Sinkhorn::FindMass(
-        *grid, [this](const VirtualPointType & point, double & value) { return this->SampleFixed(point, value); }))
+  if (!this->GetNormalizeMasses())
   {
-    this->ThrowNoMass(*this->m_FixedImage, this->m_FixedImageMask.GetPointer(), *this->m_FixedTransform, "fixed");
+    return MassNormalization::None;
   }
-  if (m_MassModel == MassModelEnum::Intensity &&
-      !Sinkhorn::FindMass(
-        *grid, [this](const VirtualPointType & point, double & value) { return this->SampleMoving(point, value); }))
-  {
-    this->ThrowNoMass(*this->m_MovingImage, this->m_MovingImageMask.GetPointer(), *this->m_MovingTransform, "moving");
-  }
-}
-
-itkSinkhornMetricTemplate template <typename TImage, typename TTransform>
-void
-itkSinkhornMetricClass::ThrowNoMass(const TImage &                                image,
-                                    const SpatialObject<TImage::ImageDimension> * mask,
-                                    const TTransform &                            transform,
-                                    const char *                                  name) const
-{
-  const auto &  region = this->GetVirtualRegion();
-  auto          index = region.GetIndex();
-  SizeValueType inBuffer = 0;
-  SizeValueType inMask = 0;
-  for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
-  {
-    VirtualPointType point;
-    this->TransformVirtualIndexToPhysicalPoint(index, point);
-    typename TTransform::InputPointType input;
-    input.CastFrom(point);
-    typename TImage::PointType mapped;
-    mapped.CastFrom(transform.TransformPoint(input));
-    ContinuousIndex<double, TImage::ImageDimension> where;
-    static_cast<void>(image.TransformPhysicalPointToContinuousIndex(mapped, where));
-    inBuffer += image.GetBufferedRegion().IsInside(where) ? 1 : 0;
-    inMask += (mask == nullptr || mask->IsInsideInWorldSpace(mapped)) ? 1 : 0;
-  }
-  if (inBuffer == 0)
-  {
-    itkExceptionMacro("The " << name << " image does not overlap the virtual domain: no point of the domain is mapped "
-                             << "into it. Start from a transform that brings the images together (for instance "
-                                "CenteredTransformInitializer), or set a virtual domain that covers it.");
-  }
-  if (inMask == 0)
-  {
-    itkExceptionMacro("The " << name
-                             << " image's mask is empty in the virtual domain: no point of the domain is mapped "
-                             << "into it. Correct or remove the mask.");
-  }
-  itkExceptionMacro("The " << name << " image has zero total mass: it is 0 everywhere in the virtual domain"
-                           << (mask == nullptr ? "" : " inside its mask")
-                           << ". Transport needs some mass on both sides.");
-}
-
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::WarnOnce(std::string & last, const std::string & message) const
-{
-  std::ostringstream key;
-  key << this->GetVirtualRegion().GetSize() << this->GetBlurInUse() << ' ' << m_Reach << ' ' << m_Tolerance << ' '
-      << m_MaximumNumberOfIterations << ' ' << m_Debias;
-  if (last != key.str())
-  {
-    last = key.str();
-    itkWarningMacro(<< message);
-  }
-}
-
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::Initialize()
-{
-  this->VerifyParameters();
-  Superclass::Initialize();
-  this->VerifyImage(*this->m_FixedImage, this->m_FixedImageMask.GetPointer(), "fixed");
-  this->VerifyImage(*this->m_MovingImage, this->m_MovingImageMask.GetPointer(), "moving");
-  this->VerifyOverlap();
-}
-
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::InitializeDefaultMovingImageGradientFilter()
-{
-  Superclass::InitializeDefaultMovingImageGradientFilter();
-  this->m_DefaultMovingImageGradientFilter->SetNormalizeAcrossScale(false);
-}
-
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::ComputeMovingImageGradientAtPoint(const MovingImagePointType & mappedPoint,
-                                                          MovingImageGradientType &    gradient) const
-{
-  if (this->m_UseMovingImageGradientFilter ||
-      this->m_MovingImageGradientCalculator.GetPointer() != this->m_DefaultMovingImageGradientCalculator.GetPointer())
-  {
-    Superclass::ComputeMovingImageGradientAtPoint(mappedPoint, gradient);
-    return;
-  }
-
-  // The interpolant itself, a tiny step to both sides: at a voxel's centre the mean of its two slopes.
-  using CoordinateType = typename Superclass::CoordinateRepresentationType;
-  constexpr auto step =
-    static_cast<CoordinateType>(std::is_same<CoordinateType, float>::value ? 1.0 / 64 : 1.0 / 16384);
-  const auto & interpolator = *this->m_MovingInterpolator;
-  const auto & begin = interpolator.GetStartContinuousIndex();
-  const auto & end = interpolator.GetEndContinuousIndex();
-
-  typename Superclass::MovingInterpolatorType::ContinuousIndexType center;
-  static_cast<void>(this->m_MovingImage->TransformPhysicalPointToContinuousIndex(mappedPoint, center));
-  CovariantVector<double, MovingImageDimension> local;
-  for (unsigned int d = 0; d < MovingImageDimension; ++d)
-  {
-    auto lower = center;
-    auto upper = center;
-    lower[d] = std::max(center[d] - step, begin[d]);
-    upper[d] = std::min(center[d] + step, end[d]);
-    const double width = static_cast<double>(upper[d]) - static_cast<double>(lower[d]);
-    const double difference = static_cast<double>(interpolator.EvaluateAtContinuousIndex(upper)) -
-                              static_cast<double>(interpolator.EvaluateAtContinuousIndex(lower));
-    local[d] = (width > 0.0) ? difference / (width * this->m_MovingImage->GetSpacing()[d]) : 0.0;
-  }
-  CovariantVector<double, MovingImageDimension> physical;
-  this->m_MovingImage->TransformLocalVectorToPhysicalVector(local, physical);
-  gradient.CastFrom(physical);
+  return (m_Reach > 0.0) ? MassNormalization::Common : MassNormalization::Each;
 }
 
 itkSinkhornMetricTemplate Sinkhorn::SolverParameters
@@ -298,85 +86,19 @@ itkSinkhornMetricTemplate Sinkhorn::SolverParameters
   return parameters;
 }
 
-itkSinkhornMetricTemplate bool
-itkSinkhornMetricClass::SampleFixed(const VirtualPointType & point, double & value) const
+itkSinkhornMetricTemplate double
+itkSinkhornMetricClass::CompareDensities(const GridType & grid, ScaledDensity alpha, ScaledDensity beta) const
 {
-  FixedImagePointType mapped;
-  FixedImagePixelType pixel;
-  const bool          isValid = this->TransformAndEvaluateFixedPoint(point, mapped, pixel);
-  value = static_cast<double>(pixel);
-  return isValid;
-}
-
-itkSinkhornMetricTemplate bool
-itkSinkhornMetricClass::SampleMoving(const VirtualPointType & point, double & value) const
-{
-  MovingImagePointType mapped;
-  MovingImagePixelType pixel;
-  const bool           isValid = this->TransformAndEvaluateMovingPoint(point, mapped, pixel);
-  value = static_cast<double>(pixel);
-  return isValid;
-}
-
-itkSinkhornMetricTemplate auto
-itkSinkhornMetricClass::RasterizeFixed(const GridType & grid) const -> DensityType
-{
-  auto density = Sinkhorn::RasterizeDensity<SolverRealType>(
-    grid,
-    [this](const VirtualPointType & point, double & value) { return this->SampleFixed(point, value); },
-    "fixed image",
-    m_MaximumNumberOfWorkUnits);
-  if (!(density.Total > 0.0))
-  {
-    this->ThrowNoMass(*this->m_FixedImage, this->m_FixedImageMask.GetPointer(), *this->m_FixedTransform, "fixed");
-  }
-  return density;
-}
-
-itkSinkhornMetricTemplate auto
-itkSinkhornMetricClass::RasterizeMoving(const GridType & grid) const -> DensityType
-{
-  auto density = Sinkhorn::RasterizeDensity<SolverRealType>(
-    grid,
-    [this](const VirtualPointType & point, double & value) { return this->SampleMoving(point, value); },
-    "moving image",
-    m_MaximumNumberOfWorkUnits);
-  if (!(density.Total > 0.0))
-  {
-    this->ThrowNoMass(*this->m_MovingImage, this->m_MovingImageMask.GetPointer(), *this->m_MovingTransform, "moving");
-  }
-  return density;
-}
-
-itkSinkhornMetricTemplate auto
-itkSinkhornMetricClass::ComputeMassScales(double alpha, double beta) const -> MassScales
-{
-  MassScales scales;
-  if (m_NormalizeMasses)
-  {
-    const double common = 2.0 / (m_FixedMass + m_MovingMass);
-    scales.alpha = (m_Reach > 0.0) ? common : 1.0 / alpha;
-    scales.beta = (m_Reach > 0.0) ? common : 1.0 / beta;
-  }
-  else if (m_Reach == 0.0 && std::abs(alpha - beta) > 1e-3 * std::max(alpha, beta))
-  {
-    itkExceptionMacro("Balanced transport needs equal masses, but the fixed image's is "
-                      << m_FixedMass << " and the moving image's " << m_MovingMass
-                      << " (intensity times volume). Set NormalizeMasses on, or Reach for unbalanced transport.");
-  }
-  return scales;
-}
-
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::SolveTransport(const GridType & grid, LogWeightsType logAlpha, LogWeightsType logBeta) const
-{
+  const auto workUnits = this->GetMaximumNumberOfWorkUnits();
+  Sinkhorn::ConvertToLogWeights(alpha.Mass, alpha.Scale, workUnits);
+  Sinkhorn::ConvertToLogWeights(beta.Mass, beta.Scale, workUnits);
   m_Transport.SetUseWarmStart(m_UseWarmStart);
-  m_Transport.Update(Sinkhorn::GetSizeOfGrid<VirtualImageDimension>(grid),
-                     Sinkhorn::GetSpacingOfGrid<VirtualImageDimension>(grid),
-                     std::move(logAlpha),
-                     std::move(logBeta),
+  m_Transport.Update(Sinkhorn::GetSizeOfGrid<Superclass::VirtualImageDimension>(grid),
+                     Sinkhorn::GetSpacingOfGrid<Superclass::VirtualImageDimension>(grid),
+                     std::move(alpha.Mass),
+                     std::move(beta.Mass),
                      this->MakeSolverParameters(),
-                     m_MaximumNumberOfWorkUnits);
+                     workUnits);
   const auto & report = m_Transport.GetReport();
   if (!report.Converged)
   {
@@ -385,33 +107,25 @@ itkSinkhornMetricClass::SolveTransport(const GridType & grid, LogWeightsType log
                      ". Raise MaximumNumberOfIterations, Blur or Tolerance. Shown once for each level and setting; "
                      "GetConverged() tells it for each evaluation.");
   }
-  this->m_Value = static_cast<MeasureType>(m_Transport.GetValues().Divergence);
-  if (!std::isfinite(this->m_Value))
-  {
-    m_Transport.Clear();
-    itkExceptionMacro("The value is not finite (" << this->m_Value << "). Raise Blur, or use images of type double.");
-  }
+  return m_Transport.GetValues().Divergence;
 }
 
 itkSinkhornMetricTemplate auto
-itkSinkhornMetricClass::MakePotentialImage(const LogWeightsType & values) const -> typename PotentialImageType::Pointer
+itkSinkhornMetricClass::ComputeVariation(Sinkhorn::Side side) const -> Variation
 {
-  const auto image = PotentialImageType::New();
-  image->CopyInformation(m_Grid);
-  image->SetRegions(m_Grid->GetBufferedRegion());
-  image->Allocate();
-  std::copy(values.begin(), values.end(), image->GetBufferPointer());
-  return image;
-}
-
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::VerifyEvaluated() const
-{
-  if (m_Transport.IsEmpty() || m_Grid.IsNull())
-  {
-    itkExceptionMacro(
-      "There is no transport to read: call Initialize() and GetValue() or GetValueAndDerivative() first.");
-  }
+  const auto   workUnits = this->GetMaximumNumberOfWorkUnits();
+  const auto & values = m_Transport.GetValues();
+  const bool   isAlpha = (side == Sinkhorn::Side::Alpha);
+  Variation    variation;
+  Sinkhorn::ComputeFirstVariation(side,
+                                  m_Transport.GetParameters(),
+                                  m_Transport.GetPotentials(),
+                                  isAlpha ? values.MassBeta : values.MassAlpha,
+                                  variation.Values,
+                                  workUnits);
+  variation.Integral = Sinkhorn::Integrate(m_Transport.GetLogWeights(side), variation.Values, workUnits);
+  variation.Mass = isAlpha ? values.MassAlpha : values.MassBeta;
+  return variation;
 }
 
 itkSinkhornMetricTemplate auto
@@ -419,7 +133,7 @@ itkSinkhornMetricClass::GetFixedPotential() const -> typename PotentialImageType
 {
   this->VerifyEvaluated();
   const auto & potentials = m_Transport.GetPotentials();
-  return this->MakePotentialImage(m_MassModelOfGrid == MassModelEnum::PushForward ? potentials.F : potentials.G);
+  return this->MakePotentialImage(this->GetSideOfMoving() == Sinkhorn::Side::Alpha ? potentials.G : potentials.F);
 }
 
 itkSinkhornMetricTemplate auto
@@ -427,21 +141,7 @@ itkSinkhornMetricClass::GetMovingPotential() const -> typename PotentialImageTyp
 {
   this->VerifyEvaluated();
   const auto & potentials = m_Transport.GetPotentials();
-  return this->MakePotentialImage(m_MassModelOfGrid == MassModelEnum::PushForward ? potentials.G : potentials.F);
-}
-
-itkSinkhornMetricTemplate auto
-itkSinkhornMetricClass::GetFirstVariation() const -> typename PotentialImageType::Pointer
-{
-  this->VerifyEvaluated();
-  LogWeightsType variation;
-  Sinkhorn::ComputeFirstVariation(Sinkhorn::Side::Alpha,
-                                  m_Transport.GetParameters(),
-                                  m_Transport.GetPotentials(),
-                                  m_Transport.GetValues().MassBeta,
-                                  variation,
-                                  m_MaximumNumberOfWorkUnits);
-  return this->MakePotentialImage(variation);
+  return this->MakePotentialImage(this->GetSideOfMoving() == Sinkhorn::Side::Alpha ? potentials.F : potentials.G);
 }
 
 itkSinkhornMetricTemplate double
@@ -460,27 +160,12 @@ itkSinkhornMetricClass::PrintSelf(std::ostream & os, Indent indent) const
   Superclass::PrintSelf(os, indent);
 
   const auto onOff = [](bool value) { return value ? "On" : "Off"; };
-  os << indent << "Blur: ";
-  if (m_BlurIsAutomatic)
-  {
-    os << "automatic, " << this->GetBlurInUse() << std::endl;
-  }
-  else
-  {
-    os << m_Blur << std::endl;
-  }
   os << indent << "Reach: " << m_Reach << std::endl;
   os << indent << "Debias: " << onOff(m_Debias) << std::endl;
   os << indent << "Tolerance: " << m_Tolerance << std::endl;
   os << indent << "MaximumNumberOfIterations: " << m_MaximumNumberOfIterations << std::endl;
   os << indent << "Acceleration: " << m_Acceleration << std::endl;
-  os << indent << "NormalizeMasses: " << onOff(m_NormalizeMasses) << std::endl;
-  os << indent << "ClampNegative: " << onOff(m_ClampNegative) << std::endl;
-  os << indent << "MassModel: " << m_MassModel << std::endl;
   os << indent << "UseWarmStart: " << onOff(m_UseWarmStart) << std::endl;
-  os << indent << "MaximumNumberOfWorkUnits: " << m_MaximumNumberOfWorkUnits << std::endl;
-  os << indent << "FixedMass: " << m_FixedMass << std::endl;
-  os << indent << "MovingMass: " << m_MovingMass << std::endl;
   os << indent << "NumberOfIterations: " << this->GetNumberOfIterations() << std::endl;
   os << indent << "MarginalError: " << this->GetMarginalError() << std::endl;
   os << indent << "Converged: " << (this->GetConverged() ? "Yes" : "No") << std::endl;
@@ -489,8 +174,6 @@ itkSinkhornMetricClass::PrintSelf(std::ostream & os, Indent indent) const
 }
 
 } // namespace itk
-
-#include "itkSinkhornImageToImageMetricv4Evaluation.hxx"
 
 #undef itkSinkhornMetricTemplate
 #undef itkSinkhornMetricClass

@@ -21,6 +21,7 @@
 #include "SinkhornExport.h"
 #include "itkIntTypes.h"
 #include "itkMacro.h"
+#include "itkSinkhornSide.h"
 
 #include <memory>
 
@@ -28,20 +29,6 @@ namespace itk
 {
 namespace Sinkhorn
 {
-
-/** The two measures of a transport problem. */
-enum class Side : uint8_t
-{
-  Alpha = 0,
-  Beta = 1
-};
-
-/** The other measure. */
-constexpr Side
-Opposite(Side side)
-{
-  return side == Side::Alpha ? Side::Beta : Side::Alpha;
-}
 
 /** \class SoftminOperator
  * \brief The only thing that the Sinkhorn solver knows about geometry.

@@ -15,16 +15,16 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#ifndef itkSinkhornImageToImageMetricv4Evaluation_hxx
-#define itkSinkhornImageToImageMetricv4Evaluation_hxx
+#ifndef itkDensityImageToImageMetricv4Evaluation_hxx
+#define itkDensityImageToImageMetricv4Evaluation_hxx
 
-// The evaluation of SinkhornImageToImageMetricv4: part of itkSinkhornImageToImageMetricv4.hxx, which includes it.
+// The evaluation of DensityImageToImageMetricv4: part of itkDensityImageToImageMetricv4.hxx, which includes it.
 
 namespace itk
 {
 
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::GetValueAndDerivativeExecute() const
+itkDensityMetricTemplate void
+itkDensityMetricClass::GetValueAndDerivativeExecute() const
 {
   this->m_Value = NumericTraits<MeasureType>::max(); // what remains after an exception
   if (m_MassModel == MassModelEnum::Intensity)
@@ -37,10 +37,9 @@ itkSinkhornMetricClass::GetValueAndDerivativeExecute() const
   }
 }
 
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::EvaluateIntensity() const
+itkDensityMetricTemplate void
+itkDensityMetricClass::EvaluateIntensity() const
 {
-  const auto workUnits = m_MaximumNumberOfWorkUnits;
   m_Grid = Sinkhorn::CopyGrid<VirtualImageDimension>(*this->m_VirtualImage);
   m_MassModelOfGrid = MassModelEnum::Intensity;
   auto moving = this->RasterizeMoving(*m_Grid);
@@ -50,9 +49,7 @@ itkSinkhornMetricClass::EvaluateIntensity() const
   this->m_NumberOfValidPoints = moving.NumberOfSamples;
 
   const auto scales = this->ComputeMassScales(moving.Total, fixed.Total);
-  Sinkhorn::ConvertToLogWeights(moving.Mass, scales.alpha, workUnits);
-  Sinkhorn::ConvertToLogWeights(fixed.Mass, scales.beta, workUnits);
-  this->SolveTransport(*m_Grid, std::move(moving.Mass), std::move(fixed.Mass));
+  this->Compare(std::move(moving.Mass), std::move(fixed.Mass), scales);
   if (!this->GetComputeDerivative())
   {
     return;
@@ -80,45 +77,48 @@ itkSinkhornMetricClass::EvaluateIntensity() const
   });
 }
 
-itkSinkhornMetricTemplate auto
-itkSinkhornMetricClass::ComputeSampleWeights(double scale) const -> LogWeightsType
+itkDensityMetricTemplate void
+itkDensityMetricClass::Compare(VectorType alpha, VectorType beta, const MassScales & scales) const
 {
-  const auto   workUnits = m_MaximumNumberOfWorkUnits;
-  const auto   parameters = m_Transport.GetParameters();
-  const auto & values = m_Transport.GetValues();
-  const auto   variationOf = [&](Sinkhorn::Side side, LogWeightsType & variation) {
-    const double oppositeMass = (side == Sinkhorn::Side::Alpha) ? values.MassBeta : values.MassAlpha;
-    Sinkhorn::ComputeFirstVariation(side, parameters, m_Transport.GetPotentials(), oppositeMass, variation, workUnits);
-    return Sinkhorn::Integrate(m_Transport.GetLogWeights(side), variation, workUnits);
-  };
+  this->m_Value = static_cast<MeasureType>(
+    this->CompareDensities(*m_Grid, { std::move(alpha), scales.alpha }, { std::move(beta), scales.beta }));
+  if (!std::isfinite(this->m_Value))
+  {
+    this->ClearComparison();
+    itkExceptionMacro("The value is not finite (" << this->m_Value << "). Raise Blur, or use images of type double.");
+  }
+}
+
+itkDensityMetricTemplate auto
+itkDensityMetricClass::ComputeSampleWeights(double scale) const -> VectorType
+{
+  auto variation = this->ComputeVariation(Sinkhorn::Side::Alpha);
 
   // Normalisation makes every sample act on all masses: the mean of the variation has to be taken off.
-  LogWeightsType variation;
-  double         mean = 0.0;
-  if (m_NormalizeMasses && parameters.Reach > 0.0)
+  double     mean = 0.0;
+  const auto normalization = this->GetMassNormalization();
+  if (normalization == MassNormalization::Common)
   {
-    mean = variationOf(Sinkhorn::Side::Beta, variation);
-    mean = 0.5 * (mean + variationOf(Sinkhorn::Side::Alpha, variation));
+    mean = 0.5 * (variation.Integral + this->ComputeVariation(Sinkhorn::Side::Beta).Integral);
   }
-  else
+  else if (normalization == MassNormalization::Each || this->RequiresEqualMasses())
   {
-    mean = variationOf(Sinkhorn::Side::Alpha, variation);
-    // balanced and not normalised: only changes that conserve the mass have a derivative
-    mean = (parameters.Reach > 0.0) ? 0.0 : mean / values.MassAlpha;
+    mean = variation.Integral / variation.Mass;
   }
 
   const double factor = scale * Sinkhorn::ComputeVoxelVolume<VirtualImageDimension>(*m_Grid);
-  Sinkhorn::ForEachChunk(variation.size(), workUnits, [&](SizeValueType begin, SizeValueType end) {
+  auto &       values = variation.Values;
+  Sinkhorn::ForEachChunk(values.size(), m_MaximumNumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
     for (SizeValueType i = begin; i < end; ++i)
     {
-      variation[i] = static_cast<SolverRealType>(factor * (static_cast<double>(variation[i]) - mean));
+      values[i] = static_cast<SolverRealType>(factor * (static_cast<double>(values[i]) - mean));
     }
   });
-  return variation;
+  return std::move(variation.Values);
 }
 
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::EvaluatePushForward() const
+itkDensityMetricTemplate void
+itkDensityMetricClass::EvaluatePushForward() const
 {
   const auto workUnits = m_MaximumNumberOfWorkUnits;
   const auto virtualGrid = Sinkhorn::CopyGrid<VirtualImageDimension>(*this->m_VirtualImage);
@@ -157,21 +157,13 @@ itkSinkhornMetricClass::EvaluatePushForward() const
   m_MassModelOfGrid = MassModelEnum::PushForward;
 
   const auto scales = this->ComputeMassScales(m_FixedMass, m_MovingMass);
-  Sinkhorn::ConvertToLogWeights(alpha, scales.alpha, workUnits);
-  Sinkhorn::ConvertToLogWeights(beta, scales.beta, workUnits);
-  this->SolveTransport(*m_Grid, std::move(alpha), std::move(beta));
+  this->Compare(std::move(alpha), std::move(beta), scales);
   if (!this->GetComputeDerivative())
   {
     return;
   }
 
-  LogWeightsType variation;
-  Sinkhorn::ComputeFirstVariation(Sinkhorn::Side::Alpha,
-                                  m_Transport.GetParameters(),
-                                  m_Transport.GetPotentials(),
-                                  m_Transport.GetValues().MassBeta,
-                                  variation,
-                                  workUnits);
+  const auto variation = this->ComputeVariation(Sinkhorn::Side::Alpha).Values;
   this->AccumulateDerivative([&](SizeValueType position, const VirtualPointType & point, ForceType & force) {
     if (!(fixed.Mass[position] > 0))
     {
@@ -182,8 +174,8 @@ itkSinkhornMetricClass::EvaluatePushForward() const
   });
 }
 
-itkSinkhornMetricTemplate auto
-itkSinkhornMetricClass::SplatMoving(PushForwardType & grid) const -> LogWeightsType
+itkDensityMetricTemplate auto
+itkDensityMetricClass::SplatMoving(PushForwardType & grid) const -> VectorType
 {
   const auto & image = *this->m_MovingImage;
   const auto & region = image.GetBufferedRegion();
@@ -208,14 +200,14 @@ itkSinkhornMetricClass::SplatMoving(PushForwardType & grid) const -> LogWeightsT
   {
     itkExceptionMacro("The moving image has zero total mass: it is 0 everywhere"
                       << (this->m_MovingImageMask ? " inside its mask" : "")
-                      << ". Transport needs some mass on both sides: correct the image or its mask.");
+                      << ". Both images need some mass: correct the image or its mask.");
   }
   return masses;
 }
 
-itkSinkhornMetricTemplate template <typename TForce>
+itkDensityMetricTemplate template <typename TForce>
 void
-itkSinkhornMetricClass::AccumulateDerivative(const TForce & forceAt) const
+itkDensityMetricClass::AccumulateDerivative(const TForce & forceAt) const
 {
   // A partition by the size of the domain alone, and parts added in order: bit-identical for any number of threads.
   constexpr SizeValueType largestNumberOfParts = 64;

@@ -1,0 +1,45 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornSide_h
+#define itkSinkhornSide_h
+
+#include <cstdint>
+
+namespace itk
+{
+namespace Sinkhorn
+{
+
+/** The two measures of a transport problem, or of another comparison. */
+enum class Side : uint8_t
+{
+  Alpha = 0,
+  Beta = 1
+};
+
+/** The other measure. */
+constexpr Side
+Opposite(Side side)
+{
+  return side == Side::Alpha ? Side::Beta : Side::Alpha;
+}
+
+} // namespace Sinkhorn
+} // namespace itk
+
+#endif
