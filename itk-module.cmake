@@ -9,6 +9,7 @@ itk_module(
   DEPENDS
     ITKCommon
     ITKDisplacementField
+    ITKFFT
     ITKImageFunction
     ITKImageGradient
     ITKMetricsv4

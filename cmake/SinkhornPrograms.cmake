@@ -2,7 +2,7 @@
 
 # What is used of ITK: by the library, the tests, and the programs with their formats of images and transforms. Asking for
 # these alone, not for all of ITK, keeps DICOM, VTK and MINC out of the link and speeds up configuring.
-set(Sinkhorn_ITK_REQUEST ITKCommon ITKDisplacementField ITKImageFunction ITKImageGradient ITKMetricsv4 ITKSmoothing
+set(Sinkhorn_ITK_REQUEST ITKCommon ITKDisplacementField ITKFFT ITKImageFunction ITKImageGradient ITKMetricsv4 ITKSmoothing
                          ITKSpatialObjects ITKTransform)
 if(BUILD_TESTING)
   list(APPEND Sinkhorn_ITK_REQUEST ITKRegistrationMethodsv4)

@@ -136,6 +136,11 @@ template <unsigned int VDimension, typename TSampler>
 bool
 FindMass(const ImageBase<VDimension> & grid, const TSampler & sampler);
 
+/** Multiplies masses by a factor, in place. */
+template <typename TReal>
+void
+ScaleMasses(std::vector<TReal> & masses, double scale, ThreadIdType numberOfWorkUnits);
+
 /** Turns masses into the solver's logarithmic weights, log(mass · scale), −∞ where there is none, in place. */
 template <typename TReal>
 void

@@ -314,6 +314,18 @@ FindMass(const ImageBase<VDimension> & grid, const TSampler & sampler)
 
 template <typename TReal>
 void
+ScaleMasses(std::vector<TReal> & masses, double scale, ThreadIdType numberOfWorkUnits)
+{
+  ForEachChunk(masses.size(), numberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
+    for (SizeValueType i = begin; i < end; ++i)
+    {
+      masses[i] = static_cast<TReal>(scale * static_cast<double>(masses[i]));
+    }
+  });
+}
+
+template <typename TReal>
+void
 ConvertToLogWeights(std::vector<TReal> & masses, double scale, ThreadIdType numberOfWorkUnits)
 {
   const double logScale = std::log(scale);

@@ -28,6 +28,7 @@
 #include <gtest/gtest.h>
 
 using namespace itk::Sinkhorn::Test;
+using itk::Sinkhorn::DistanceKernel;
 using itk::Sinkhorn::MassModel;
 
 namespace
@@ -45,9 +46,17 @@ V(TValue... values)
   return itk::Vector<double, sizeof...(TValue)>(components);
 }
 
+enum class Distance
+{
+  Sinkhorn,
+  Gaussian,
+  Energy
+};
+
 /** What a case varies. */
 struct Options
 {
+  Distance  distance{ Distance::Sinkhorn };
   MassModel model{ MassModel::Intensity };
   bool      oblique{ false };
   bool      masks{ false };
@@ -60,9 +69,37 @@ struct Options
 std::ostream &
 operator<<(std::ostream & os, const Options & o)
 {
-  return os << o.model << (o.oblique ? ", oblique grids" : "") << (o.masks ? ", masks" : "")
-            << (o.debias ? "" : ", not debiased") << (o.normalize ? "" : ", masses as they are") << ", reach "
-            << o.reach;
+  const char * names[] = { "Sinkhorn, ", "Gaussian kernel, ", "energy kernel, " };
+  return os << names[static_cast<int>(o.distance)] << o.model << (o.oblique ? ", oblique grids" : "")
+            << (o.masks ? ", masks" : "") << (o.debias ? "" : ", not debiased")
+            << (o.normalize ? "" : ", masses as they are") << ", reach " << o.reach;
+}
+
+/** A metric of any kind. */
+template <unsigned int VDimension>
+typename itk::DensityImageToImageMetricv4<ImageOf<VDimension>, ImageOf<VDimension>>::Pointer
+MakeMetric(const Options & options, ImageOf<VDimension> * fixed, ImageOf<VDimension> * moving)
+{
+  typename itk::DensityImageToImageMetricv4<ImageOf<VDimension>, ImageOf<VDimension>>::Pointer metric;
+  if (options.distance == Distance::Sinkhorn)
+  {
+    const auto sinkhorn = MakeExactMetric<ImageOf<VDimension>>(fixed, moving, 1.5);
+    sinkhorn->SetDebias(options.debias);
+    sinkhorn->SetReach(options.reach);
+    metric = sinkhorn;
+  }
+  else
+  {
+    const auto kernel = itk::KernelDistanceImageToImageMetricv4<ImageOf<VDimension>, ImageOf<VDimension>>::New();
+    kernel->SetKernel(options.distance == Distance::Gaussian ? DistanceKernel::Gaussian : DistanceKernel::Energy);
+    kernel->SetFixedImage(fixed);
+    kernel->SetMovingImage(moving);
+    kernel->SetBlur(3.0);
+    metric = kernel;
+  }
+  metric->SetMassModel(options.model);
+  metric->SetNormalizeMasses(options.normalize);
+  return metric;
 }
 
 template <unsigned int VDimension>
@@ -87,12 +124,8 @@ RelativeError(const Options &                                  options,
   }
   const auto fixed = MakeBumps<ImageOf<VDimension>>(fixedGeometry, 0.0, n);
   const auto moving = MakeBumps<ImageOf<VDimension>>(movingGeometry, shift, 0.94 * n);
-  const auto metric = MakeExactMetric<ImageOf<VDimension>>(fixed, moving, 1.5);
+  const auto metric = MakeMetric<VDimension>(options, fixed, moving);
   metric->SetMovingTransform(&transform);
-  metric->SetMassModel(options.model);
-  metric->SetDebias(options.debias);
-  metric->SetReach(options.reach);
-  metric->SetNormalizeMasses(options.normalize);
   if (options.masks)
   {
     // both masks cut mass off
@@ -119,6 +152,27 @@ MakeOptions(MassModel model)
   {
     one.model = model;
   }
+  return all;
+}
+
+std::vector<Options>
+MakeKernelOptions(MassModel model)
+{
+  std::vector<Options> all(6);
+  for (auto & one : all)
+  {
+    one.model = model;
+    one.distance = Distance::Gaussian;
+  }
+  all[1].oblique = true;
+  all[2].oblique = true;
+  all[2].masks = true;
+  all[3].oblique = true;
+  all[3].normalize = false;
+  all[4].distance = Distance::Energy;
+  all[5].distance = Distance::Energy;
+  all[5].oblique = true;
+  all[5].masks = true;
   return all;
 }
 
@@ -220,6 +274,12 @@ INSTANTIATE_TEST_SUITE_P(Intensity, SinkhornMetricDerivative, ::testing::ValuesI
 INSTANTIATE_TEST_SUITE_P(PushForward,
                          SinkhornMetricDerivative,
                          ::testing::ValuesIn(MakeOptions(MassModel::PushForward)));
+INSTANTIATE_TEST_SUITE_P(KernelIntensity,
+                         SinkhornMetricDerivative,
+                         ::testing::ValuesIn(MakeKernelOptions(MassModel::Intensity)));
+INSTANTIATE_TEST_SUITE_P(KernelPushForward,
+                         SinkhornMetricDerivative,
+                         ::testing::ValuesIn(MakeKernelOptions(MassModel::PushForward)));
 
 // A coarse level of a registration: the virtual domain shrinks, the images do not.
 TEST(SinkhornMetricCoarseDomain, DerivativeAndGrid)

@@ -21,6 +21,7 @@
 #include "itkImage.h"
 #include "itkImageMaskSpatialObject.h"
 #include "itkImageRegionIteratorWithIndex.h"
+#include "itkKernelDistanceImageToImageMetricv4.h"
 #include "itkSinkhornImageToImageMetricv4.h"
 
 #include <cmath>
