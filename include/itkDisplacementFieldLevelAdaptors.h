@@ -24,17 +24,20 @@
 #include "itkSinkhornCompatibility.h"
 #include "itkShrinkImageFilter.h"
 #include "itkSyNImageRegistrationMethod.h"
+#include "itkTimeVaryingVelocityFieldImageRegistrationMethodv4.h"
+#include "itkTimeVaryingVelocityFieldTransform.h"
+#include "itkTimeVaryingVelocityFieldTransformParametersAdaptor.h"
 
 namespace itk
 {
 
 /** \class DisplacementFieldLevelAdaptors
- * \brief Lets SyN run on several levels.
+ * \brief Lets SyN and the time-varying velocity field method run on several levels.
  *
- * SyNImageRegistrationMethod needs, for every level, an adaptor that resamples the field onto the
- * level's grid; without them a second level fails with "Inputs do not occupy the same physical space". In C++ this is a
- * loop over DisplacementFieldTransformParametersAdaptor; ITK's Python package has neither that class nor a way to pass
- * a list of them. Call Apply() after the registration's levels and shrink factors are set.
+ * Both need, for every level, an adaptor that resamples their field onto the level's grid; without them a second level
+ * of SyN fails with "Inputs do not occupy the same physical space". In C++ this is a loop over
+ * DisplacementFieldTransformParametersAdaptor or its sibling; ITK's Python package has neither these classes nor a way
+ * to pass a list of them. Call Apply() after the registration's levels, shrink factors and initial transform are set.
  *
  * \ingroup Sinkhorn
  */
@@ -55,6 +58,7 @@ public:
 
   using ImageType = TImage;
   using RegistrationType = SyNImageRegistrationMethod<TImage, TImage>;
+  using VelocityFieldRegistrationType = TimeVaryingVelocityFieldImageRegistrationMethodv4<TImage, TImage>;
   static constexpr unsigned int ImageDimension = ImageType::ImageDimension;
 
   /** \param registration gets one adaptor for each of its levels.
@@ -67,12 +71,8 @@ public:
     typename RegistrationType::TransformParametersAdaptorsContainerType adaptors;
     for (SizeValueType level = 0; level < registration->GetNumberOfLevels(); ++level)
     {
-      auto shrink = ShrinkImageFilter<ImageType, ImageType>::New();
-      shrink->SetInput(image);
-      shrink->SetShrinkFactors(registration->GetShrinkFactorsPerDimension(static_cast<unsigned int>(level)));
-      shrink->UpdateOutputInformation();
-      const ImageType * grid = shrink->GetOutput();
-      auto              adaptor = AdaptorType::New();
+      const auto grid = ShrinkGrid(image, registration->GetShrinkFactorsPerDimension(static_cast<unsigned int>(level)));
+      auto       adaptor = AdaptorType::New();
       adaptor->SetRequiredSpacing(grid->GetSpacing());
       adaptor->SetRequiredSize(grid->GetLargestPossibleRegion().GetSize());
       adaptor->SetRequiredDirection(grid->GetDirection());
@@ -82,9 +82,67 @@ public:
     registration->SetTransformParametersAdaptorsPerLevel(adaptors);
   }
 
+  /** The same for a time-varying velocity field; the points in time stay those of the initial transform's field.
+   * \exception itk::ExceptionObject if the initial transform is no TimeVaryingVelocityFieldTransform<double, dimension>
+   * with a field. */
+  void
+  Apply(VelocityFieldRegistrationType * registration, const ImageType * image) const
+  {
+    using FieldTransformType = TimeVaryingVelocityFieldTransform<double, ImageDimension>;
+    using AdaptorType = TimeVaryingVelocityFieldTransformParametersAdaptor<FieldTransformType>;
+    const auto * transform = dynamic_cast<const FieldTransformType *>(registration->GetInitialTransform());
+    const auto * field = transform ? transform->GetVelocityField() : nullptr;
+    if (!field)
+    {
+      itkExceptionMacro(
+        "The registration's initial transform must be a TimeVaryingVelocityFieldTransform with a field.");
+    }
+    typename VelocityFieldRegistrationType::TransformParametersAdaptorsContainerType adaptors;
+    for (SizeValueType level = 0; level < registration->GetNumberOfLevels(); ++level)
+    {
+      const auto grid = ShrinkGrid(image, registration->GetShrinkFactorsPerDimension(static_cast<unsigned int>(level)));
+      auto       spacing = field->GetSpacing();
+      auto       size = field->GetLargestPossibleRegion().GetSize();
+      auto       direction = field->GetDirection();
+      auto       origin = field->GetOrigin();
+      for (unsigned int axis = 0; axis < ImageDimension; ++axis)
+      {
+        spacing[axis] = grid->GetSpacing()[axis];
+        size[axis] = grid->GetLargestPossibleRegion().GetSize(axis);
+        origin[axis] = grid->GetOrigin()[axis];
+        for (unsigned int column = 0; column < ImageDimension; ++column)
+        {
+          direction(axis, column) = grid->GetDirection()(axis, column);
+        }
+      }
+      auto adaptor = AdaptorType::New();
+      adaptor->SetRequiredSpacing(spacing);
+      adaptor->SetRequiredSize(size);
+      adaptor->SetRequiredDirection(direction);
+      adaptor->SetRequiredOrigin(origin);
+      adaptors.push_back(adaptor);
+    }
+    registration->SetTransformParametersAdaptorsPerLevel(adaptors);
+  }
+
 protected:
   DisplacementFieldLevelAdaptors() = default;
   ~DisplacementFieldLevelAdaptors() override = default;
+
+private:
+  /** The image's grid on a level; it has no voxels. */
+  template <typename TFactors>
+  static typename ImageType::Pointer
+  ShrinkGrid(const ImageType * image, const TFactors & factors)
+  {
+    auto shrink = ShrinkImageFilter<ImageType, ImageType>::New();
+    shrink->SetInput(image);
+    shrink->SetShrinkFactors(factors);
+    shrink->UpdateOutputInformation();
+    typename ImageType::Pointer grid = shrink->GetOutput();
+    grid->DisconnectPipeline();
+    return grid;
+  }
 };
 
 } // namespace itk

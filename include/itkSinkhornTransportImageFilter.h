@@ -236,16 +236,19 @@ public:
   /** Mass (intensity × volume) of the images, before normalisation. */
   itkGetConstMacro(FixedMass, double);
   itkGetConstMacro(MovingMass, double);
+  /** Iterations on the finest grid at the final blur. */
   unsigned int
   GetNumberOfIterations() const
   {
     return m_Report.NumberOfIterations;
   }
+  /** Largest L1 error of the marginals, relative to the mass. */
   double
   GetMarginalError() const
   {
     return m_Report.GetMarginalError();
   }
+  /** Whether the tolerance was reached. */
   bool
   GetConverged() const
   {

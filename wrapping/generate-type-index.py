@@ -19,6 +19,7 @@ MODULES = (
     "ITKOptimizers",
     "ITKOptimizersv4",
     "ITKMetricsv4",
+    "ITKRegistrationMethodsv4",
 )
 
 
@@ -37,7 +38,7 @@ def trim_master_indices(typedefs, keep=None):
 def find_commands(build):
     """The igenerator command of each module, as ninja would run it."""
     listing = subprocess.run(
-        ["ninja", "-C", build, "-t", "commands", "ITKMetricsv4Swig"], capture_output=True, text=True, check=True
+        ["ninja", "-C", build, "-t", "commands", "ITKRegistrationMethodsv4Swig"], capture_output=True, text=True, check=True
     ).stdout
     found = {}
     for line in listing.splitlines():
