@@ -108,9 +108,13 @@ def test_levels_without_adaptors_fail_as_the_documentation_says():
     registration.Update()
 
 
-def make_velocity_registration(fixed, moving, metric, iterations, shrink, rate):
+def make_velocity_registration(fixed, moving, metric, iterations, shrink, rate, variance=40.0):
     points_in_time = 4
-    transform = itk.TimeVaryingVelocityFieldTransform[itk.D, fixed.GetImageDimension()].New()
+    transform = itk.GaussianSmoothingOnUpdateTimeVaryingVelocityFieldTransform[itk.D, fixed.GetImageDimension()].New()
+    transform.SetGaussianSpatialSmoothingVarianceForTheUpdateField(variance)
+    transform.SetGaussianSpatialSmoothingVarianceForTheTotalField(0.0)
+    transform.SetGaussianTemporalSmoothingVarianceForTheUpdateField(1.0)
+    transform.SetGaussianTemporalSmoothingVarianceForTheTotalField(0.0)
     transform.SetVelocityField(make_field(fixed, extra=[points_in_time]))
     transform.SetLowerTimeBound(0.0)
     transform.SetUpperTimeBound(1.0)
@@ -123,8 +127,7 @@ def make_velocity_registration(fixed, moving, metric, iterations, shrink, rate):
     set_levels(registration, shrink, [0] * len(shrink))
     registration.SetNumberOfIterationsPerLevel(iterations)
     registration.SetLearningRate(rate)
-    registration.SetGaussianSpatialSmoothingVarianceForTheUpdateField(40.0)
-    registration.SetGaussianSpatialSmoothingVarianceForTheTotalField(0.0)
+    registration.InPlaceOn()
     itk.DisplacementFieldLevelAdaptors[type(fixed)].New().Apply(registration, fixed)
     return registration
 
@@ -183,7 +186,8 @@ def test_affine_of_real_hippocampi():
     for image, label in zip((fixed, moving), labels):
         image.CopyInformation(label)
     transform = itk.AffineTransform[itk.D, 3].New()
-    transform.SetCenter(fixed.TransformContinuousIndexToPhysicalPoint([n / 2 for n in fixed.GetBufferedRegion().GetSize()]))
+    size = fixed.GetBufferedRegion().GetSize()
+    transform.SetCenter(fixed.TransformIndexToPhysicalPoint([n // 2 for n in size]))
     registration = make_affine_registration(fixed, moving, sinkhorn_metric(fixed, blur=2.0), transform)
     registration.Update()
     before = dice(fixed, warp(moving, fixed, itk.AffineTransform[itk.D, 3].New()))
@@ -213,7 +217,7 @@ def test_multi_metric_syn_of_real_hippocampi():
     weights = itk.Array[itk.D](2)
     weights[0], weights[1] = 0.5, 0.5
     multi.SetMetricWeights(weights)
-    registration = make_syn(fixed, moving, multi, [20, 10], [2, 1], [1, 0], variance=6.0)
+    registration = make_syn(fixed, moving, multi, [20, 10], [2, 1], [1, 0], variance=20.0)
     for k in range(2):
         registration.SetFixedImage(k, fixed)
         registration.SetMovingImage(k, moving)
