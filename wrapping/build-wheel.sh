@@ -84,7 +84,7 @@ fi
 mkdir -p "$output"
 built=$(mktemp -d "$ITK_SINKHORN_CACHE/wheel.XXXXXX")
 trap 'rm -rf "$built"' EXIT
-defines=("-Ccmake.define.ITK_DIR=$itk_build")
+defines=("-Ccmake.define.ITK_DIR=$itk_build" -Ccmake.define.CMAKE_CXX_COMPILER_LAUNCHER=ccache)
 for option in "${wrapping_options[@]}"; do
   defines+=("-Ccmake.define.${option#-D}")
 done

@@ -170,8 +170,11 @@ def test_reach_masks_and_masses():
     both = moving + np.roll(moving, -16, axis=1)
     inside = np.zeros(both.shape, bool)
     inside[:, 12:] = True
+    unmasked = itk.sinkhorn_transport_image_filter(fixed, both, blur=2.0)
     masked = itk.sinkhorn_transport_image_filter(fixed, both, blur=2.0, moving_mask=inside)
-    assert mean_spring(fixed, masked.springs) == pytest.approx(SHIFT[:2], abs=0.1)
+    assert mean_spring(fixed, unmasked.springs)[0] < 0
+    # The mask cuts off a part of the blob that is left.
+    assert mean_spring(fixed, masked.springs) == pytest.approx(SHIFT[:2], abs=0.2)
     with pytest.raises(ValueError, match="moving_mask"):
         itk.sinkhorn_transport_image_filter(fixed, both, moving_mask=inside[1:])
 

@@ -75,10 +75,14 @@ def test_translation_is_found(dimension, size):
 @pytest.mark.parametrize("kind", ["PhysicalShift", "IndexShift", "Jacobian"])
 @pytest.mark.parametrize("dimension", [2, 3])
 @pytest.mark.parametrize("pixel", ["F", "D"])
-def test_scales_estimators_know_the_metric(kind, dimension, pixel):
+@pytest.mark.parametrize("name", ["Sinkhorn", "KernelDistance"])
+def test_scales_estimators_know_the_metrics(kind, dimension, pixel, name):
     fixed = make_blob(dimension, [12] * dimension, pixel, 24, 2.0)
     moving = make_blob(dimension, [13] * dimension, pixel, 24, 2.0)
-    metric = make_metric(fixed, moving, itk.TranslationTransform[itk.D, dimension].New())
+    metric = getattr(itk, f"{name}ImageToImageMetricv4")[type(fixed), type(fixed)].New(blur=3.0)
+    metric.SetFixedImage(fixed)
+    metric.SetMovingImage(moving)
+    metric.SetMovingTransform(itk.TranslationTransform[itk.D, dimension].New())
     metric.Initialize()
     estimator = getattr(itk, f"RegistrationParameterScalesFrom{kind}")[type(metric)].New()
     estimator.SetMetric(metric)
@@ -162,3 +166,22 @@ def test_images_of_another_type_are_refused():
         metric.SetMovingImage(make_blob(3, [12, 12, 12], "F", 24))
     with pytest.raises((TypeError, ValueError)):
         metric.SetBlur("wide")
+
+
+@pytest.mark.parametrize("pixel", ["F", "D"])
+def test_kernel_distance_of_two_gaussians(pixel):
+    """<a-b, k*(a-b)> of Gaussians of deviation s at a distance d, k = exp(-r^2 / 2 blur^2), in closed form."""
+    fixed, moving = make_blob(2, [20, 25], pixel, sigma=3.0), make_blob(2, [28, 25], pixel, sigma=3.0)
+    metric = itk.KernelDistanceImageToImageMetricv4[type(fixed), type(fixed)].New(blur=5.0)
+    metric.SetFixedImage(fixed)
+    metric.SetMovingImage(moving)
+    metric.SetMovingTransform(itk.TranslationTransform[itk.D, 2].New())
+    metric.Initialize()
+    variance = 5.0**2 + 2 * 3.0**2
+    assert metric.GetValue() == pytest.approx(2 * 25 / variance * (1 - np.exp(-64 / (2 * variance))), rel=1e-2)
+    assert get_derivative(metric)[0] > 0
+    metric.SetKernel("energy")
+    metric.Initialize()
+    assert metric.GetKernel() == "energy" and 0 < metric.GetValue() < 2 * 8
+    with pytest.raises(RuntimeError, match="gaussian, energy"):
+        metric.SetKernel("laplacian")

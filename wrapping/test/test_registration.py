@@ -79,6 +79,14 @@ def test_syn_brings_distant_blobs_together(iterations, shrink, model):
     assert minimum_jacobian(transform, fixed) > 0
 
 
+def test_syn_driven_by_the_kernel_distance():
+    fixed, moving = (make_blob(2, [x, 32], size=64) for x in (20, 44))
+    metric = itk.KernelDistanceImageToImageMetricv4[type(fixed), type(fixed)].New(blur=15.0, mass_model="push-forward")
+    registration = make_syn(fixed, moving, metric, [40], [1], [0])
+    registration.Update()
+    assert dice(fixed, warp(moving, fixed, registration.GetModifiableTransform())) > 0.7
+
+
 def test_observer_of_syn_sees_levels_and_values():
     fixed, moving = (make_blob(2, [x, 32], size=64) for x in (24, 40))
     registration = make_syn(fixed, moving, sinkhorn_metric(fixed), [5, 4], [2, 1], [0, 0])
@@ -134,23 +142,25 @@ def make_velocity_registration(fixed, moving, metric, iterations, shrink, rate, 
 
 @pytest.mark.parametrize("iterations, shrink", [([40], [1]), ([30, 15], [2, 1])])
 def test_velocity_field_brings_distant_blobs_together(iterations, shrink):
-    fixed, moving = (make_blob(2, [x, 32], size=64) for x in (22, 42))
-    registration = make_velocity_registration(fixed, moving, sinkhorn_metric(fixed), iterations, shrink, 1.0)
+    fixed, moving = (make_blob(2, [x, 32], size=64) for x in (26, 38))
+    registration = make_velocity_registration(fixed, moving, sinkhorn_metric(fixed), iterations, shrink, 3.0)
     registration.Update()
     transform = registration.GetModifiableTransform()
-    assert dice(fixed, moving) < 0.01
-    assert dice(fixed, warp(moving, fixed, transform)) > 0.8
+    warped = warp(moving, fixed, transform)
+    assert dice(fixed, moving) == 0
+    assert dice(fixed, warped) > 0.65
+    before, after = (itk.sinkhorn_transport_image_filter(fixed, image).divergence for image in (moving, warped))
+    assert after < 0.03 * before
     assert minimum_jacobian(transform, fixed) > 0
 
 
 def test_velocity_field_of_real_knee_slices():
-    fixed, moving = (read_scaled("geomloss_densities", f"knee_{name}.png", shrink=4) for name in "ba")
-    registration = make_velocity_registration(fixed, moving, sinkhorn_metric(fixed), [60], [1], 1.0)
+    fixed, moving = (read_scaled("geomloss_densities", f"knee_{name}.png", shrink=12) for name in "ba")
+    registration = make_velocity_registration(fixed, moving, sinkhorn_metric(fixed), [30], [1], 30.0)
     registration.Update()
-    before = itk.sinkhorn_transport_image_filter(fixed, moving).divergence
     warped = warp(moving, fixed, registration.GetModifiableTransform())
-    after = itk.sinkhorn_transport_image_filter(fixed, warped, clamp_negative=True).divergence
-    assert after < 0.3 * before
+    before, after = (itk.sinkhorn_transport_image_filter(fixed, image).divergence for image in (moving, warped))
+    assert after < 0.5 * before
 
 
 def test_adaptors_of_a_velocity_field_need_its_transform():
@@ -202,6 +212,8 @@ def test_multi_metric_takes_metrics_of_both_wheels():
     for name in ("Sinkhorn", "MeanSquares", "Correlation", "MattesMutualInformation", "ANTSNeighborhoodCorrelation"):
         multi.AddMetric(getattr(itk, name + "ImageToImageMetricv4")[image_type, image_type].New())
     assert multi.GetNumberOfMetrics() == 5
+    multi.SetMetricWeights([4, 1, 1, 1, 1])
+    assert multi.GetMetricWeights() == [4, 1, 1, 1, 1]
     with pytest.raises(RuntimeError, match="another dimension or pixel type"):
         multi.AddMetric(itk.MeanSquaresImageToImageMetricv4[itk.Image[itk.F, 3], itk.Image[itk.F, 3]].New())
 
@@ -214,10 +226,9 @@ def test_multi_metric_syn_of_real_hippocampi():
     multi = itk.ObjectToObjectMultiMetricv4[3, 3, type(fixed), itk.D].New()
     multi.AddMetric(sinkhorn_metric(fixed))
     multi.AddMetric(itk.MeanSquaresImageToImageMetricv4[type(fixed), type(fixed)].New())
-    weights = itk.Array[itk.D](2)
-    weights[0], weights[1] = 0.5, 0.5
-    multi.SetMetricWeights(weights)
+    multi.SetMetricWeights([0.5, 0.5])
     registration = make_syn(fixed, moving, multi, [20, 10], [2, 1], [1, 0], variance=20.0)
+    registration.SetLearningRate(0.25)
     for k in range(2):
         registration.SetFixedImage(k, fixed)
         registration.SetMovingImage(k, moving)
@@ -225,12 +236,11 @@ def test_multi_metric_syn_of_real_hippocampi():
     transform = registration.GetModifiableTransform()
     before = correlation(fixed, warp(moving, fixed, itk.IdentityTransform[itk.D, 3].New()))
     after = correlation(fixed, warp(moving, fixed, transform))
-    assert after > before + 0.05
+    assert after > before + 0.15
     assert minimum_jacobian(transform, fixed) > 0
     identity = itk.IdentityTransform[itk.D, 3].New()
-    assert mean_dice(labels[0], warp_labels(labels[1], labels[0], transform)) > mean_dice(
-        labels[0], warp_labels(labels[1], labels[0], identity)
-    )
+    dices = [mean_dice(labels[0], warp_labels(labels[1], labels[0], t)) for t in (identity, transform)]
+    assert dices[0] < 0.36 and dices[1] > 0.6
 
 
 def test_syn_of_real_slices_of_two_brains():
