@@ -18,6 +18,7 @@
 #include "itkANTSNeighborhoodCorrelationImageToImageMetricv4.h"
 #include "itkDisplacementFieldTransform.h"
 #include "itkImage.h"
+#include "itkKernelDistanceImageToImageMetricv4.h"
 #include "itkMattesMutualInformationImageToImageMetricv4.h"
 #include "itkMeanSquaresImageToImageMetricv4.h"
 #include "itkSinkhornImageToImageMetricv4.h"
@@ -62,6 +63,12 @@ MakeIdentity(const ImageType * image)
 
 void
 Configure(itk::SinkhornImageToImageMetricv4<ImageType, ImageType> & metric)
+{
+  metric.SetBlur(2.0);
+}
+
+void
+Configure(itk::KernelDistanceImageToImageMetricv4<ImageType, ImageType> & metric)
 {
   metric.SetBlur(2.0);
 }
@@ -126,6 +133,7 @@ RegisterMetricBenchmarks(unsigned int size, itk::ThreadIdType threads)
     })->Unit(benchmark::kMillisecond);
   };
   add("Sinkhorn", BenchmarkMetric<itk::SinkhornImageToImageMetricv4<ImageType, ImageType>>);
+  add("KernelDistance", BenchmarkMetric<itk::KernelDistanceImageToImageMetricv4<ImageType, ImageType>>);
   add("ANTSNeighborhoodCorrelation",
       BenchmarkMetric<itk::ANTSNeighborhoodCorrelationImageToImageMetricv4<ImageType, ImageType>>);
   add("MeanSquares", BenchmarkMetric<itk::MeanSquaresImageToImageMetricv4<ImageType, ImageType>>);
