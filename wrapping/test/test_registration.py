@@ -84,7 +84,12 @@ def test_syn_driven_by_the_kernel_distance():
     metric = itk.KernelDistanceImageToImageMetricv4[type(fixed), type(fixed)].New(blur=15.0, mass_model="push-forward")
     registration = make_syn(fixed, moving, metric, [40], [1], [0])
     registration.Update()
-    assert dice(fixed, warp(moving, fixed, registration.GetModifiableTransform())) > 0.7
+    warped = warp(moving, fixed, registration.GetModifiableTransform())
+    before, after = (itk.sinkhorn_transport_image_filter(fixed, image).divergence for image in (moving, warped))
+    # The baseline arrives, but not as exactly as transport does.
+    assert dice(fixed, warped) > 0.5
+    assert after < 0.1 * before
+    assert minimum_jacobian(registration.GetModifiableTransform(), fixed) > 0
 
 
 def test_observer_of_syn_sees_levels_and_values():
