@@ -63,8 +63,8 @@ namespace itk
  * \par Masks
  * Outside an image's mask, or its buffer, there is no mass of that image and no derivative. SyN never clears a mask
  * that it has once set: give it both masks or none. With MassModel::Intensity the value jumps where the transform takes
- * a sample with mass over the border of the moving image's mask or buffer, and between such jumps the derivative is that
- * of the value; with MassModel::PushForward there are no jumps.
+ * a sample with mass over the border of the moving image's mask or buffer, and between such jumps the derivative is
+ * that of the value; with MassModel::PushForward there are no jumps.
  *
  * \par Threads and precision
  * Results are bit-identical for any number of work units. Densities are held in single precision if both images have
