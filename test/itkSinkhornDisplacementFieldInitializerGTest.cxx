@@ -19,9 +19,15 @@
 #include "itkSinkhornTransportTestUtilities.h"
 
 #include "itkDisplacementFieldTransform.h"
+#include "itkImageFileReader.h"
+#include "itkImageMaskSpatialObject.h"
 #include "itkMultiThreaderBase.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
 
 namespace
 {
@@ -363,6 +369,72 @@ TEST(SinkhornDisplacementFieldInitializer, BadInputIsNamedAndLeavesTheTransformA
   expectMessage(image, image, "Reach is -3", [](Initializer & it) { it.SetReach(-3.0); });
   expectMessage(image, image, "MaximumNumberOfSteps", [](Initializer & it) { it.SetMaximumNumberOfSteps(0); });
   expectMessage(image, image, "MaximumNumberOfVoxels is 5", [](Initializer & it) { it.SetMaximumNumberOfVoxels(5); });
+}
+
+/** 1 where the voxel next to a point is positive. */
+auto
+ShapeOf(const ImageType<3> * image)
+{
+  return [image](const itk::Point<double, 3> & point) {
+    const auto index = image->TransformPhysicalPointToIndex(point);
+    return image->GetBufferedRegion().IsInside(index) && image->GetPixel(index) > 0.0F ? 1.0 : 0.0;
+  };
+}
+
+TEST(SinkhornDisplacementFieldInitializer, RealHippocampiAndOneLabelOfThemByMasks)
+{
+  const char * data = std::getenv("SINKHORN_TEST_DATA");
+  if (!data)
+  {
+    GTEST_SKIP() << "SINKHORN_TEST_DATA is not set: hippocampi are not compared";
+  }
+  const std::string folder = std::string(data) + "/msd_hippocampus/labels/hippocampus_";
+  const auto        fixed = itk::ReadImage<ImageType<3>>(folder + "004.nii.gz");
+  const auto        moving = itk::ReadImage<ImageType<3>>(folder + "006.nii.gz");
+
+  const auto whole = MakeInitializer<3>(fixed, moving);
+  whole->InitializeTransform();
+  EXPECT_GE(ComputeDice(*whole->GetTransform(), ShapeOf(fixed), ShapeOf(moving)), 0.85);
+  EXPECT_GT(ComputeMinimumJacobianDeterminant(*whole->GetTransform()->GetDisplacementField()), 0.0);
+
+  // The head alone, label 1: masks must do the same as images that hold nothing else.
+  using MaskImageType = itk::Image<unsigned char, 3>;
+  using MaskType = itk::ImageMaskSpatialObject<3>;
+  const auto maskOf = [](const ImageType<3> * image) {
+    const auto voxels = MaskImageType::New();
+    voxels->CopyInformation(image);
+    voxels->SetRegions(image->GetBufferedRegion());
+    voxels->Allocate();
+    std::transform(image->GetBufferPointer(),
+                   image->GetBufferPointer() + image->GetBufferedRegion().GetNumberOfPixels(),
+                   voxels->GetBufferPointer(),
+                   [](float label) { return label == 1.0F ? 1 : 0; });
+    const auto mask = MaskType::New();
+    mask->SetImage(voxels);
+    mask->Update();
+    return mask;
+  };
+  const auto headOf = [](const ImageType<3> * image) {
+    const auto head = ImageType<3>::New();
+    head->CopyInformation(image);
+    head->SetRegions(image->GetBufferedRegion());
+    head->Allocate();
+    std::transform(image->GetBufferPointer(),
+                   image->GetBufferPointer() + image->GetBufferedRegion().GetNumberOfPixels(),
+                   head->GetBufferPointer(),
+                   [](float label) { return label == 1.0F ? 1.0F : 0.0F; });
+    return head;
+  };
+  const auto masked = MakeInitializer<3>(fixed, moving);
+  masked->SetFixedMask(maskOf(fixed));
+  masked->SetMovingMask(maskOf(moving));
+  masked->InitializeTransform();
+  const auto fixedHead = headOf(fixed);
+  const auto movingHead = headOf(moving);
+  EXPECT_GE(ComputeDice(*masked->GetTransform(), ShapeOf(fixedHead), ShapeOf(movingHead)), 0.90);
+  const auto bare = MakeInitializer<3>(fixedHead, movingHead);
+  bare->InitializeTransform();
+  EXPECT_EQ(bare->GetNumberOfSteps(), masked->GetNumberOfSteps());
 }
 
 } // namespace
