@@ -2,7 +2,12 @@
 if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
   find_package(GTest REQUIRED)
   include(GoogleTest)
-  add_executable(SinkhornRegisterTestDriver sinkhornRegisterErrorsTest.cxx sinkhornRegisterResultsTest.cxx)
+  add_executable(
+    SinkhornRegisterTestDriver
+    sinkhornRegisterErrorsTest.cxx
+    sinkhornRegisterExperimentsTest.cxx
+    sinkhornRegisterRealDataTest.cxx
+    sinkhornRegisterResultsTest.cxx)
   target_compile_features(SinkhornRegisterTestDriver PRIVATE cxx_std_17)
   target_compile_definitions(SinkhornRegisterTestDriver
                              PRIVATE SINKHORN_REGISTER_PROGRAM="$<TARGET_FILE:sinkhorn-register>")

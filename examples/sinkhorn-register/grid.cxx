@@ -32,8 +32,10 @@ namespace
  * an axis' own extent. */
 constexpr double marginFraction = 0.125;
 constexpr double largestMarginFraction = 0.5;
-/** No level has fewer voxels along an axis than this, unless the image itself has. */
-constexpr double smallestAxis = 16.0;
+/** No level has fewer voxels along an axis than this, unless the image itself has; in 3-D a thousand voxels are enough
+ * to begin with. */
+template <unsigned int VDimension>
+constexpr double smallestAxis = VDimension == 2 ? 16.0 : 10.0;
 /** The automatic pyramid keeps its finest level below this number of voxels. */
 constexpr double largestLevel = 1.0e6;
 
@@ -112,7 +114,7 @@ IsotropicFactors(const Corner<VDimension> & spacing, const Corner<VDimension> & 
   for (unsigned int d = 0; d < VDimension; ++d)
   {
     const double wanted = std::round(factor * smallest / spacing[d]);
-    const double allowed = std::floor(size[d] / smallestAxis);
+    const double allowed = std::floor(size[d] / smallestAxis<VDimension>);
     factors[d] = static_cast<unsigned int>(std::max(1.0, std::min(wanted, allowed)));
   }
   return factors;

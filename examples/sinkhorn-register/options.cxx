@@ -81,7 +81,7 @@ struct RawValues
 {
   std::string                        Metric{ "sinkhorn" };
   std::string                        Transform{ "syn" };
-  std::string                        Finish{ "meansquares" };
+  std::string                        Finish;
   std::string                        Density{ "as-is" };
   std::string                        Initial;
   std::map<std::string, std::string> Settings;
@@ -89,22 +89,26 @@ struct RawValues
 };
 
 /** Options that are settings of stages: key and option. */
-const std::vector<std::pair<std::string, std::string>> settingOptions{
-  { "blur", "--blur" },          { "reach", "--reach" },
-  { "model", "--mass-model" },   { "iterations", "--iterations" },
-  { "shrink", "--shrink" },      { "update", "--update-sigma" },
-  { "rate", "--learning-rate" }, { "radius", "--radius" }
-};
+const std::vector<std::pair<std::string, std::string>> settingOptions{ { "blur", "--blur" },
+                                                                       { "reach", "--reach" },
+                                                                       { "model", "--mass-model" },
+                                                                       { "iterations", "--iterations" },
+                                                                       { "shrink", "--shrink" },
+                                                                       { "update", "--update-sigma" },
+                                                                       { "rate", "--learning-rate" },
+                                                                       { "radius", "--radius" },
+                                                                       { "standardize", "--standardize" } };
 
 void
 InterpretStart(const RawValues & raw, bool transports, Options & options)
 {
   // Shapes far apart have turned, too, and a deformation is a poor way to turn.
-  const std::string automatic = transports ? "sinkhorn-rigid" : "none";
+  const std::string automatic = transports ? "automatic" : "none";
   options.Initial = ParseInitial("--initialize", raw.Initial.empty() ? automatic : raw.Initial);
   if (options.MultiStart && options.Initial == InitialKind::None)
   {
-    throw UsageError("--multi-start belongs to --initialize sinkhorn, sinkhorn-rigid or sinkhorn-similarity");
+    throw UsageError(
+      "--multi-start belongs to --initialize automatic, sinkhorn, sinkhorn-rigid or sinkhorn-similarity");
   }
 }
 
@@ -157,7 +161,10 @@ Interpret(RawValues & raw, const CLI::App & app, Options & options)
   }
   if (transports && raw.Finish != "none")
   {
-    options.Stages = MakeTransportRecipe(main, raw.Finish);
+    options.IsRecipe = true;
+    options.ChoosesFinish = raw.Finish.empty();
+    options.ChoosesIterations = app.count("--iterations") == 0;
+    options.Stages = MakeTransportRecipe(main, raw.Finish.empty() ? "meansquares" : raw.Finish);
   }
 }
 
@@ -216,18 +223,19 @@ ParseCommandLine(int argc, char ** argv, Options & options)
     "--initialize",
     raw.Initial,
     "linear transform to start from, fitted to the springs of transport between both densities: none | "
-    "sinkhorn (affine) | sinkhorn-rigid | sinkhorn-similarity [sinkhorn-rigid for syn with sinkhorn, else none]");
+    "sinkhorn (affine) | sinkhorn-rigid | sinkhorn-similarity | automatic (affine in volumes where that stretches by "
+    "half at most, else rigid) [automatic for syn with sinkhorn, else none]");
   app.add_flag("--multi-start",
                options.MultiStart,
                "with --initialize: try the rotations that align the principal axes too, for turns beyond 45 degrees");
   app.add_option("--finish",
                  raw.Finish,
                  "syn with sinkhorn: metric that refines what transport has brought near: meansquares | cc | mattes | "
-                 "sinkhorn, or none [meansquares]");
+                 "sinkhorn, or none [meansquares, of locally standardized intensities unless both images show shapes]");
   app.add_option("--stage",
                  raw.Stages,
                  "TRANSFORM,METRIC[,SETTING...], repeatable, in this order; settings: blur= reach= model= iterations= "
-                 "shrink= update= rate= radius=; the options below are their defaults");
+                 "shrink= update= rate= radius= standardize=; the options below are their defaults");
   const auto addSetting = [&](const std::string & key, const std::string & help) {
     const auto found = std::find_if(
       settingOptions.begin(), settingOptions.end(), [&key](const auto & entry) { return entry.first == key; });
@@ -246,6 +254,10 @@ ParseCommandLine(int argc, char ** argv, Options & options)
              "20+10x10+5x5 [from the field of view]");
   addSetting("rate", "largest displacement of one iteration, voxels of the level's grid [1]");
   addSetting("radius", "cc: radius of the neighbourhood, voxels [4]");
+  addSetting(
+    "standardize",
+    "metrics other than sinkhorn: bring intensities to mean 0 and variance 1 within a Gaussian of this standard "
+    "deviation, voxels of the fixed image; 0: no [0]");
   app.add_option("--threads", options.Threads, "threads, 0: all [0]");
   app.add_flag("--quiet", options.Quiet, "no progress on standard output");
   app.set_version_flag("--version", SINKHORN_REGISTER_VERSION);

@@ -61,6 +61,7 @@ enum class MassModelKind
 enum class InitialKind
 {
   None,
+  Automatic, ///< Affine in volumes where that stretches by half at most, else Rigid
   Rigid,
   Similarity,
   Affine
@@ -118,6 +119,11 @@ struct Stage
   std::size_t NumberOfLevels{ 0 };
   /** Refines what an earlier stage has brought near. */
   bool IsRefining{ false };
+  /** Both images are silhouettes or label maps: their edges are exact and there is no noise to smooth away. */
+  bool ShowsShapes{ false };
+  /** Metrics other than sinkhorn: standard deviation, voxels of the fixed image, of the Gaussian within which
+   * intensities are brought to mean 0 and variance 1; 0: they are left alone. */
+  double Standardize{ 0.0 };
   /** cc: radius of the neighbourhood, voxels. */
   unsigned int Radius{ 4 };
 };
@@ -138,6 +144,11 @@ struct Options
   InitialKind              Initial{ InitialKind::None };
   bool                     MultiStart{ false };
   std::vector<Stage>       Stages;
+  /** The stages are the recipe for syn with sinkhorn; what was left open (metric and iterations of the finish)
+   * may be chosen from the images. */
+  bool IsRecipe{ false };
+  bool ChoosesFinish{ false };
+  bool ChoosesIterations{ false };
   /** What value_before and value_after speak of, on the finest grid: the last of the stages if they were given one by
    * one. */
   Stage        Main;

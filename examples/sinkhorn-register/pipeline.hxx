@@ -24,6 +24,7 @@
 #include "foldGuard.h"
 #include "grid.h"
 #include "images.h"
+#include "intensities.h"
 #include "landmarks.h"
 #include "metrics.h"
 #include "outputs.h"
@@ -40,10 +41,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <iterator>
 
 namespace SinkhornRegister
 {
+
+/** Local standardisation of the recipe's finish, standard deviation in voxels: wide enough to keep the contrast between
+ * neighbouring structures. */
+constexpr double standardizedVoxels = 16.0;
 
 /** What was read. */
 template <unsigned int VDimension>
@@ -137,41 +141,17 @@ MakeMaskObject(const MaskImageType<VDimension> * image)
   return mask;
 }
 
-/** Value below which \a fraction of the positive voxels lie; 0 if there are none. */
+/** Geometric mean over the axes, mm. */
 template <unsigned int VDimension>
 double
-FindQuantile(const ImageType<VDimension> * image, double fraction)
+GetMeanSpacing(const ImageType<VDimension> * image)
 {
-  const float *      first = image->GetBufferPointer();
-  std::vector<float> positive;
-  std::copy_if(first,
-               first + image->GetBufferedRegion().GetNumberOfPixels(),
-               std::back_inserter(positive),
-               [](float value) { return value > 0.0F; });
-  if (positive.empty())
+  double volume = 1.0;
+  for (unsigned int d = 0; d < VDimension; ++d)
   {
-    return 0.0;
+    volume *= image->GetSpacing()[d];
   }
-  const auto nth = positive.begin() + static_cast<std::ptrdiff_t>(fraction * (positive.size() - 1));
-  std::nth_element(positive.begin(), nth, positive.end());
-  return *nth;
-}
-
-/** Scales \a moving so that its bright voxels are as bright as those of \a fixed. */
-template <unsigned int VDimension>
-void
-MatchBrightness(const ImageType<VDimension> * fixed, ImageType<VDimension> * moving)
-{
-  constexpr double bright = 0.99;
-  const double     target = FindQuantile<VDimension>(fixed, bright);
-  const double     present = FindQuantile<VDimension>(moving, bright);
-  if (target > 0.0 && present > 0.0)
-  {
-    float * first = moving->GetBufferPointer();
-    std::for_each(first, first + moving->GetBufferedRegion().GetNumberOfPixels(), [&](float & value) {
-      value = static_cast<float>(value * (target / present));
-    });
-  }
+  return std::pow(volume, 1.0 / VDimension);
 }
 
 /** Densities, masks and grid of a stage. */
@@ -186,7 +166,15 @@ PrepareStage(const Options & options, const Stage & stage, const Inputs<VDimensi
     inputs.Fixed, inputs.FixedMask, options.Mass, asMass, "fixed image '" + options.Fixed + "'");
   input.Moving = MakeDensity<VDimension>(
     inputs.Moving, inputs.MovingMask, options.Mass, asMass, "moving image '" + options.Moving + "'");
-  if (stage.IsRefining && stage.Metric == MetricKind::MeanSquares)
+  const auto fixedMask = inputs.FixedMask ? inputs.FixedMask : MakeFullMask<VDimension>(inputs.Fixed);
+  const auto movingMask = inputs.MovingMask ? inputs.MovingMask : MakeFullMask<VDimension>(inputs.Moving);
+  if (!asMass && stage.Standardize > 0.0)
+  {
+    const double sigma = stage.Standardize * GetMeanSpacing<VDimension>(inputs.Fixed);
+    input.Fixed = StandardizeLocally<VDimension>(input.Fixed, fixedMask, sigma);
+    input.Moving = StandardizeLocally<VDimension>(input.Moving, movingMask, sigma);
+  }
+  else if (stage.IsRefining && stage.Metric == MetricKind::MeanSquares)
   {
     // Transport compares normalised masses; what refines its result must not see the scale of intensities either.
     MatchBrightness<VDimension>(input.Fixed, input.Moving);
@@ -196,8 +184,6 @@ PrepareStage(const Options & options, const Stage & stage, const Inputs<VDimensi
   // image must not be compared with zero.
   if (!asMass)
   {
-    const auto fixedMask = inputs.FixedMask ? inputs.FixedMask : MakeFullMask<VDimension>(inputs.Fixed);
-    const auto movingMask = inputs.MovingMask ? inputs.MovingMask : MakeFullMask<VDimension>(inputs.Moving);
     input.FixedMask = MakeMaskObject<VDimension>(fixedMask);
     input.MovingMask = MakeMaskObject<VDimension>(movingMask);
   }
@@ -206,6 +192,37 @@ PrepareStage(const Options & options, const Stage & stage, const Inputs<VDimensi
     input.Fixed, input.Moving, stage.NumberOfLevels > 0 ? stage.NumberOfLevels : named, stage.Shrink);
   input.Grid.Factors.resize(named);
   return input;
+}
+
+/** Chooses what the recipe leaves open from what the images show. */
+template <unsigned int VDimension>
+void
+AdaptRecipe(Options & options, const Inputs<VDimension> & inputs)
+{
+  const auto fixed =
+    MakeDensity<VDimension>(inputs.Fixed, inputs.FixedMask, options.Mass, true, "fixed image '" + options.Fixed + "'");
+  const auto moving = MakeDensity<VDimension>(
+    inputs.Moving, inputs.MovingMask, options.Mass, true, "moving image '" + options.Moving + "'");
+  const bool showsShapes = IsPiecewiseConstant<VDimension>(fixed) && IsPiecewiseConstant<VDimension>(moving);
+  Stage &    finish = options.Stages.back();
+  finish.ShowsShapes = showsShapes;
+  if (options.ChoosesFinish && !showsShapes)
+  {
+    finish.Standardize = standardizedVoxels;
+  }
+  if (options.ChoosesIterations && finish.Metric == MetricKind::MeanSquares)
+  {
+    // A Gauss-Newton step leaves a tenth of the way; more of them fit noise. Exact edges in pictures can have as many
+    // as it takes, in volumes that would be slow.
+    const std::vector<unsigned int> exact =
+      VDimension == 2 ? finish.Iterations : std::vector<unsigned int>{ 20, 15, 20 };
+    finish.Iterations = showsShapes ? exact : std::vector<unsigned int>{ 15, 10, 5 };
+  }
+  if (!showsShapes && (IsCutByBorder<VDimension>(fixed) || IsCutByBorder<VDimension>(moving)))
+  {
+    // Mass beyond a border has no counterpart; a linear transform averages that out, a deformation would follow it.
+    options.Stages.erase(options.Stages.begin(), options.Stages.end() - 1);
+  }
 }
 
 /** Value of the stage's metric under a transform: on the finest working grid for sinkhorn, whose mass may lie outside
@@ -413,13 +430,18 @@ EvaluateEnds(const StageInput<VDimension> &                input,
 
 template <unsigned int VDimension>
 void
-RunPipeline(const Options & options, const std::string & movingComponentType)
+RunPipeline(const Options & given, const std::string & movingComponentType)
 {
   const auto               start = std::chrono::steady_clock::now();
+  Options                  options = given;
   const Inputs<VDimension> inputs = ReadInputs<VDimension>(options);
-  OutputFolder             folder(options.Output);
-  Progress                 progress(options.Quiet);
-  Report                   report;
+  if (options.IsRecipe)
+  {
+    AdaptRecipe<VDimension>(options, inputs);
+  }
+  OutputFolder folder(options.Output);
+  Progress     progress(options.Quiet);
+  Report       report;
   report.Dimension = VDimension;
 
   const auto transform = itk::CompositeTransform<double, VDimension>::New();

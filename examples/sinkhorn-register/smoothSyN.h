@@ -83,13 +83,27 @@ public:
   {
     m_ForceIsMassTimesWay = on;
   }
+  /** On: the derivative is that of mean squares, voxel by voxel twice the difference times the gradient of the moving
+   * image. It and the squared gradient are smoothed alike and divided, which is a Gauss-Newton step for the motion that
+   * explains the differences in the neighbourhood: strong and faint edges move as far as they have to, and no further.
+   */
+  void
+  SetForceIsDifferenceTimesGradient(bool on)
+  {
+    m_ForceIsDifferenceTimesGradient = on;
+  }
   /** To be called at the end of each iteration. The value need not fall at every one: forces of mass are not its
    * gradient, and mending tight places costs something. */
   void
   Watch()
   {
-    const bool   stands = this->KeepInvertible();
     const double value = this->m_CurrentMetricValue;
+    if (m_ForceIsMassTimesWay && this->HasGoneAstray(value))
+    {
+      this->m_IsConverged = true;
+      return;
+    }
+    const bool stands = this->KeepInvertible();
     if (stands && value < m_BestValue - m_LeastImprovement * std::abs(m_BestValue))
     {
       m_BestValue = value;
@@ -101,13 +115,21 @@ public:
       m_Patience = mostPatience;
       m_Step *= 0.5;
     }
-    this->m_IsConverged = m_Step < smallestStep;
+    m_FirstValue = std::max(m_FirstValue, value);
+    const bool isExplained = m_ForceIsDifferenceTimesGradient && value < unexplainedPart * m_FirstValue;
+    this->m_IsConverged = m_Step < smallestStep || isExplained || value < m_SmallestValue;
   }
   /** Least relative improvement of the value that counts as one. */
   void
   SetLeastImprovement(double improvement)
   {
     m_LeastImprovement = improvement;
+  }
+  /** Value at which a level has done its work; any by default. */
+  void
+  SetSmallestValue(double value)
+  {
+    m_SmallestValue = value;
   }
   /** Shorter and shorter steps or folds in the way ended the current level, not the number of iterations. */
   bool
@@ -139,6 +161,9 @@ protected:
   {
     Superclass::InitializeRegistrationAtEachLevel(level);
     m_BestValue = itk::NumericTraits<double>::max();
+    m_FirstValue = 0.0;
+    m_BestMassValue = itk::NumericTraits<double>::max();
+    m_Astray = 0;
     m_Patience = mostPatience;
     m_Step = 1.0;
     m_LastFixedPair = GetPair(this->m_FixedToMiddleTransform);
@@ -202,7 +227,11 @@ protected:
     const FieldPointer smooth = this->SmoothByKernel(field);
     if (m_ForceIsMassTimesWay)
     {
-      this->DivideByMass(smooth);
+      this->DivideByWeight(smooth, this->ComputeMass(field), m_FaintMass);
+    }
+    else if (m_ForceIsDifferenceTimesGradient)
+    {
+      this->DivideByWeight(smooth, this->ComputeSquaredGradient(field), m_FaintGradient);
     }
     this->FadeOut(smooth);
     return smooth;
@@ -218,6 +247,10 @@ protected:
     {
       factor = std::min(factor, 0.5); // both images move
     }
+    else if (m_ForceIsDifferenceTimesGradient)
+    {
+      factor = std::min(factor, 0.25); // both images move, and the derivative of a square has a factor 2
+    }
     factor = m_Step * (factor * gradient > m_LargestGradient ? m_LargestGradient / gradient : factor);
     const FieldPointer scaled = Superclass::GaussianSmoothDisplacementField(field, 0.0); // a copy
     for (itk::ImageRegionIterator<FieldType> it(scaled, scaled->GetBufferedRegion()); !it.IsAtEnd(); ++it)
@@ -227,11 +260,29 @@ protected:
     return scaled;
   }
 
+  /** SyN inverts every map twice, so that both directions are consistent. Each inversion interpolates the field and
+   * thus smooths it; tens of them wipe out detail faster than forces can bring it in. Here the composed map stays as it
+   * is and only its inverse is computed. */
+  FieldPointer
+  InvertDisplacementField(const FieldType * field, const FieldType * estimate) override
+  {
+    if (field == m_LastInverse && estimate == m_LastInverted)
+    {
+      return const_cast<FieldType *>(estimate); // a field of the base class's own
+    }
+    m_LastInverted = field;
+    m_LastInverse = Superclass::InvertDisplacementField(field, estimate);
+    return const_cast<FieldType *>(m_LastInverse.GetPointer());
+  }
+
 private:
   /** Below this length, relative to the learning rate, a step no longer matters. */
   static constexpr double smallestStep = 0.02;
   /** Iterations without improvement after which steps are halved. */
   static constexpr unsigned int mostPatience = 4;
+  /** Mean squares, relative to their value at the beginning of a level, below which the level has done its work: finer
+   * ones see what is left better. */
+  static constexpr double unexplainedPart = 0.01;
   /** Least determinant of the Jacobian of the half-way maps and of their inverses. */
   static constexpr double smallestDeterminant = 0.05;
   /** The same of the whole map from fixed to moving. */
@@ -249,6 +300,28 @@ private:
   {
     transform->SetDisplacementField(pair.Forward);
     transform->SetInverseDisplacementField(pair.Inverse);
+  }
+
+  /** Warping does not conserve mass: when shapes differ in how much of it they gain, balanced transport sends the
+   * difference from one to the other, however well they match, and every step makes it worse. Then the level ends with
+   * its best maps. \param value of the maps before the present step. */
+  bool
+  HasGoneAstray(double value)
+  {
+    if (value < m_BestMassValue)
+    {
+      m_BestMassValue = value;
+      m_BestFixedPair = m_LastFixedPair;
+      m_BestMovingPair = m_LastMovingPair;
+      m_Astray = 0;
+    }
+    else if (value > 1.5 * m_BestMassValue && ++m_Astray == mostPatience)
+    {
+      SetPair(this->m_FixedToMiddleTransform, m_BestFixedPair);
+      SetPair(this->m_MovingToMiddleTransform, m_BestMovingPair);
+      return true;
+    }
+    return false;
   }
 
   /** Relaxes both half-way maps where they are about to fold; takes the iteration back if that fails.
@@ -329,25 +402,69 @@ private:
     return output;
   }
 
-  /** Divides smoothed forces by the mass of the metric's fixed image, smoothed alike. */
-  void
-  DivideByMass(FieldType * forces) const
+  using WeightType = itk::Image<double, Dimension>;
+
+  static typename WeightType::Pointer
+  MakeWeight(const FieldType * grid)
   {
-    using MassType = itk::Image<double, Dimension>;
-    const auto * fixed = static_cast<const MetricType<Dimension> *>(this->GetMetric())->GetFixedImage();
-    const auto   mass = MassType::New();
-    mass->CopyInformation(forces);
-    mass->SetRegions(forces->GetBufferedRegion());
-    mass->Allocate();
+    const auto weight = WeightType::New();
+    weight->CopyInformation(grid);
+    weight->SetRegions(grid->GetBufferedRegion());
+    weight->Allocate();
+    return weight;
+  }
+
+  /** Mass of the metric's fixed image, 1 in total. */
+  typename WeightType::Pointer
+  ComputeMass(const FieldType * grid) const
+  {
+    const auto *  fixed = static_cast<const MetricType<Dimension> *>(this->GetMetric())->GetFixedImage();
+    const auto    mass = MakeWeight(grid);
     const auto    count = mass->GetBufferedRegion().GetNumberOfPixels();
     const float * voxels = fixed->GetBufferPointer();
     const double  total = std::accumulate(voxels, voxels + count, 0.0);
     std::transform(voxels, voxels + count, mass->GetBufferPointer(), [total](float v) { return v / total; });
+    return mass;
+  }
 
-    const auto                              smooth = this->template SmoothByKernel<MassType>(mass);
-    const double *                          first = smooth->GetBufferPointer();
-    const double                            floor = m_FaintMass * *std::max_element(first, first + count);
-    itk::ImageRegionConstIterator<MassType> density(smooth, smooth->GetBufferedRegion());
+  /** Squared length of the gradient of the metric's moving image, by central differences as in the metric. */
+  typename WeightType::Pointer
+  ComputeSquaredGradient(const FieldType * grid) const
+  {
+    const auto *  moving = static_cast<const MetricType<Dimension> *>(this->GetMetric())->GetMovingImage();
+    const auto    squares = MakeWeight(grid);
+    const auto    region = moving->GetBufferedRegion();
+    const float * voxels = moving->GetBufferPointer();
+    for (itk::ImageRegionIteratorWithIndex<WeightType> it(squares, region); !it.IsAtEnd(); ++it)
+    {
+      const float * here = voxels + moving->ComputeOffset(it.GetIndex());
+      double        squared = 0.0;
+      for (unsigned int d = 0; d < Dimension; ++d)
+      {
+        if (it.GetIndex()[d] > region.GetIndex()[d] && it.GetIndex()[d] < region.GetUpperIndex()[d])
+        {
+          const auto stride = moving->GetOffsetTable()[d];
+          squared += itk::Math::sqr((here[stride] - *(here - stride)) / (2.0 * moving->GetSpacing()[d]));
+        }
+      }
+      it.Set(squared);
+    }
+    return squares;
+  }
+
+  /** Divides smoothed forces by their weight, smoothed alike. \param faint weight, relative to its maximum, at which
+   * forces have half their effect. */
+  void
+  DivideByWeight(FieldType * forces, const WeightType * weight, double faint) const
+  {
+    const auto     smooth = this->template SmoothByKernel<WeightType>(weight);
+    const double * first = smooth->GetBufferPointer();
+    const double   floor = faint * *std::max_element(first, first + smooth->GetBufferedRegion().GetNumberOfPixels());
+    if (!(floor > 0.0))
+    {
+      return; // nothing pulls
+    }
+    itk::ImageRegionConstIterator<WeightType> density(smooth, smooth->GetBufferedRegion());
     for (itk::ImageRegionIterator<FieldType> it(forces, forces->GetBufferedRegion()); !it.IsAtEnd(); ++it, ++density)
     {
       it.Set(it.Get() / (std::max(0.0, density.Get()) + floor));
@@ -420,15 +537,25 @@ private:
   double                           m_LargestGradient{ 0.25 };
   bool                             m_ForceSitsOnMovingImage{ false };
   bool                             m_ForceIsMassTimesWay{ false };
-  /** Smoothed mass, relative to its maximum, at which forces have half their effect. */
+  bool                             m_ForceIsDifferenceTimesGradient{ false };
+  /** Smoothed weight, relative to its maximum, at which forces have half their effect. */
   double m_FaintMass{ 0.02 };
+  double m_SmallestValue{ itk::NumericTraits<double>::NonpositiveMin() };
+  double m_FaintGradient{ 0.01 };
 
+  typename FieldType::ConstPointer m_LastInverted;
+  typename FieldType::ConstPointer m_LastInverse;
   /** Of the current level. */
   PairType     m_LastFixedPair;
   PairType     m_LastMovingPair;
   double       m_Limit{ smallestDeterminant };
   double       m_LeastImprovement{ 0.002 };
   double       m_BestValue{ 0.0 };
+  double       m_FirstValue{ 0.0 };
+  double       m_BestMassValue{ 0.0 };
+  PairType     m_BestFixedPair;
+  PairType     m_BestMovingPair;
+  unsigned int m_Astray{ 0 };
   unsigned int m_Patience{ 0 };
   double       m_Step{ 1.0 };
 };

@@ -24,6 +24,9 @@
 #include "itkSimilarity3DTransform.h"
 #include "itkSinkhornTransformInitializer.h"
 
+#include "vnl/algo/vnl_determinant.h"
+#include "vnl/algo/vnl_svd.h"
+
 namespace SinkhornRegister
 {
 
@@ -42,18 +45,42 @@ FitToSprings(const StageInput<VDimension> & input, bool multiStart)
   return transform.GetPointer();
 }
 
+/** Whether a linear transform stretches or shrinks by half at most, in any direction, and does not reflect: what
+ * anatomies of one kind differ by. More than that is a deformation in disguise. */
+template <unsigned int VDimension>
+bool
+IsModest(const itk::Matrix<double, VDimension, VDimension> & matrix)
+{
+  constexpr double         largestStretch = 1.5;
+  const vnl_matrix<double> entries(matrix.GetVnlMatrix().as_matrix());
+  const vnl_svd<double>    decomposition(entries);
+  return vnl_determinant(entries) > 0.0 && decomposition.sigma_max() <= largestStretch &&
+         decomposition.sigma_min() >= 1.0 / largestStretch;
+}
+
 template <unsigned int VDimension>
 typename itk::Transform<double, VDimension, VDimension>::Pointer
 FitToSprings(const StageInput<VDimension> & input, InitialKind kind, bool multiStart)
 {
+  using AffineTransform = itk::AffineTransform<double, VDimension>;
   using SimilarityTransform =
     std::conditional_t<VDimension == 2, itk::Similarity2DTransform<double>, itk::Similarity3DTransform<double>>;
   switch (kind)
   {
     case InitialKind::Rigid: return FitToSprings<RigidTransform<VDimension>, VDimension>(input, multiStart);
     case InitialKind::Similarity: return FitToSprings<SimilarityTransform, VDimension>(input, multiStart);
-    default: return FitToSprings<itk::AffineTransform<double, VDimension>, VDimension>(input, multiStart);
+    default: break;
   }
+  // Anatomies in volumes differ by a modest affine transform first of all. Pictures show parts of things that bend, and
+  // the shear that fits a bend is in the way of what follows.
+  const auto affine = FitToSprings<AffineTransform, VDimension>(input, multiStart);
+  if (kind == InitialKind::Automatic &&
+      (VDimension == 2 ||
+       !IsModest<VDimension>(static_cast<const AffineTransform *>(affine.GetPointer())->GetMatrix())))
+  {
+    return FitToSprings<RigidTransform<VDimension>, VDimension>(input, multiStart);
+  }
+  return affine;
 }
 
 } // namespace SinkhornRegister

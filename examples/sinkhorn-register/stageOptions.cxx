@@ -59,6 +59,7 @@ const std::map<std::string, InitialKind> &
 InitialNames()
 {
   static const std::map<std::string, InitialKind> names{ { "none", InitialKind::None },
+                                                         { "automatic", InitialKind::Automatic },
                                                          { "sinkhorn-rigid", InitialKind::Rigid },
                                                          { "sinkhorn-similarity", InitialKind::Similarity },
                                                          { "sinkhorn", InitialKind::Affine } };
@@ -214,6 +215,11 @@ ApplySetting(Stage & stage, const std::string & key, const std::string & option,
   {
     stage.Radius = ParseCounts(option, text, "4", 1).front();
   }
+  else if (key == "standardize")
+  {
+    stage.Standardize = ParseNumber(option, text);
+    CheckLength(option, stage.Standardize, true);
+  }
   else
   {
     return false;
@@ -281,9 +287,10 @@ ParseStage(const std::string & text, const Stage & defaults)
     const std::string value = equals == std::string::npos ? "" : parts[i].substr(equals + 1);
     if (value.empty() || !ApplySetting(stage, key, option + ", " + key, value))
     {
-      throw UsageError(option + ": '" + parts[i] +
-                       "' is not understood; settings are blur=MM, reach=MM, model=intensity|push-forward, "
-                       "iterations=100x50x25, shrink=4x2x1, update=20+10x10+5, rate=VOXELS, radius=VOXELS");
+      throw UsageError(
+        option + ": '" + parts[i] +
+        "' is not understood; settings are blur=MM, reach=MM, model=intensity|push-forward, "
+        "iterations=100x50x25, shrink=4x2x1, update=20+10x10+5, rate=VOXELS, radius=VOXELS, standardize=VOXELS");
     }
   }
   CompleteStage(stage, option + ", shrink", option + ", update");

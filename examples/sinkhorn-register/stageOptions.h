@@ -34,7 +34,8 @@ ParseTransform(const std::string & option, const std::string & text);
 InitialKind
 ParseInitial(const std::string & option, const std::string & text);
 
-/** Changes one setting of a stage: blur, reach, model, iterations, shrink, update, rate or radius.
+/** Changes one setting of a stage: blur, reach, model, iterations, shrink, update, rate, radius or
+ * standardize.
  * \return false if there is no such setting. */
 bool
 ApplySetting(Stage & stage, const std::string & key, const std::string & option, const std::string & text);

@@ -41,7 +41,11 @@ ChooseLearningRate(const Stage & stage)
     return 1.0;
   }
   // A step of mass is as long as the way that is left; any other force has no scale of its own.
-  return stage.Metric == MetricKind::Sinkhorn && ChooseMassModel(stage) == MassModelKind::PushForward ? 2.0 : 0.5;
+  if (stage.Metric == MetricKind::Sinkhorn && ChooseMassModel(stage) == MassModelKind::PushForward)
+  {
+    return 2.0;
+  }
+  return stage.Metric == MetricKind::MeanSquares ? 1.0 : 0.5;
 }
 
 std::vector<double>
@@ -53,11 +57,16 @@ ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std:
   }
   const std::size_t levels = stage.NumberOfLevels > 0 ? stage.NumberOfLevels : stage.Iterations.size();
   const double      progress = levels > 1 ? static_cast<double>(level) / static_cast<double>(levels - 1) : 0.5;
+  if (stage.IsRefining && stage.ShowsShapes)
+  {
+    // Two scales at a time: the wide one keeps the narrow one from stirring up noise that bounds the step. Down to one
+    // voxel and half of it: what edges say is exact.
+    const double wide = std::max(fieldOfView / 16.0 * std::pow(0.25, progress), spacing);
+    return { wide, 0.5 * wide };
+  }
   if (stage.IsRefining)
   {
-    // Two scales at a time: the wide one keeps the narrow one from stirring up noise that bounds the step.
-    const double wide = std::max(fieldOfView / 16.0 * std::pow(0.25, progress), 1.5 * spacing);
-    return { wide, 0.5 * wide };
+    return { 3.0 * spacing };
   }
   // Wide first, so that distant mass is carried as a whole, then finer: from 1/8 of the field of view to 1/40.
   return { fieldOfView / 8.0 * std::pow(0.2, progress) };

@@ -26,6 +26,9 @@
 namespace SinkhornRegister
 {
 
+/** Way left, as a part of the spacing of the grid, below which a level of transport has nothing more to say. */
+constexpr double smallestWay = 0.15;
+
 /** A displacement of zero on the grid of a level. */
 template <typename TTransform>
 typename TTransform::Pointer
@@ -67,6 +70,7 @@ RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
   const bool carriesMass = ChooseMassModel(stage) == MassModelKind::PushForward;
   method->SetForceSitsOnMovingImage(stage.Metric == MetricKind::Sinkhorn && !carriesMass);
   method->SetForceIsMassTimesWay(stage.Metric == MetricKind::Sinkhorn && carriesMass);
+  method->SetForceIsDifferenceTimesGradient(stage.Metric == MetricKind::MeanSquares);
 
   typename MethodType::TransformParametersAdaptorsContainerType adaptors;
   typename MethodType::NumberOfIterationsArrayType              iterations(numberOfLevels);
@@ -100,6 +104,12 @@ RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
   StageOutput<VDimension> output;
   const Observation       levels(method, itk::MultiResolutionIterationEvent(), [&]() {
     EnterLevel(input, metric, method->GetCurrentLevel(), progress);
+    if (stage.Metric == MetricKind::Sinkhorn)
+    {
+      // The divergence is half the mean square of the way left.
+      const double way = smallestWay * input.Grid.GetSpacing(method->GetCurrentLevel());
+      method->SetSmallestValue(0.5 * way * way);
+    }
     output.Levels.emplace_back();
   });
   const Observation       steps(method, itk::IterationEvent(), [&]() {

@@ -1,0 +1,218 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "intensities.h"
+
+#include "itkImageRegionConstIteratorWithIndex.h"
+#include "itkSmoothingRecursiveGaussianImageFilter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <numeric>
+#include <vector>
+
+namespace SinkhornRegister
+{
+namespace
+{
+
+template <unsigned int VDimension>
+using RealImage = itk::Image<double, VDimension>;
+
+/** Part of the voxels that are not bright ones. */
+constexpr double bright = 0.99;
+
+/** Value below which \a fraction of the positive voxels lie; 0 if there are none. */
+template <unsigned int VDimension>
+double
+FindQuantile(const ImageType<VDimension> * image, double fraction)
+{
+  const float *      first = image->GetBufferPointer();
+  std::vector<float> positive;
+  std::copy_if(first,
+               first + image->GetBufferedRegion().GetNumberOfPixels(),
+               std::back_inserter(positive),
+               [](float value) { return value > 0.0F; });
+  if (positive.empty())
+  {
+    return 0.0;
+  }
+  const auto nth = positive.begin() + static_cast<std::ptrdiff_t>(fraction * (positive.size() - 1));
+  std::nth_element(positive.begin(), nth, positive.end());
+  return *nth;
+}
+
+template <unsigned int VDimension>
+typename RealImage<VDimension>::Pointer
+MakeRealImage(const ImageType<VDimension> * grid)
+{
+  const auto image = RealImage<VDimension>::New();
+  image->CopyInformation(grid);
+  image->SetRegions(grid->GetBufferedRegion());
+  image->Allocate(true);
+  return image;
+}
+
+template <unsigned int VDimension>
+typename RealImage<VDimension>::Pointer
+Smooth(const RealImage<VDimension> * image, double sigma)
+{
+  using FilterType = itk::SmoothingRecursiveGaussianImageFilter<RealImage<VDimension>, RealImage<VDimension>>;
+  const auto filter = FilterType::New();
+  filter->SetInput(image);
+  filter->SetSigma(sigma);
+  filter->Update();
+  return filter->GetOutput();
+}
+
+} // namespace
+
+template <unsigned int VDimension>
+void
+MatchBrightness(const ImageType<VDimension> * fixed, ImageType<VDimension> * moving)
+{
+  const double target = FindQuantile<VDimension>(fixed, bright);
+  const double present = FindQuantile<VDimension>(moving, bright);
+  if (target > 0.0 && present > 0.0)
+  {
+    float * first = moving->GetBufferPointer();
+    std::for_each(first, first + moving->GetBufferedRegion().GetNumberOfPixels(), [&](float & value) {
+      value = static_cast<float>(value * (target / present));
+    });
+  }
+}
+
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+StandardizeLocally(const ImageType<VDimension> *     image,
+                   const MaskImageType<VDimension> * mask,
+                   double                            sigma,
+                   double                            quiet)
+{
+  const auto            count = image->GetBufferedRegion().GetNumberOfPixels();
+  const float *         in = image->GetBufferPointer();
+  const unsigned char * inside = mask->GetBufferPointer();
+  double                sum = 0.0;
+  double                sumOfSquares = 0.0;
+  itk::SizeValueType    number = 0;
+  for (itk::SizeValueType i = 0; i < count; ++i)
+  {
+    if (inside[i] > 0)
+    {
+      sum += in[i];
+      sumOfSquares += static_cast<double>(in[i]) * in[i];
+      ++number;
+    }
+  }
+  // Around the global mean, so that squares do not cancel.
+  const double mean = sum / static_cast<double>(number);
+  const double variance = std::max(0.0, sumOfSquares / static_cast<double>(number) - mean * mean);
+  const double floor = quiet * quiet * variance;
+
+  const auto weight = MakeRealImage<VDimension>(image);
+  const auto first = MakeRealImage<VDimension>(image);
+  const auto second = MakeRealImage<VDimension>(image);
+  for (itk::SizeValueType i = 0; i < count; ++i)
+  {
+    const double value = inside[i] > 0 ? in[i] - mean : 0.0;
+    weight->GetBufferPointer()[i] = inside[i] > 0 ? 1.0 : 0.0;
+    first->GetBufferPointer()[i] = value;
+    second->GetBufferPointer()[i] = value * value;
+  }
+  const auto     smoothWeight = Smooth<VDimension>(weight, sigma);
+  const auto     smoothFirst = Smooth<VDimension>(first, sigma);
+  const auto     smoothSecond = Smooth<VDimension>(second, sigma);
+  const double * w = smoothWeight->GetBufferPointer();
+  const double * s = smoothFirst->GetBufferPointer();
+  const double * q = smoothSecond->GetBufferPointer();
+
+  const auto standardized = ImageType<VDimension>::New();
+  standardized->CopyInformation(image);
+  standardized->SetRegions(image->GetBufferedRegion());
+  standardized->Allocate(true);
+  for (itk::SizeValueType i = 0; i < count; ++i)
+  {
+    if (inside[i] > 0 && w[i] > 0.0 && floor > 0.0)
+    {
+      const double local = s[i] / w[i];
+      const double spread = std::max(0.0, q[i] / w[i] - local * local) + floor;
+      standardized->GetBufferPointer()[i] = static_cast<float>((in[i] - mean - local) / std::sqrt(spread));
+    }
+  }
+  return standardized;
+}
+
+template <unsigned int VDimension>
+bool
+IsPiecewiseConstant(const ImageType<VDimension> * density)
+{
+  constexpr double   oneGreyLevel = 1.0 / 255.0;
+  const double       tolerance = oneGreyLevel * FindQuantile<VDimension>(density, bright);
+  const float *      voxels = density->GetBufferPointer();
+  itk::SizeValueType flat = 0;
+  itk::SizeValueType all = 0;
+  const auto         region = density->GetBufferedRegion();
+  for (itk::ImageRegionConstIteratorWithIndex<ImageType<VDimension>> it(density, region); !it.IsAtEnd(); ++it)
+  {
+    for (unsigned int d = 0; d < VDimension; ++d)
+    {
+      if (it.Get() > 0.0F && it.GetIndex()[d] < region.GetUpperIndex()[d])
+      {
+        const float next = voxels[density->ComputeOffset(it.GetIndex()) + density->GetOffsetTable()[d]];
+        flat += std::abs(next - it.Get()) <= tolerance;
+        ++all;
+      }
+    }
+  }
+  return 2 * flat > all;
+}
+
+template <unsigned int VDimension>
+bool
+IsCutByBorder(const ImageType<VDimension> * density)
+{
+  double             border = 0.0;
+  double             total = 0.0;
+  itk::SizeValueType borderVoxels = 0;
+  const auto         region = density->GetBufferedRegion();
+  for (itk::ImageRegionConstIteratorWithIndex<ImageType<VDimension>> it(density, region); !it.IsAtEnd(); ++it)
+  {
+    total += it.Get();
+    for (unsigned int d = 0; d < VDimension; ++d)
+    {
+      if (it.GetIndex()[d] == region.GetIndex()[d] || it.GetIndex()[d] == region.GetUpperIndex()[d])
+      {
+        border += it.Get();
+        ++borderVoxels;
+        break;
+      }
+    }
+  }
+  return border / static_cast<double>(borderVoxels) > 0.5 * total / static_cast<double>(region.GetNumberOfPixels());
+}
+
+#define InstantiateIntensities(dimension)                                                         \
+  template void MatchBrightness<dimension>(const ImageType<dimension> *, ImageType<dimension> *); \
+  template ImageType<dimension>::Pointer StandardizeLocally<dimension>(                           \
+    const ImageType<dimension> *, const MaskImageType<dimension> *, double, double);              \
+  template bool IsPiecewiseConstant<dimension>(const ImageType<dimension> *);                     \
+  template bool IsCutByBorder<dimension>(const ImageType<dimension> *)
+InstantiateIntensities(2);
+InstantiateIntensities(3);
+
+} // namespace SinkhornRegister
