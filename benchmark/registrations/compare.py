@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+# Copyright NumFOCUS
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#         https://www.apache.org/licenses/LICENSE-2.0.txt
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Registers real pairs by sinkhorn-register and by other programs and sets their scores side by side.
+
+    compare.py --data DATA --binary sinkhorn-register --work FOLDER [--groups G,…] [--programs P,…]
+
+Every registration runs in a process of its own; its scores (Dice or target registration error, folding with the
+direction matrix included, CPU seconds, memory) are computed here, from the transform, alike for all programs. Finished
+ones are kept in FOLDER/results.json and not run again. A Markdown table is printed at the end.
+"""
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+import pairs as pairs_module
+import programs as programs_module
+
+OWN = {
+    "sinkhorn": [],
+    "syn-meansquares": ["--metric", "meansquares"],
+    "syn-cc": ["--metric", "cc"],
+    "syn-mattes": ["--metric", "mattes"],
+}
+
+
+def command(program, pair, folder, output, binary):
+    if program not in OWN:
+        return [sys.executable, str(Path(__file__).with_name("programs.py")), program, str(folder), str(output)]
+    arguments = [binary, "--fixed", f"{folder}/fixed.mha", "--moving", f"{folder}/moving.mha", "--output", str(output), "--quiet"]
+    if (folder / "fixed_mask.mha").exists():
+        arguments += ["--fixed-mask", f"{folder}/fixed_mask.mha", "--moving-mask", f"{folder}/moving_mask.mha"]
+    return arguments + pair.options + OWN[program]
+
+
+def run(arguments, limit):
+    """-> CPU seconds, wall seconds, MiB, error or None"""
+    began = time.monotonic()
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit)))
+    message = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    error = None if status == 0 else (message.strip().splitlines() or [f"status {status}, limit {limit} CPU seconds"])[-1]
+    return usage.ru_utime + usage.ru_stime, time.monotonic() - began, usage.ru_maxrss / 1024.0, error
+
+
+def read_transform(output):
+    for name in ("transform.h5", "displacement.mha"):
+        path = output / name
+        if path.exists() and path.suffix == ".h5":
+            return sitk.ReadTransform(str(path))
+        if path.exists():
+            return sitk.DisplacementFieldTransform(sitk.ReadImage(str(path), sitk.sitkVectorFloat64))
+    raise FileNotFoundError(output)
+
+
+def jacobian(transform, grid):
+    """det ∂T/∂x by central differences, physical (direction included), without the two outermost voxels."""
+    field = sitk.TransformToDisplacementField(transform, sitk.sitkVectorFloat64, grid.GetSize(), grid.GetOrigin(),
+                                              grid.GetSpacing(), grid.GetDirection())
+    values = sitk.GetArrayFromImage(field)
+    dimension = grid.GetDimension()
+    gradient = np.stack([np.gradient(values, axis=dimension - 1 - axis) for axis in range(dimension)], -1)
+    to_index = np.linalg.inv(np.array(grid.GetDirection()).reshape(dimension, dimension) @ np.diag(grid.GetSpacing()))
+    determinants = np.linalg.det(np.eye(dimension) + gradient @ to_index)
+    return determinants[tuple(slice(2, -2) for _ in grid.GetSize())]
+
+
+def mean_dice(one, other):
+    labels = [label for label in np.union1d(np.unique(one), np.unique(other)) if label > 0]
+    return float(np.mean([2 * ((one == l) & (other == l)).sum() / ((one == l).sum() + (other == l).sum()) for l in labels]))
+
+
+def score(folder, transform):
+    fixed = sitk.ReadImage(str(folder / "fixed.mha"))
+    determinants = jacobian(transform, fixed)
+    scores = {"min_jacobian": float(determinants.min()), "folded_fraction": float((determinants <= 0).mean())}
+    if (folder / "fixed_labels.mha").exists():
+        reference, labels = (sitk.ReadImage(str(folder / f"{role}_labels.mha")) for role in ("fixed", "moving"))
+        warped = sitk.Resample(labels, reference, transform, sitk.sitkNearestNeighbor, 0)
+        scores["dice"] = mean_dice(sitk.GetArrayFromImage(reference), sitk.GetArrayFromImage(warped))
+    if (folder / "fixed_points.txt").exists():
+        goal, start = np.loadtxt(folder / "moving_points.txt"), np.loadtxt(folder / "fixed_points.txt")
+        moved = np.array([transform.TransformPoint(point.tolist()) for point in start])
+        scores["tre"] = float(np.linalg.norm(moved - goal, axis=1).mean())
+    return scores
+
+
+def table(results, groups, programs):
+    """Means over the pairs of a group; the figure of merit is Dice, or the error in mm where there are points."""
+    lines = ["| pairs | " + " | ".join(programs) + " |", "|" + " --- |" * (len(programs) + 1)]
+    for group, names in groups.items():
+        cells = []
+        for program in programs:
+            done = [results[key] for key in (f"{name}/{program}" for name in names) if key in results]
+            failed = [result for result in done if "error" in result]
+            done = [result for result in done if "error" not in result]
+            if not done:
+                cells.append("failed" if failed else "–")
+                continue
+            mean = {key: float(np.mean([result[key] for result in done if key in result] or [np.nan]))
+                    for key in ("dice", "tre", "folded_fraction", "cpu_seconds", "mebibytes")}
+            merit = f"{mean['tre']:.2f} mm" if np.isnan(mean["dice"]) else f"{mean['dice']:.3f}"
+            cells.append(f"{merit}, {100 * mean['folded_fraction']:.2g} % folded, {mean['cpu_seconds']:.1f} s, "
+                         f"{mean['mebibytes']:.0f} MiB" + (f" ({len(failed)} failed)" if failed else ""))
+        lines.append(f"| {group} ({len(names)}) | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="folder of the real pairs")
+    parser.add_argument("--binary", required=True, help="sinkhorn-register")
+    parser.add_argument("--work", required=True, type=Path, help="folder for transforms and results.json")
+    parser.add_argument("--groups", default="", help="groups or names of pairs, separated by commas; all by default")
+    parser.add_argument("--programs", default=",".join([*OWN, *programs_module.PROGRAMS]))
+    parser.add_argument("--limit", type=int, default=900, help="CPU seconds of one registration")
+    parser.add_argument("--again", action="store_true", help="run what is in results.json again")
+    arguments = parser.parse_args()
+
+    chosen = set(arguments.groups.split(",")) if arguments.groups else None
+    selected = [p for p in pairs_module.all_pairs() if not chosen or {p.group, p.name} & chosen]
+    programs = arguments.programs.split(",")
+    store = arguments.work / "results.json"
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    results = json.loads(store.read_text()) if store.exists() else {}
+    for pair in selected:
+        folder = arguments.work / "pairs" / pair.name
+        pairs_module.prepare(pair, arguments.data, folder)
+        results[f"{pair.name}/start"] = {**score(folder, sitk.Transform(sitk.ReadImage(str(folder / "fixed.mha")).GetDimension(),
+                                                                       sitk.sitkIdentity)), "cpu_seconds": 0.0, "mebibytes": 0.0}
+        for program in programs:
+            key = f"{pair.name}/{program}"
+            if key in results and not arguments.again:
+                continue
+            output = arguments.work / "output" / program / pair.name
+            output.mkdir(parents=True, exist_ok=True)
+            cpu, wall, memory, error = run(command(program, pair, folder, output, arguments.binary), arguments.limit)
+            result = {"cpu_seconds": cpu, "wall_seconds": wall, "mebibytes": memory}
+            result.update({"error": error} if error else score(folder, read_transform(output)))
+            if (output / "version.json").exists():
+                result.update(json.loads((output / "version.json").read_text()))
+            results[key] = result
+            print(key, {k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()}, flush=True)
+            store.write_text(json.dumps(results, indent=1))
+    groups = {}
+    for pair in selected:
+        groups.setdefault(pair.group, []).append(pair.name)
+    print(table(results, groups, ["start", *programs]))
+
+
+if __name__ == "__main__":
+    main()

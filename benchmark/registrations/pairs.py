@@ -1,0 +1,147 @@
+# Copyright NumFOCUS
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#         https://www.apache.org/licenses/LICENSE-2.0.txt
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The real pairs of the comparison, prepared as files that every program can read.
+
+Each pair becomes a folder with fixed.mha, moving.mha (float), fixed_labels.mha, moving_labels.mha where there are any,
+fixed_mask.mha, moving_mask.mha and points (physical, mm, a line each) where the data has them.
+"""
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+
+@dataclass
+class Pair:
+    name: str
+    group: str
+    """Options of sinkhorn-register that say what the intensities are."""
+    options: list = field(default_factory=list)
+
+
+HIPPOCAMPI = [(1, 3), (4, 6), (7, 8), (11, 14), (15, 17), (19, 20), (23, 24), (25, 26), (33, 34), (35, 36)]
+SHAPES = ["bar", "blobs", "crescent", "moon", "noisyblobs", "ring", "slope", "worm", "knee"]
+PROSTATES = ["000000", "000001", "000002", "000010", "000020", "000026"]
+KNEES = [("9003406", "9007827"), ("9047800", "9056363"), ("9068453", "9085290"), ("9094865", "9102858"),
+         ("9200458", "9279291")]
+
+
+def all_pairs():
+    pairs = [Pair("amoebas", "shapes")] + [Pair(name, "shapes") for name in SHAPES]
+    pairs += [Pair(f"knee2d_{fixed}", "knee2d") for fixed, _ in KNEES]
+    for group in ("hippocampus_labels", "hippocampus_images"):
+        pairs += [Pair(f"{group}_{fixed:03d}_{moving:03d}", group) for fixed, moving in HIPPOCAMPI]
+    pairs += [Pair("oai", "oai"), Pair("devccf_P14_P56", "devccf")]
+    pairs += [Pair(f"prostate_{case}", "prostate") for case in PROSTATES]
+    pairs.append(Pair("lung", "lung", ["--density", "window:-1000:400"]))
+    return pairs
+
+
+def grey(path):
+    image = sitk.ReadImage(str(path))
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        image = sitk.VectorIndexSelectionCast(image, 0)
+    return sitk.Cast(image, sitk.sitkFloat32)
+
+
+def picture(path, longest=256):
+    """A photograph or drawing as an image of unit spacing, at most `longest` pixels wide."""
+    image = grey(path)
+    image.SetSpacing([1.0] * 2)
+    image.SetOrigin([0.0] * 2)
+    factor = max(image.GetSize()) / longest
+    if factor > 1.0:
+        size = [int(round(n / factor)) for n in image.GetSize()]
+        image = sitk.SmoothingRecursiveGaussian(image, 0.5 * factor)
+        image = sitk.Resample(image, size, sitk.Transform(), sitk.sitkLinear, [0.5 * (factor - 1.0)] * 2, [factor] * 2)
+        image.SetSpacing([1.0] * 2)
+        image.SetOrigin([0.0] * 2)
+    return sitk.Clamp(image, sitk.sitkFloat32, 0.0, 255.0)
+
+
+def binary(image, threshold):
+    return sitk.Cast(image > threshold, sitk.sitkUInt8)
+
+
+def points(path, image):
+    rows = [line.split() for line in open(path) if line.strip()]
+    rows = [[float(value) for value in row] for row in rows if len(row) == image.GetDimension()]
+    return np.array([image.TransformContinuousIndexToPhysicalPoint(row) for row in rows])
+
+
+def centred(image):
+    """The same voxels with the middle of the grid at the origin: for sets whose origins mean nothing."""
+    middle = image.TransformContinuousIndexToPhysicalPoint([0.5 * (n - 1) for n in image.GetSize()])
+    image.SetOrigin([origin - shift for origin, shift in zip(image.GetOrigin(), middle)])
+    return image
+
+
+def load(pair, data):
+    """-> {name of the file: image or points}"""
+    data = Path(data)
+    out = {}
+    if pair.group == "shapes":
+        for role, letter, number in (("fixed", "b", "2"), ("moving", "a", "1")):
+            path = data / f"geomloss_densities/{pair.name}_{letter}.png"
+            if pair.name == "amoebas":
+                path = data / f"lddmm_ot/amoeba_{number}_density.png"
+            out[role] = picture(path)
+            out[f"{role}_labels"] = binary(out[role], 127.0)
+    elif pair.group == "knee2d":
+        case = pair.name.split("_")[1]
+        for role, name in zip(("fixed", "moving"), next(knee for knee in KNEES if knee[0] == case)):
+            out[role] = picture(data / f"knee2d_labels/{name}.png", 100000)
+            out[f"{role}_labels"] = sitk.Cast(out[role], sitk.sitkUInt8)
+    elif pair.group.startswith("hippocampus"):
+        folder = "images" if pair.group.endswith("images") else "labels"
+        for role, case in zip(("fixed", "moving"), pair.name.split("_")[-2:]):
+            out[role] = grey(data / f"msd_hippocampus/{folder}/hippocampus_{case}.nii.gz")
+            labels = grey(data / f"msd_hippocampus/labels/hippocampus_{case}.nii.gz")
+            out[f"{role}_labels"] = sitk.Cast(labels, sitk.sitkUInt8)
+    elif pair.group == "oai":
+        for role, letter in (("fixed", "b"), ("moving", "a")):
+            out[role] = grey(data / f"geomloss_densities/OAI_{letter}.nii.gz")
+            out[f"{role}_labels"] = sitk.Cast(out[role], sitk.sitkUInt8)
+    elif pair.group == "devccf":
+        for role, age in (("fixed", "P56"), ("moving", "P14")):
+            out[role] = sitk.Cast(binary(centred(grey(data / f"devccf_small/{age}_80um.nii.gz")), 0.5), sitk.sitkFloat32)
+            out[f"{role}_labels"] = binary(out[role], 0.5)
+    elif pair.group == "prostate":
+        case = pair.name.split("_")[1]
+        for role in ("fixed", "moving"):
+            image = centred(grey(data / f"deepreg_prostate/{case}_{role}_label0.nii.gz"))
+            out[role] = sitk.Cast(binary(image, 0.5), sitk.sitkFloat32)
+            out[f"{role}_labels"] = binary(image, 0.5)
+    elif pair.group == "lung":
+        for role, name in (("fixed", "baseline"), ("moving", "followup")):
+            out[role] = grey(data / f"elastix_lung3d/3DCT_lung_{name}.mha")
+            mask = grey(data / f"elastix_lung3d/3DCT_lung_{name}_mask.mha")
+            out[f"{role}_mask"] = binary(mask, 0.0)
+            out[f"{role}_points"] = points(data / f"elastix_lung3d/3DCT_lung_{name}.txt", out[role])
+    return out
+
+
+def prepare(pair, data, folder):
+    """Writes the files of a pair into `folder`."""
+    folder = Path(folder)
+    if (folder / "complete").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, value in load(pair, data).items():
+        if isinstance(value, np.ndarray):
+            np.savetxt(folder / f"{name}.txt", value)
+        else:
+            sitk.WriteImage(value, str(folder / f"{name}.mha"), True)
+    (folder / "complete").touch()
