@@ -80,7 +80,7 @@ protected:
 TEST_F(SinkhornRegisterErrors, UnknownOptionsAndValues)
 {
   ExpectRefusal("--colour red", { "--colour" });
-  ExpectRefusal("--metric demons", { "--metric", "demons", "sinkhorn", "meansquares", "cc", "mattes" });
+  ExpectRefusal("--metric demons", { "--metric", "demons", "sinkhorn", "kernel", "meansquares", "cc", "mattes" });
   ExpectRefusal("--transform bspline", { "--transform", "bspline", "translation", "rigid", "affine", "syn" });
   ExpectRefusal("--density log", { "--density", "log", "as-is", "shift", "clamp", "window" });
   ExpectRefusal("--density window:5", { "--density", "window:5" });

@@ -265,7 +265,7 @@ TEST_P(SinkhornRegisterMetrics, ImproveOverlappingShapes)
 
 INSTANTIATE_TEST_SUITE_P(All,
                          SinkhornRegisterMetrics,
-                         testing::Combine(testing::Values("sinkhorn", "meansquares", "cc", "mattes"),
+                         testing::Combine(testing::Values("sinkhorn", "kernel", "meansquares", "cc", "mattes"),
                                           testing::Values("translation", "rigid", "affine", "syn")),
                          [](const auto & info) {
                            return std::string(std::get<0>(info.param)) + "_" + std::get<1>(info.param);

@@ -35,7 +35,7 @@ template <unsigned int VDimension>
 struct Metric
 {
   typename MetricType<VDimension>::Pointer Pointer;
-  /** Sinkhorn only (else empty): sets the blur, mm. */
+  /** Sinkhorn and kernel only (else empty): sets the blur, mm. */
   std::function<void(double)> SetBlur;
   /** Sinkhorn only (else empty): largest L1 marginal error of the last evaluation, and whether it met the tolerance. */
   std::function<double()> GetMarginalError;

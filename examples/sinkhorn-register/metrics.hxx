@@ -23,6 +23,7 @@
 
 #include "itkANTSNeighborhoodCorrelationImageToImageMetricv4.h"
 #include "itkIdentityTransform.h"
+#include "itkKernelDistanceImageToImageMetricv4.h"
 #include "itkMattesMutualInformationImageToImageMetricv4.h"
 #include "itkMeanSquaresImageToImageMetricv4.h"
 #include "itkSinkhornImageToImageMetricv4.h"
@@ -49,12 +50,27 @@ MakeSinkhornMetric(const Stage & stage)
 
 template <unsigned int VDimension>
 Metric<VDimension>
+MakeKernelMetric(const Stage & stage)
+{
+  using Image = ImageType<VDimension>;
+  const auto kernel = itk::KernelDistanceImageToImageMetricv4<Image, Image>::New();
+  kernel->SetMassModel(ChooseMassModel(stage) == MassModelKind::PushForward ? itk::Sinkhorn::MassModel::PushForward
+                                                                            : itk::Sinkhorn::MassModel::Intensity);
+  Metric<VDimension> metric;
+  metric.Pointer = kernel;
+  metric.SetBlur = [kernel](double blur) { kernel->SetBlur(blur); };
+  return metric;
+}
+
+template <unsigned int VDimension>
+Metric<VDimension>
 MakeMetric(const Stage & stage)
 {
   using Image = ImageType<VDimension>;
   Metric<VDimension> metric;
   switch (stage.Metric)
   {
+    case MetricKind::Kernel: metric = MakeKernelMetric<VDimension>(stage); break;
     case MetricKind::MeanSquares: metric.Pointer = itk::MeanSquaresImageToImageMetricv4<Image, Image>::New(); break;
     case MetricKind::Correlation:
     {

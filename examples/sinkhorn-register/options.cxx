@@ -217,7 +217,9 @@ ParseCommandLine(int argc, char ** argv, Options & options)
                  "how intensities become mass: as-is | shift (minus the minimum) | clamp (negatives to 0) | "
                  "window:LO:HI (clamped and scaled to [0,1]; the only one that metrics other than sinkhorn heed) "
                  "[as-is]");
-  app.add_option("--metric", raw.Metric, "sinkhorn | meansquares | cc | mattes (32 bins) [sinkhorn]");
+  app.add_option("--metric",
+                 raw.Metric,
+                 "sinkhorn | kernel (distance by a Gaussian kernel) | meansquares | cc | mattes (32 bins) [sinkhorn]");
   app.add_option("--transform", raw.Transform, "translation | rigid | affine | syn [syn]");
   app.add_option(
     "--initialize",
@@ -241,7 +243,7 @@ ParseCommandLine(int argc, char ** argv, Options & options)
       settingOptions.begin(), settingOptions.end(), [&key](const auto & entry) { return entry.first == key; });
     app.add_option(found->second, raw.Settings[key], help);
   };
-  addSetting("blur", "sinkhorn: scale below which mass is not resolved, mm [from the spacing]");
+  addSetting("blur", "sinkhorn, kernel: scale below which mass is not resolved, mm [from the spacing]");
   addSetting("reach",
              "sinkhorn: distance beyond which mass is created or destroyed rather than moved, mm; 0: never [0]");
   addSetting("model",

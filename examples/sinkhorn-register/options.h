@@ -36,6 +36,7 @@ public:
 enum class MetricKind
 {
   Sinkhorn,
+  Kernel,
   MeanSquares,
   Correlation,
   Mattes

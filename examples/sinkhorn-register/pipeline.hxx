@@ -159,7 +159,7 @@ template <unsigned int VDimension>
 StageInput<VDimension>
 PrepareStage(const Options & options, const Stage & stage, const Inputs<VDimension> & inputs)
 {
-  const bool             asMass = stage.Metric == MetricKind::Sinkhorn;
+  const bool             asMass = ComparesMass(stage);
   StageInput<VDimension> input;
   input.Parameters = stage;
   input.Fixed = MakeDensity<VDimension>(
@@ -233,7 +233,7 @@ EvaluateStage(const StageInput<VDimension> & input, const itk::Transform<double,
 {
   const std::size_t finest = input.Grid.Factors.size() - 1;
   const double      blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(finest));
-  if (input.Parameters.Metric == MetricKind::Sinkhorn)
+  if (ComparesMass(input.Parameters))
   {
     // The densities are 0 outside their masks already.
     const auto grid = ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors[finest]);

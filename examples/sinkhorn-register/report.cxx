@@ -17,6 +17,8 @@
  *=========================================================================*/
 #include "report.h"
 
+#include "stages.h"
+
 #include "itkVersion.h"
 
 #include <nlohmann/json.hpp>
@@ -72,11 +74,10 @@ PerStage(const Options & options)
   Json list = Json::array();
   for (const Stage & stage : options.Stages)
   {
-    list.push_back(
-      { { "transform", ToString(stage.Transform) },
-        { "metric", ToString(stage.Metric) },
-        { "mass_model", stage.Metric == MetricKind::Sinkhorn ? Json(ToString(ChooseMassModel(stage))) : Json(nullptr) },
-        { "levels", stage.Iterations.size() } });
+    list.push_back({ { "transform", ToString(stage.Transform) },
+                     { "metric", ToString(stage.Metric) },
+                     { "mass_model", ComparesMass(stage) ? Json(ToString(ChooseMassModel(stage))) : Json(nullptr) },
+                     { "levels", stage.Iterations.size() } });
   }
   return list;
 }

@@ -31,6 +31,7 @@ const std::map<std::string, MetricKind> &
 MetricNames()
 {
   static const std::map<std::string, MetricKind> names{ { "sinkhorn", MetricKind::Sinkhorn },
+                                                        { "kernel", MetricKind::Kernel },
                                                         { "meansquares", MetricKind::MeanSquares },
                                                         { "cc", MetricKind::Correlation },
                                                         { "mattes", MetricKind::Mattes } };

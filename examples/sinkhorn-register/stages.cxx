@@ -23,9 +23,19 @@
 namespace SinkhornRegister
 {
 
+bool
+ComparesMass(const Stage & stage)
+{
+  return stage.Metric == MetricKind::Sinkhorn || stage.Metric == MetricKind::Kernel;
+}
+
 double
 ChooseBlur(const Stage & stage, double levelSpacing)
 {
+  if (stage.Metric == MetricKind::Kernel && stage.Blur <= 0.0)
+  {
+    return 8.0 * levelSpacing; // beyond a few times its blur a kernel feels nothing
+  }
   return stage.Blur > 0.0 ? std::max(stage.Blur, levelSpacing) : 2.0 * levelSpacing;
 }
 
@@ -79,8 +89,9 @@ ChooseMassModel(const Stage & stage)
   {
     return stage.MassModel;
   }
-  return stage.Transform == TransformKind::SyN && !stage.IsRefining ? MassModelKind::PushForward
-                                                                    : MassModelKind::Intensity;
+  return stage.Metric == MetricKind::Sinkhorn && stage.Transform == TransformKind::SyN && !stage.IsRefining
+           ? MassModelKind::PushForward
+           : MassModelKind::Intensity;
 }
 
 } // namespace SinkhornRegister

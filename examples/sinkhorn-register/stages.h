@@ -87,6 +87,10 @@ ChooseLearningRate(const Stage & stage);
 std::vector<double>
 ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std::size_t level);
 
+/** Whether the metric of a stage sees images as mass. */
+bool
+ComparesMass(const Stage & stage);
+
 /** How a deformation acts on mass. */
 MassModelKind
 ChooseMassModel(const Stage & stage);

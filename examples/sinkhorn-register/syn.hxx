@@ -68,7 +68,7 @@ RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
   // With the push-forward model the derivative sits on the fixed image already, voxel by voxel its mass times the way
   // that the mass has to go.
   const bool carriesMass = ChooseMassModel(stage) == MassModelKind::PushForward;
-  method->SetForceSitsOnMovingImage(stage.Metric == MetricKind::Sinkhorn && !carriesMass);
+  method->SetForceSitsOnMovingImage(ComparesMass(stage) && !carriesMass);
   method->SetForceIsMassTimesWay(stage.Metric == MetricKind::Sinkhorn && carriesMass);
   method->SetForceIsDifferenceTimesGradient(stage.Metric == MetricKind::MeanSquares);
 
