@@ -17,11 +17,12 @@
  *=========================================================================*/
 #include "foldGuard.h"
 
+#include "smoothing.h"
+
 #include "itkComposeDisplacementFieldsImageFilter.h"
 #include "itkImageRegionConstIteratorWithIndex.h"
 #include "itkImageRegionIteratorWithIndex.h"
 #include "itkInvertDisplacementFieldImageFilter.h"
-#include "itkSmoothingRecursiveGaussianImageFilter.h"
 
 #include <algorithm>
 #include <cmath>
@@ -58,13 +59,7 @@ SmoothByVoxels(const TImage * image, double width)
   {
     sigmas[d] = width * image->GetSpacing()[d];
   }
-  const auto filter = FilterType::New();
-  filter->SetInput(image);
-  filter->SetSigmaArray(sigmas);
-  filter->Update();
-  const typename TImage::Pointer output = filter->GetOutput();
-  output->DisconnectPipeline();
-  return output;
+  return SmoothByGaussian(image, sigmas);
 }
 
 template <unsigned int VDimension>
@@ -117,10 +112,7 @@ typename ImageType<VDimension>::Pointer
 Carry(const ImageType<VDimension> * marks, const FieldType<VDimension> * field)
 {
   const auto region = marks->GetBufferedRegion();
-  const auto carried = ImageType<VDimension>::New();
-  carried->CopyInformation(marks);
-  carried->SetRegions(region);
-  carried->Allocate(true);
+  const auto carried = MakeImageOn<ImageType<VDimension>>(marks);
   for (itk::ImageRegionConstIteratorWithIndex<ImageType<VDimension>> it(marks, region); !it.IsAtEnd(); ++it)
   {
     if (it.Get() > 0.0F)
@@ -219,11 +211,7 @@ FoldGuard<VDimension>::RelaxForward(MapPair<VDimension> & pair, double limit)
   {
     return false;
   }
-  const auto zero = Field::New();
-  zero->CopyInformation(pair.Forward);
-  zero->SetRegions(pair.Forward->GetBufferedRegion());
-  zero->Allocate(true);
-  pair.Inverse = Invert<VDimension>(pair.Forward, zero);
+  pair.Inverse = Invert<VDimension>(pair.Forward, MakeImageOn<Field>(pair.Forward));
   return true;
 }
 

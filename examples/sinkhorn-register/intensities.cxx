@@ -17,13 +17,13 @@
  *=========================================================================*/
 #include "intensities.h"
 
+#include "smoothing.h"
+
 #include "itkImageRegionConstIteratorWithIndex.h"
-#include "itkSmoothingRecursiveGaussianImageFilter.h"
 
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <numeric>
 #include <vector>
 
 namespace SinkhornRegister
@@ -55,29 +55,6 @@ FindQuantile(const ImageType<VDimension> * image, double fraction)
   const auto nth = positive.begin() + static_cast<std::ptrdiff_t>(fraction * (positive.size() - 1));
   std::nth_element(positive.begin(), nth, positive.end());
   return *nth;
-}
-
-template <unsigned int VDimension>
-typename RealImage<VDimension>::Pointer
-MakeRealImage(const ImageType<VDimension> * grid)
-{
-  const auto image = RealImage<VDimension>::New();
-  image->CopyInformation(grid);
-  image->SetRegions(grid->GetBufferedRegion());
-  image->Allocate(true);
-  return image;
-}
-
-template <unsigned int VDimension>
-typename RealImage<VDimension>::Pointer
-Smooth(const RealImage<VDimension> * image, double sigma)
-{
-  using FilterType = itk::SmoothingRecursiveGaussianImageFilter<RealImage<VDimension>, RealImage<VDimension>>;
-  const auto filter = FilterType::New();
-  filter->SetInput(image);
-  filter->SetSigma(sigma);
-  filter->Update();
-  return filter->GetOutput();
 }
 
 } // namespace
@@ -124,9 +101,9 @@ StandardizeLocally(const ImageType<VDimension> *     image,
   const double variance = std::max(0.0, sumOfSquares / static_cast<double>(number) - mean * mean);
   const double floor = quiet * quiet * variance;
 
-  const auto weight = MakeRealImage<VDimension>(image);
-  const auto first = MakeRealImage<VDimension>(image);
-  const auto second = MakeRealImage<VDimension>(image);
+  const auto weight = MakeImageOn<RealImage<VDimension>>(image);
+  const auto first = MakeImageOn<RealImage<VDimension>>(image);
+  const auto second = MakeImageOn<RealImage<VDimension>>(image);
   for (itk::SizeValueType i = 0; i < count; ++i)
   {
     const double value = inside[i] > 0 ? in[i] - mean : 0.0;
@@ -134,17 +111,14 @@ StandardizeLocally(const ImageType<VDimension> *     image,
     first->GetBufferPointer()[i] = value;
     second->GetBufferPointer()[i] = value * value;
   }
-  const auto     smoothWeight = Smooth<VDimension>(weight, sigma);
-  const auto     smoothFirst = Smooth<VDimension>(first, sigma);
-  const auto     smoothSecond = Smooth<VDimension>(second, sigma);
+  const auto     smoothWeight = SmoothByGaussian(weight.GetPointer(), sigma);
+  const auto     smoothFirst = SmoothByGaussian(first.GetPointer(), sigma);
+  const auto     smoothSecond = SmoothByGaussian(second.GetPointer(), sigma);
   const double * w = smoothWeight->GetBufferPointer();
   const double * s = smoothFirst->GetBufferPointer();
   const double * q = smoothSecond->GetBufferPointer();
 
-  const auto standardized = ImageType<VDimension>::New();
-  standardized->CopyInformation(image);
-  standardized->SetRegions(image->GetBufferedRegion());
-  standardized->Allocate(true);
+  const auto standardized = MakeImageOn<ImageType<VDimension>>(image);
   for (itk::SizeValueType i = 0; i < count; ++i)
   {
     if (inside[i] > 0 && w[i] > 0.0 && floor > 0.0)

@@ -31,6 +31,7 @@
 #include "overview.h"
 #include "progress.h"
 #include "report.h"
+#include "smoothing.h"
 #include "stages.h"
 
 #include "itkCastImageFilter.h"
@@ -123,10 +124,7 @@ template <unsigned int VDimension>
 typename MaskImageType<VDimension>::Pointer
 MakeFullMask(const ImageType<VDimension> * image)
 {
-  const auto mask = MaskImageType<VDimension>::New();
-  mask->CopyInformation(image);
-  mask->SetRegions(image->GetBufferedRegion());
-  mask->Allocate();
+  const auto mask = MakeImageOn<MaskImageType<VDimension>>(image);
   mask->FillBuffer(1);
   return mask;
 }
@@ -166,24 +164,24 @@ PrepareStage(const Options & options, const Stage & stage, const Inputs<VDimensi
     inputs.Fixed, inputs.FixedMask, options.Mass, asMass, "fixed image '" + options.Fixed + "'");
   input.Moving = MakeDensity<VDimension>(
     inputs.Moving, inputs.MovingMask, options.Mass, asMass, "moving image '" + options.Moving + "'");
-  const auto fixedMask = inputs.FixedMask ? inputs.FixedMask : MakeFullMask<VDimension>(inputs.Fixed);
-  const auto movingMask = inputs.MovingMask ? inputs.MovingMask : MakeFullMask<VDimension>(inputs.Moving);
-  if (!asMass && stage.Standardize > 0.0)
-  {
-    const double sigma = stage.Standardize * GetMeanSpacing<VDimension>(inputs.Fixed);
-    input.Fixed = StandardizeLocally<VDimension>(input.Fixed, fixedMask, sigma);
-    input.Moving = StandardizeLocally<VDimension>(input.Moving, movingMask, sigma);
-  }
-  else if (stage.IsRefining && stage.Metric == MetricKind::MeanSquares)
-  {
-    // Transport compares normalised masses; what refines its result must not see the scale of intensities either.
-    MatchBrightness<VDimension>(input.Fixed, input.Moving);
-  }
   // A density is 0 outside its mask already, and the edge that this makes has to be felt: a mask in the metric would
   // hide it. Local metrics always get both masks: the working grid is larger than the images, and what lies outside an
   // image must not be compared with zero.
   if (!asMass)
   {
+    const auto fixedMask = inputs.FixedMask ? inputs.FixedMask : MakeFullMask<VDimension>(inputs.Fixed);
+    const auto movingMask = inputs.MovingMask ? inputs.MovingMask : MakeFullMask<VDimension>(inputs.Moving);
+    if (stage.Standardize > 0.0)
+    {
+      const double sigma = stage.Standardize * GetMeanSpacing<VDimension>(inputs.Fixed);
+      input.Fixed = StandardizeLocally<VDimension>(input.Fixed, fixedMask, sigma);
+      input.Moving = StandardizeLocally<VDimension>(input.Moving, movingMask, sigma);
+    }
+    else if (stage.IsRefining && stage.Metric == MetricKind::MeanSquares)
+    {
+      // Transport compares normalised masses; what refines its result must not see the scale of intensities either.
+      MatchBrightness<VDimension>(input.Fixed, input.Moving);
+    }
     input.FixedMask = MakeMaskObject<VDimension>(fixedMask);
     input.MovingMask = MakeMaskObject<VDimension>(movingMask);
   }

@@ -20,10 +20,9 @@
 
 #include "foldGuard.h"
 #include "pyramid.hxx"
+#include "smoothing.h"
 
-#include "itkImageDuplicator.h"
 #include "itkImageRegionIteratorWithIndex.h"
-#include "itkSmoothingRecursiveGaussianImageFilter.h"
 #include "itkSyNImageRegistrationMethod.h"
 
 #include <algorithm>
@@ -382,44 +381,14 @@ private:
     }
   }
 
-  template <typename T>
-  static typename T::Pointer
-  SmoothByGaussian(const T * image, double sigma)
-  {
-    if (sigma <= 0.0)
-    {
-      const auto duplicator = itk::ImageDuplicator<T>::New();
-      duplicator->SetInputImage(image);
-      duplicator->Update();
-      return duplicator->GetOutput();
-    }
-    const auto smoother = itk::SmoothingRecursiveGaussianImageFilter<T, T>::New();
-    smoother->SetInput(image);
-    smoother->SetSigma(sigma);
-    smoother->Update();
-    const typename T::Pointer output = smoother->GetOutput();
-    output->DisconnectPipeline();
-    return output;
-  }
-
   using WeightType = itk::Image<double, Dimension>;
-
-  static typename WeightType::Pointer
-  MakeWeight(const FieldType * grid)
-  {
-    const auto weight = WeightType::New();
-    weight->CopyInformation(grid);
-    weight->SetRegions(grid->GetBufferedRegion());
-    weight->Allocate();
-    return weight;
-  }
 
   /** Mass of the metric's fixed image, 1 in total. */
   typename WeightType::Pointer
   ComputeMass(const FieldType * grid) const
   {
     const auto *  fixed = static_cast<const MetricType<Dimension> *>(this->GetMetric())->GetFixedImage();
-    const auto    mass = MakeWeight(grid);
+    const auto    mass = MakeImageOn<WeightType>(grid);
     const auto    count = mass->GetBufferedRegion().GetNumberOfPixels();
     const float * voxels = fixed->GetBufferPointer();
     const double  total = std::accumulate(voxels, voxels + count, 0.0);
@@ -432,7 +401,7 @@ private:
   ComputeSquaredGradient(const FieldType * grid) const
   {
     const auto *  moving = static_cast<const MetricType<Dimension> *>(this->GetMetric())->GetMovingImage();
-    const auto    squares = MakeWeight(grid);
+    const auto    squares = MakeImageOn<WeightType>(grid);
     const auto    region = moving->GetBufferedRegion();
     const float * voxels = moving->GetBufferPointer();
     for (itk::ImageRegionIteratorWithIndex<WeightType> it(squares, region); !it.IsAtEnd(); ++it)

@@ -65,18 +65,21 @@ FitToSprings(const StageInput<VDimension> & input, InitialKind kind, bool multiS
   using AffineTransform = itk::AffineTransform<double, VDimension>;
   using SimilarityTransform =
     std::conditional_t<VDimension == 2, itk::Similarity2DTransform<double>, itk::Similarity3DTransform<double>>;
+  // Anatomies in volumes differ by a modest affine transform first of all. Pictures show parts of things that bend, and
+  // the shear that fits a bend is in the way of what follows.
+  if (kind == InitialKind::Automatic && VDimension == 2)
+  {
+    kind = InitialKind::Rigid;
+  }
   switch (kind)
   {
     case InitialKind::Rigid: return FitToSprings<RigidTransform<VDimension>, VDimension>(input, multiStart);
     case InitialKind::Similarity: return FitToSprings<SimilarityTransform, VDimension>(input, multiStart);
     default: break;
   }
-  // Anatomies in volumes differ by a modest affine transform first of all. Pictures show parts of things that bend, and
-  // the shear that fits a bend is in the way of what follows.
   const auto affine = FitToSprings<AffineTransform, VDimension>(input, multiStart);
   if (kind == InitialKind::Automatic &&
-      (VDimension == 2 ||
-       !IsModest<VDimension>(static_cast<const AffineTransform *>(affine.GetPointer())->GetMatrix())))
+      !IsModest<VDimension>(static_cast<const AffineTransform *>(affine.GetPointer())->GetMatrix()))
   {
     return FitToSprings<RigidTransform<VDimension>, VDimension>(input, multiStart);
   }
