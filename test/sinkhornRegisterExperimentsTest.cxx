@@ -161,4 +161,17 @@ TEST_F(SinkhornRegisterExperiments, CaptureRangeOfTurns)
   }
 }
 
+/** The moving image has a disc that the fixed one lacks. Balanced transport has to spread the amoeba over both of them;
+ * with a reach between the way to go and the way to the disc, the amoeba comes home and the disc is ignored. */
+TEST_F(SinkhornRegisterExperiments, ReachLeavesOutWhatOneImageLacks)
+{
+  const Shape fixed = Amoeba(40.0, 40.0);
+  const Shape moving = Both(Amoeba(46.0, 44.0), Ellipsoid<2>(PointAt(104.0, 104.0), VectorOf(11.0, 11.0), 2.0));
+  const auto  dice = [](const json & report) { return report["dice_after"]["1"].get<double>(); };
+  const json  unbalanced = Register(fixed, moving, "--reach 10");
+  EXPECT_GE(dice(unbalanced), 0.95);
+  EXPECT_EQ(unbalanced["folded_fraction"], 0.0);
+  EXPECT_LT(dice(Register(fixed, moving)), 0.7);
+}
+
 } // namespace

@@ -85,9 +85,13 @@ def jacobian(transform, grid):
     return determinants[tuple(slice(2, -2) for _ in grid.GetSize())]
 
 
-def mean_dice(one, other):
+def label_dice(one, other):
     labels = [label for label in np.union1d(np.unique(one), np.unique(other)) if label > 0]
-    return float(np.mean([2 * ((one == l) & (other == l)).sum() / ((one == l).sum() + (other == l).sum()) for l in labels]))
+    return [float(2 * ((one == l) & (other == l)).sum() / ((one == l).sum() + (other == l).sum())) for l in labels]
+
+
+def mean_dice(one, other):
+    return float(np.mean(label_dice(one, other)))
 
 
 def score(folder, transform):
