@@ -17,8 +17,10 @@
     capture.py run    --data DATA --binary sinkhorn-register --work FOLDER [--only REGEX] [--metrics 'M; …']
     capture.py report --work FOLDER --output FOLDER
 
-Real shapes are put into an image at known places (placements.py) and registered. A registration succeeds if the Dice
-of every label is at least 0.9 and no voxel folds, both computed here from the transform, the direction matrix included.
+Real shapes are put into an image at known places (placements.py) and registered. A registration succeeds if no voxel
+folds and the Dice of every label is at least 0.9, or that of the true map where this is less: a shape of three voxels'
+thickness that moves by fractions of a voxel has no more. Both are computed here from the transform, the direction matrix
+included.
 Finished ones are kept in FOLDER/results.json and not run again; several such processes may share one folder. The report
 is a Markdown table of success rates, the list of what Sinkhorn fails at, and two plots.
 """
@@ -121,20 +123,29 @@ def make(case, data):
         degrees = -case.amount if case.variant == 1 else case.amount
         return placements.apart(shapes[0], shapes[0], case.size, 0.0, [1.0, 0.0], radius, degrees, warp)
     angle = np.radians(25.0 + 120.0 * case.variant + 60.0 * number)
-    return placements.apart(shapes[0], shapes[0], case.size, case.amount, [np.cos(angle), np.sin(angle)], radius, warp=warp)
+    direction = [np.cos(angle), np.sin(angle)]
+    return placements.apart(shapes[0], shapes[0], case.size, case.amount, direction, radius, warp=warp)
 
 
 def score(folder, output):
     transform = compare.read_transform(output)
-    fixed, labels, other = (sitk.ReadImage(str(folder / f"{name}.mha")) for name in ("fixed", "fixed_labels", "moving_labels"))
+    names = ("fixed", "fixed_labels", "moving_labels")
+    fixed, labels, other = (sitk.ReadImage(str(folder / f"{name}.mha")) for name in names)
     determinants = compare.jacobian(transform, fixed)
     warped = sitk.Resample(other, labels, transform, sitk.sitkNearestNeighbor, 0)
     dice = compare.label_dice(sitk.GetArrayFromImage(labels), sitk.GetArrayFromImage(warped))
-    return {"dice": dice, "min_jacobian": float(determinants.min()), "folded_fraction": float((determinants <= 0).mean())}
+    scores = {"dice": dice, "min_jacobian": float(determinants.min()), "folded_fraction": float((determinants <= 0).mean())}
+    if (folder / "true_labels.mha").exists():
+        true = sitk.ReadImage(str(folder / "true_labels.mha"))
+        scores["true_dice"] = compare.label_dice(sitk.GetArrayFromImage(labels), sitk.GetArrayFromImage(true))
+    return scores
 
 
 def succeeded(result):
-    return "dice" in result and min(result["dice"]) >= DICE and result["folded_fraction"] == 0.0
+    if "dice" not in result or result["folded_fraction"] > 0.0:
+        return False
+    wanted = [min(DICE, dice) for dice in result.get("true_dice", [DICE] * len(result["dice"]))]
+    return all(dice >= limit for dice, limit in zip(result["dice"], wanted))
 
 
 class Store:
@@ -169,8 +180,8 @@ def register(case, metric, arguments):
     folder = arguments.work / "pairs" / case.name
     output = arguments.work / "output" / metric.replace(", ", "-") / case.name
     output.mkdir(parents=True, exist_ok=True)
-    command = [arguments.binary, "--fixed", f"{folder}/fixed.mha", "--moving", f"{folder}/moving.mha", "--output", str(output),
-               "--quiet", "--threads", "1", *options(metric, case.size)]
+    command = [arguments.binary, "--fixed", f"{folder}/fixed.mha", "--moving", f"{folder}/moving.mha",
+               "--output", str(output), "--quiet", "--threads", "1", *options(metric, case.size)]
     cpu, wall, memory, error = compare.run(command, arguments.limit)
     result = {"cpu_seconds": cpu, "wall_seconds": wall, "mebibytes": memory}
     result.update({"error": error} if error else score(folder, output))
@@ -257,13 +268,14 @@ def table(part, by_metric):
 
 
 def failures(results):
-    lines = ["| Sinkhorn fails at | Dice of each label | least det J |", "| --- | --- | --- |"]
+    lines = ["| Sinkhorn fails at | Dice of each label | by the true map | least det J |", "| --- | --- | --- | --- |"]
     for case in all_cases():
         for metric in METRICS[:2]:
             result = results.get(f"{case.name}/{metric}")
             if result and not succeeded(result):
                 dice = ", ".join(f"{value:.3f}" for value in result.get("dice", [])) or result.get("error", "not run")
-                lines.append(f"| {case.name}, {metric} | {dice} | {result.get('min_jacobian', np.nan):.3f} |")
+                true = ", ".join(f"{value:.3f}" for value in result.get("true_dice", []))
+                lines.append(f"| {case.name}, {metric} | {dice} | {true} | {result.get('min_jacobian', np.nan):.3f} |")
     return "\n".join(lines)
 
 
@@ -281,8 +293,9 @@ def plot(collected, path):
             if way == "initialized":
                 continue
             amounts = sorted(rows)
+            style = {"usual": ":", "tuned": "--", "multi-start": "-."}.get(way, "-")
             axes.plot(amounts, [rate(rows[a]) for a in amounts], color=colours[name], label=metric, marker="o", markersize=3,
-                      linewidth=2.5 if name == "sinkhorn" else 1.3, linestyle={"usual": ":", "tuned": "--", "": "-"}.get(way, "-."))
+                      linewidth=2.5 if name == "sinkhorn" else 1.3, linestyle=style)
         axes.set(xlabel=part, ylabel="success, %", ylim=(-4, 104))
         axes.grid(alpha=0.3)
     handles, labels = max((axes.get_legend_handles_labels() for axes in panels.ravel()), key=lambda pair: len(pair[1]))
@@ -311,10 +324,10 @@ def main():
         command.add_argument("--work", required=True, type=Path, help="folder of pairs, pictures and results.json")
     runs.add_argument("--data", required=True, help="folder of the real pairs")
     runs.add_argument("--binary", required=True, help="sinkhorn-register")
-    runs.add_argument("--only", default="", help="regular expression that names of cases contain, such as ^offset-[123]0-moon")
+    runs.add_argument("--only", default="", help="regular expression for names of cases, such as ^offset-[123]0-moon")
     runs.add_argument("--metrics", default="; ".join(METRICS), help="separated by a semicolon and a space")
-    runs.add_argument("--give-up", type=int, default=0, help="after so many failures in a row, larger amounts of the same shape "
-                      "and metric count as failures without being run; 0: run all")
+    runs.add_argument("--give-up", type=int, default=0, help="after so many failures in a row, larger amounts of the same "
+                      "shape and metric count as failures without being run; 0: run all")
     runs.add_argument("--limit", type=int, default=300, help="CPU seconds of one registration")
     reports.add_argument("--output", required=True, type=Path, help="folder for the plots")
     arguments = parser.parse_args()

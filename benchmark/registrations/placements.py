@@ -85,25 +85,41 @@ def waves(dimension, size, centre, radius, seed):
     return sitk.DisplacementFieldTransform(sitk.GetImageFromArray(WARP * radius * np.sin(along + phases), isVector=True))
 
 
-def put(shape, size, centre, radius=None, degrees=0.0, warp=None):
-    """-> the densities of the shape's labels in an image of `size` voxels along each axis, the middle of the shape at
-    `centre`; it has the given radius, or its own size, and is turned (2-D) and warped by the waves of seed `warp`."""
+def to_source(shape, size, centre, radius=None, degrees=0.0, warp=None):
+    """Where in its own grid the points of an image of `size` voxels an axis find a shape whose middle is put at `centre`;
+    it has the given radius, or its own size, and is turned (2-D) and warped by the waves of seed `warp`.
+    -> an affine transform, the waves that precede it or None"""
     dimension = shape.parts[0].GetDimension()
     scale = (radius or shape.radius) / shape.radius
     turn = np.eye(dimension)
     if degrees:
         c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
         turn[:2, :2] = [[c, -s], [s, c]]
-    to_source = sitk.AffineTransform((turn.T / scale).ravel().tolist(), (shape.centre - centre).tolist(),
-                                     np.asarray(centre, float).tolist())
-    path = [to_source] if warp is None else [to_source, waves(dimension, size, centre, scale * shape.radius, warp)]
-    transform = sitk.CompositeTransform(path)
-    grid = sitk.Image([size] * dimension, sitk.sitkFloat32)
+    affine = sitk.AffineTransform((turn.T / scale).ravel().tolist(), (shape.centre - centre).tolist(),
+                                  np.asarray(centre, float).tolist())
+    return affine, None if warp is None else waves(dimension, size, centre, scale * shape.radius, warp)
+
+
+def put(shape, size, centre, radius=None, degrees=0.0, warp=None):
+    """-> the densities of the shape's labels in such an image."""
+    transform = sitk.CompositeTransform([t for t in to_source(shape, size, centre, radius, degrees, warp) if t])
+    scale = (radius or shape.radius) / shape.radius
+    grid = sitk.Image([size] * shape.parts[0].GetDimension(), sitk.sitkFloat32)
     placed = []
     for part in shape.parts:
         source = part if scale > 0.9 else sitk.SmoothingRecursiveGaussian(part, 0.4 / scale)
         placed.append(sitk.Clamp(sitk.Resample(source, grid, transform, sitk.sitkLinear, 0.0), sitk.sitkFloat32, 0.0, 1.0))
     return placed
+
+
+def true_map(fixed, moving):
+    """From points of the fixed image to those of the moving one; what to_source() gave for each, without warp in the
+    fixed one."""
+    path = [moving[0].GetInverse(), fixed[0]]
+    if moving[1]:
+        field = sitk.InvertDisplacementField(moving[1].GetDisplacementField(), 100, 1e-2, 1e-3, False)
+        path = [sitk.DisplacementFieldTransform(sitk.Cast(field, sitk.sitkVectorFloat64)), *path]
+    return sitk.CompositeTransform(path)
 
 
 def images(parts, numbers):
@@ -114,23 +130,42 @@ def images(parts, numbers):
     return sitk.GetImageFromArray(shown.astype(np.float32)), sitk.GetImageFromArray(labels)
 
 
+def pair(fixed, moving, numbers):
+    """-> {name of the file: image} of what put() takes, a list for each role. `true_labels` are the moving labels fetched
+    by the true map, as a perfect registration would; not where the shapes differ."""
+    out, labels = {}, {}
+    for role, shapes in (("fixed", fixed), ("moving", moving)):
+        placed = [put(**shape) for shape in shapes]
+        out[role], out[f"{role}_labels"] = images(sum(placed, []), numbers)
+        labels[role] = [len(parts) for parts in placed]
+    if any(one["shape"] is not other["shape"] for one, other in zip(fixed, moving)):
+        return out
+    fetched, first = out["fixed_labels"] * 0, 1
+    for one, other, count in zip(fixed, moving, labels["moving"]):
+        kept = sitk.Threshold(out["moving_labels"], first, first + count - 1, 0)
+        transform = true_map(to_source(**one), to_source(**other))
+        fetched = sitk.Maximum(fetched, sitk.Resample(kept, fetched, transform, sitk.sitkNearestNeighbor, 0))
+        first += count
+    return {**out, "true_labels": fetched}
+
+
 def apart(fixed, moving, size, percent, direction, radius=None, degrees=0.0, warp=None):
-    """-> {name of the file: image}: the middles `percent` of the field of view apart along the unit vector `direction`,
+    """-> such a pair with the middles `percent` of the field of view apart along the unit vector `direction`,
     symmetrically about the middle of the image; the moving shape turned and warped."""
     middle, way = 0.5 * (size - 1), 0.005 * percent * size * np.asarray(direction)
-    out = {}
-    for role, shape, centre, options in (("fixed", fixed, middle - way, {}),
-                                         ("moving", moving, middle + way, {"degrees": degrees, "warp": warp})):
-        out[role], out[f"{role}_labels"] = images(put(shape, size, centre, radius, **options), shape.numbers)
-    return out
+    return pair([{"shape": fixed, "size": size, "centre": middle - way, "radius": radius}],
+                [{"shape": moving, "size": size, "centre": middle + way, "radius": radius, "degrees": degrees,
+                  "warp": warp}],
+                fixed.numbers)
 
 
 def changing_sides(one, other, size, percent):
     """-> the same for two shapes side by side that move by `percent` of the field of view in opposite directions."""
-    middle, radius = 0.5 * (size - 1), SIDES_RADIUS * size
+    middle = 0.5 * (size - 1)
     aside, way = np.array([0.5 * SIDES_DISTANCE * size, 0.0]), np.array([0.0, 0.005 * percent * size])
-    out = {}
-    for role, sign in (("fixed", 1.0), ("moving", -1.0)):
-        parts = put(one, size, middle - aside - sign * way, radius) + put(other, size, middle + aside + sign * way, radius)
-        out[role], out[f"{role}_labels"] = images(parts, False)
-    return out
+
+    def role(sign):
+        return [{"shape": shape, "size": size, "centre": middle + side * (aside + sign * way), "radius": SIDES_RADIUS * size}
+                for shape, side in ((one, -1.0), (other, 1.0))]
+
+    return pair(role(1.0), role(-1.0), False)

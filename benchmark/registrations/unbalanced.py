@@ -35,6 +35,7 @@ import placements
 SIZE = 160
 SHIFT = np.array([0.05, 0.03]) * SIZE
 WARP = 3
+DRAWN_KNEE = "knee2d_9068453"
 
 
 @dataclass
@@ -111,16 +112,15 @@ def score(folder, transform, truth):
     if truth:
         grid = [fixed.TransformIndexToPhysicalPoint((int(x), int(y))) for y, x in np.argwhere(labels > 0)]
         maps = [truth[label - 1] for label in labels[labels > 0]]
-        scores["error"] = float(np.mean([np.subtract(transform.TransformPoint(p), true.TransformPoint(p)) @
-                                         np.subtract(transform.TransformPoint(p), true.TransformPoint(p))
-                                         for p, true in zip(grid, maps)]) ** 0.5)
+        scores["error"] = float(np.mean([np.linalg.norm(np.subtract(transform.TransformPoint(p), true.TransformPoint(p)))
+                                         for p, true in zip(grid, maps)]))
     return scores
 
 
 def register(folder, output, reach, binary):
     output.mkdir(parents=True, exist_ok=True)
-    command = [binary, "--fixed", f"{folder}/fixed.mha", "--moving", f"{folder}/moving.mha", "--output", str(output), "--quiet",
-               "--threads", "1", "--reach", str(reach)]
+    command = [binary, "--fixed", f"{folder}/fixed.mha", "--moving", f"{folder}/moving.mha", "--output", str(output),
+               "--quiet", "--threads", "1", "--reach", str(reach)]
     finished = (output / "transform.h5").exists()
     error = None if finished else compare.run(command, 300)[3]
     if error:
@@ -131,14 +131,44 @@ def register(folder, output, reach, binary):
 def draw(axes, folder, transform, title):
     """The fixed image in grey, the outline of the warped moving one in red, the deformed grid."""
     fixed, moving = (sitk.ReadImage(str(folder / f"{role}.mha")) for role in ("fixed", "moving"))
-    axes.imshow(sitk.GetArrayFromImage(fixed), cmap="gray", vmin=0, vmax=510)
+    array = sitk.GetArrayFromImage(fixed)
+    axes.imshow(array, cmap="Greys", vmin=0, vmax=2.5 * array.max())
     warped = sitk.GetArrayFromImage(sitk.Resample(moving, fixed, transform, sitk.sitkLinear, 0.0))
-    axes.contour(warped, [127.0], colors="red", linewidths=0.8)
-    positions = np.array([[transform.TransformPoint((float(x), float(y))) for x in range(SIZE)] for y in range(SIZE)])
+    axes.contour(warped, [127.0 if array.max() > 2 else 0.5], colors="red", linewidths=0.8)  # densities or label numbers
+    rows, columns = array.shape
+    positions = np.array([[transform.TransformPoint((float(x), float(y))) for x in range(columns)]
+                          for y in range(rows)])
     for axis in range(2):
-        axes.contour(positions[..., axis], np.arange(0, SIZE, 8), colors="tab:cyan", linewidths=0.25)
+        axes.contour(positions[..., axis], np.arange(0, max(array.shape), 8), colors="tab:cyan", linewidths=0.3)
+    (top, left), (bottom, right) = (edge(np.argwhere(array > 0), axis=0) for edge in (np.min, np.max))
+    if rows != columns:  # most of it is empty
+        axes.set(xlim=(left - 10, right + 10), ylim=(bottom + 30, top - 30))
     axes.set_title(title, fontsize=8)
     axes.axis("off")
+
+
+def save(figure, path):
+    """With a palette, which makes a third of the file."""
+    from PIL import Image
+
+    figure.savefig(path, dpi=75)
+    Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
+
+
+def all_cases(data):
+    """-> (name, function that writes the images into a folder and gives the true map or None, whether it is drawn)"""
+    cases = [(pair.name, lambda folder, pair=pair: prepare(pair, data, folder), bool(pair.role or pair.lacking))
+             for pair in PAIRS]
+    for fixed, _ in pairs.KNEES:
+        knee = pairs.Pair(f"knee2d_{fixed}", "knee2d")
+        cases.append((knee.name, lambda folder, knee=knee: pairs.prepare(knee, data, folder), knee.name == DRAWN_KNEE))
+    return cases
+
+
+def describe(scores):
+    error = f", {scores['error']:.1f} mm" if "error" in scores else ""
+    folded = f", {100 * scores['folded_fraction']:.2g} % folded" if scores["folded_fraction"] else ""
+    return " ".join(f"{value:.3f}" for value in scores["dice"]) + error + folded
 
 
 def main():
@@ -148,6 +178,7 @@ def main():
     parser.add_argument("--work", required=True, type=Path, help="folder for images and transforms")
     parser.add_argument("--output", required=True, type=Path, help="folder for the figure")
     parser.add_argument("--reaches", default="0,80,40,20,10", help="mm; 0 is balanced")
+    parser.add_argument("--drawn", default="0,40,20,10", help="those that the figure shows")
     arguments = parser.parse_args()
 
     import matplotlib
@@ -156,28 +187,26 @@ def main():
     import matplotlib.pyplot as plt
 
     reaches = [float(reach) for reach in arguments.reaches.split(",")]
-    cases = [(pair.name, lambda folder, pair=pair: prepare(pair, arguments.data, folder)) for pair in PAIRS]
-    cases += [(f"knee2d_{fixed}", lambda folder, fixed=fixed: pairs.prepare(pairs.Pair(f"knee2d_{fixed}", "knee2d"), arguments.data, folder))
-              for fixed, _ in pairs.KNEES]
-    figure, grid = plt.subplots(len(PAIRS), len(reaches) + 1, figsize=(2.0 * len(reaches) + 2.0, 2.1 * len(PAIRS)))
-    print("| | " + " | ".join(f"reach {reach:g}" if reach else "balanced" for reach in reaches) + " |")
-    print("|" + " --- |" * (len(reaches) + 1))
-    for row, (name, make) in enumerate(cases):
+    drawn = [float(reach) for reach in arguments.drawn.split(",")]
+    cases = all_cases(arguments.data)
+    rows = sum(shown for _, _, shown in cases)
+    figure, grid = plt.subplots(rows, len(drawn) + 1, figsize=(1.7 * len(drawn) + 1.7, 1.9 * rows), squeeze=False)
+    panels = iter(grid)
+    header = {reach: f"reach {reach:g} mm" if reach else "balanced" for reach in reaches}
+    print("| | " + " | ".join(header.values()) + " |\n|" + " --- |" * (len(reaches) + 1))
+    for name, make, shown in cases:
         folder = arguments.work / name.replace(", ", "-").replace(" ", "-")
         truth = make(folder)
-        cells = []
-        if row < len(PAIRS):
-            draw(grid[row, 0], folder, sitk.Transform(2, sitk.sitkIdentity), name.replace(", ", ",\n"))
-        for column, reach in enumerate(reaches):
-            transform = register(folder, folder / f"reach-{reach:g}", reach, arguments.binary)
-            scores = score(folder, transform, truth)
-            cells.append(" ".join(f"{value:.3f}" for value in scores["dice"]) + (f", {scores['error']:.1f} mm" if truth else "") +
-                         (f", {100 * scores['folded_fraction']:.2g} % folded" if scores["folded_fraction"] else ""))
-            if row < len(PAIRS):
-                draw(grid[row, column + 1], folder, transform, f"reach {reach:g} mm" if reach else "balanced")
+        transforms = {reach: register(folder, folder / f"reach-{reach:g}", reach, arguments.binary) for reach in reaches}
+        cells = [describe(score(folder, transform, truth)) for transform in transforms.values()]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+        if shown:
+            first, *others = next(panels)
+            draw(first, folder, sitk.Transform(2, sitk.sitkIdentity), "before")
+            for axes, reach in zip(others, drawn):
+                draw(axes, folder, transforms[reach], header[reach])
     figure.tight_layout()
-    figure.savefig(arguments.output / "unbalanced.png", dpi=70)
+    save(figure, arguments.output / "unbalanced.png")
 
 
 if __name__ == "__main__":
