@@ -18,9 +18,11 @@
 #ifndef itkSinkhornParallel_h
 #define itkSinkhornParallel_h
 
-#include "itkMultiThreaderBase.h"
+#include "SinkhornExport.h"
+#include "itkIntTypes.h"
 
 #include <algorithm>
+#include <functional>
 #include <vector>
 
 namespace itk
@@ -35,7 +37,17 @@ constexpr SizeValueType ChunkLength = 8192;
 /** Below this many elements a thread pool costs more than it gains. */
 constexpr SizeValueType SerialLength = 2 * ChunkLength;
 
-/** Calls function(task) for task = 0 … numberOfTasks − 1, on ITK's thread pool unless \a serial. */
+/** Calls function(task) for task = 0 … numberOfTasks − 1, on this thread and up to numberOfWorkUnits − 1 (0: ITK's
+ * default) threads of ITK's pool. Each thread takes the next task when it has finished one, so tasks need not take the
+ * same time. Helpers stay awake for a moment after the last task: a solve is a long sequence of short runs, and waking
+ * a thread takes as long as a small one. Any thread may call it, also from within a task.
+ * \exception the first one that a task threw; tasks that had not begun then are left out. */
+Sinkhorn_EXPORT void
+RunTasks(SizeValueType                              numberOfTasks,
+         ThreadIdType                               numberOfWorkUnits,
+         const std::function<void(SizeValueType)> & function);
+
+/** The same unless \a serial: then on this thread alone. */
 template <typename TFunction>
 void
 ForEachTask(SizeValueType numberOfTasks, ThreadIdType numberOfWorkUnits, bool serial, const TFunction & function)
@@ -48,12 +60,7 @@ ForEachTask(SizeValueType numberOfTasks, ThreadIdType numberOfWorkUnits, bool se
     }
     return;
   }
-  const auto threader = MultiThreaderBase::New();
-  if (numberOfWorkUnits > 0)
-  {
-    threader->SetNumberOfWorkUnits(numberOfWorkUnits);
-  }
-  threader->ParallelizeArray(0, numberOfTasks, function, nullptr);
+  RunTasks(numberOfTasks, numberOfWorkUnits, std::cref(function));
 }
 
 /** Calls function(begin, end) for consecutive ranges that cover [0, length). */
