@@ -120,7 +120,9 @@ private:
   void
   Segment(Range outputs, Range search, Range hull);
   void
-  CurveAndThin(Range outputs, Range hull);
+  Curve(Range outputs, Range hull);
+  void
+  Thin(Range search);
   void
   FindDisplacements(Range outputs, Range search);
   Similar
@@ -282,14 +284,15 @@ template <typename TReal>
 HWY_INLINE void
 LineKernelOf<TReal>::Segment(Range outputs, Range search, Range hull)
 {
-  CurveAndThin(outputs, hull);
+  Curve(outputs, hull);
+  Thin(search);
   FindDisplacements(outputs, search);
   Part(outputs, hull);
 }
 
 template <typename TReal>
 HWY_INLINE void
-LineKernelOf<TReal>::CurveAndThin(Range outputs, Range hull)
+LineKernelOf<TReal>::Curve(Range outputs, Range hull)
 {
   m_Origin = outputs.begin;
   m_Center = (outputs.begin + outputs.end) / 2;
@@ -301,8 +304,17 @@ LineKernelOf<TReal>::CurveAndThin(Range outputs, Range hull)
     hn::StoreU(hn::NegMulAdd(hn::Mul(distance, distance), halfSquare, hn::LoadU(m_D, m_H + y)), m_D, m_Curved + y);
     distance = hn::Add(distance, step);
   }
-  hn::StoreU(hn::Set(m_D, -std::numeric_limits<TReal>::infinity()), m_D, m_Curved + hull.end);
-  for (int y = hull.begin; y < hull.end; y += Lanes)
+  // Whole vectors may reach beyond the hull, where the segment before has left its values.
+  const V empty = hn::Set(m_D, -std::numeric_limits<TReal>::infinity());
+  hn::StoreU(empty, m_D, m_Curved + hull.begin - Lanes);
+  hn::StoreU(empty, m_D, m_Curved + hull.end);
+}
+
+template <typename TReal>
+HWY_INLINE void
+LineKernelOf<TReal>::Thin(Range search)
+{
+  for (int y = search.begin; y < search.end; y += Lanes)
   {
     V maximum = hn::LoadU(m_D, m_Curved + y);
     for (int shift = 1; shift < m_Plan.thinning; ++shift)
