@@ -115,10 +115,11 @@ GridSoftminOperator<TReal>::Apply(Side,
 {
   const std::vector<SizeValueType> strides = GetStrides(m_Size);
 
-  LinePass<TReal> pass;
-  pass.out = out;
+  std::vector<LinePass<TReal>> passes(m_Size.size());
   for (size_t d = 0; d < m_Size.size(); ++d)
   {
+    LinePass<TReal> & pass = passes[d];
+    pass.out = out;
     pass.length = m_Size[d];
     pass.inner = strides[d];
     pass.outer = m_NumberOfPoints / (m_Size[d] * strides[d]);
@@ -127,8 +128,8 @@ GridSoftminOperator<TReal>::Apply(Side,
     pass.logWeights = d == 0 ? logWeights : out;
     pass.potential = d == 0 ? potential : nullptr;
     pass.inverseEpsilon = static_cast<TReal>(1.0 / (blur * blur));
-    ApplyLinePass(pass, m_NumberOfWorkUnits);
   }
+  ApplyLinePasses(passes, m_NumberOfWorkUnits);
 }
 
 template <typename TReal>

@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
 namespace itk
@@ -30,8 +31,16 @@ namespace Sinkhorn
 {
 namespace
 {
-/** Voxels that one task works on; large enough that the pool's overhead vanishes, small enough to balance the load. */
+/** Voxels that one task of the reference works on, and one of the vectorised kernel: large enough that the overhead of
+ * a task vanishes, small enough to balance the load. */
 constexpr SizeValueType TaskLength = 4096;
+constexpr SizeValueType SimdTaskLength = 8192;
+
+/** Up to here what two passes share stays in a core's own cache. */
+constexpr SizeValueType LargestSharedSlab = 512 * 1024;
+
+/** Fewer slabs may not occupy all threads evenly. */
+constexpr SizeValueType LeastNumberOfSlabs = 16;
 
 /** The vectorised kernel's float sums and indices hold up to here. */
 constexpr SizeValueType LongestSimdLine = 65536;
@@ -98,6 +107,55 @@ ReferenceLines(const LinePass<TReal> & pass, SizeValueType begin, SizeValueType 
   }
 }
 
+/** The part of a pass that has the slabs of \a voxels voxels from number \a begin to number \a end. */
+template <typename TReal>
+LinePass<TReal>
+GetSlabs(LinePass<TReal> pass, SizeValueType voxels, SizeValueType begin, SizeValueType end)
+{
+  pass.logWeights += begin * voxels;
+  pass.potential = pass.potential == nullptr ? nullptr : pass.potential + begin * voxels;
+  pass.out += begin * voxels;
+  pass.outer = (end - begin) * voxels / (pass.length * pass.inner);
+  return pass;
+}
+
+template <typename TReal>
+std::shared_ptr<const LinePlan<TReal>>
+GetPlan(const LinePass<TReal> & pass)
+{
+  return GetLinePlan<TReal>(pass.length, pass.step, GetSimdLanes<TReal>());
+}
+
+/** Whether the second pass can follow the first one slab by slab. */
+template <typename TReal>
+bool
+AreTogether(const LinePass<TReal> & first, const LinePass<TReal> & second)
+{
+  return first.inner == 1 && second.inner == first.length && second.outer >= LeastNumberOfSlabs &&
+         second.inner * second.length * sizeof(TReal) <= LargestSharedSlab &&
+         std::max(first.length, second.length) <= LongestSimdLine;
+}
+
+template <typename TReal>
+void
+ApplyTogether(const LinePass<TReal> & first, const LinePass<TReal> & second, ThreadIdType numberOfWorkUnits)
+{
+  const auto          firstPlan = GetPlan(first);
+  const auto          secondPlan = GetPlan(second);
+  const SizeValueType voxels = second.inner * second.length;
+  const SizeValueType slabsPerTask = std::max<SizeValueType>(1, SimdTaskLength / voxels);
+  const SizeValueType tasks = (second.outer + slabsPerTask - 1) / slabsPerTask;
+  ForEachTask(tasks, numberOfWorkUnits, second.outer * voxels <= SerialLength, [&](SizeValueType task) {
+    const SizeValueType begin = task * slabsPerTask;
+    const SizeValueType end = std::min(second.outer, begin + slabsPerTask);
+    for (const bool isFirst : { true, false })
+    {
+      const LinePass<TReal> part = GetSlabs(isFirst ? first : second, voxels, begin, end);
+      ApplySimdLinePass(isFirst ? *firstPlan : *secondPlan, part, 0, GetNumberOfBlocks(part));
+    }
+  });
+}
+
 } // namespace
 
 template <typename TReal>
@@ -119,21 +177,39 @@ ApplyLinePass(const LinePass<TReal> & pass, ThreadIdType numberOfWorkUnits, Line
     });
     return;
   }
-  const LinePlan<TReal> plan(pass.length, pass.step, GetSimdLanes<TReal>());
-  const SizeValueType   neighbours = pass.inner == 1 ? pass.outer : pass.inner;
-  const SizeValueType   slabs = pass.inner == 1 ? 1 : pass.outer;
-  const SizeValueType   bundles = slabs * ((neighbours + LinesPerBundle - 1) / LinesPerBundle);
-  const SizeValueType   bundlesPerTask = std::max<SizeValueType>(1, 4 * TaskLength / (pass.length * LinesPerBundle));
-  const SizeValueType   tasks = (bundles + bundlesPerTask - 1) / bundlesPerTask;
+  const auto          plan = GetPlan(pass);
+  const SizeValueType blocks = GetNumberOfBlocks(pass);
+  const SizeValueType blocksPerTask = std::max<SizeValueType>(1, SimdTaskLength * blocks / (lines * pass.length));
+  const SizeValueType tasks = (blocks + blocksPerTask - 1) / blocksPerTask;
   ForEachTask(tasks, numberOfWorkUnits, serial, [&](SizeValueType task) {
-    ApplySimdLinePass(plan, pass, task * bundlesPerTask, std::min(bundles, (task + 1) * bundlesPerTask));
+    ApplySimdLinePass(*plan, pass, task * blocksPerTask, std::min(blocks, (task + 1) * blocksPerTask));
   });
+}
+
+template <typename TReal>
+void
+ApplyLinePasses(const std::vector<LinePass<TReal>> & passes, ThreadIdType numberOfWorkUnits)
+{
+  size_t next = 0;
+  if (passes.size() > 1 && AreTogether(passes[0], passes[1]))
+  {
+    ApplyTogether(passes[0], passes[1], numberOfWorkUnits);
+    next = 2;
+  }
+  for (; next < passes.size(); ++next)
+  {
+    ApplyLinePass(passes[next], numberOfWorkUnits);
+  }
 }
 
 template void
 ApplyLinePass<float>(const LinePass<float> &, ThreadIdType, LineKernel);
 template void
 ApplyLinePass<double>(const LinePass<double> &, ThreadIdType, LineKernel);
+template void
+ApplyLinePasses<float>(const std::vector<LinePass<float>> &, ThreadIdType);
+template void
+ApplyLinePasses<double>(const std::vector<LinePass<double>> &, ThreadIdType);
 
 } // namespace Sinkhorn
 } // namespace itk

@@ -21,6 +21,7 @@
 #include "itkIntTypes.h"
 
 #include <limits>
+#include <vector>
 
 namespace itk
 {
@@ -72,6 +73,13 @@ SoftminErrorBound(TReal range)
 template <typename TReal>
 void
 ApplyLinePass(const LinePass<TReal> & pass, ThreadIdType numberOfWorkUnits, LineKernel kernel = LineKernel::Automatic);
+
+/** Runs the passes of one array after each other, with the results of ApplyLinePass(). The first two, if they are along
+ * the first two axes and the second works in place, are run slab by slab where that keeps a slab in the cache between
+ * them. */
+template <typename TReal>
+void
+ApplyLinePasses(const std::vector<LinePass<TReal>> & passes, ThreadIdType numberOfWorkUnits);
 
 } // namespace Sinkhorn
 } // namespace itk

@@ -112,12 +112,17 @@ public:
     , m_Stride(m_Padded + 2 * Kernel::Margin)
     , m_Inputs(hwy::AllocateAligned<TReal>(static_cast<size_t>(Width) * m_Stride))
     , m_Outputs(hwy::AllocateAligned<TReal>(static_cast<size_t>(Width) * m_Stride))
-    , m_Rows(hwy::AllocateAligned<TReal>(static_cast<size_t>(Width) * m_Padded))
+    , m_Rows(hwy::AllocateAligned<TReal>(static_cast<size_t>(LinesPerBlock) * m_Padded))
   {
-    const TReal empty = -std::numeric_limits<TReal>::infinity();
-    std::fill_n(m_Inputs.get(), static_cast<size_t>(Width) * m_Stride, empty);
-    std::fill_n(m_Outputs.get(), static_cast<size_t>(Width) * m_Stride, empty);
-    std::fill_n(m_Rows.get(), static_cast<size_t>(Width) * m_Padded, empty);
+    // What lies beside the lines; the kernel's arrays are written before they are read.
+    constexpr TReal empty = -std::numeric_limits<TReal>::infinity();
+    for (int line = 0; line < Width; ++line)
+    {
+      std::fill_n(Input(line) - Kernel::Margin, static_cast<int>(Kernel::Margin), empty);
+      std::fill_n(Input(line) + m_Length, m_Padded - m_Length + Kernel::Margin, empty);
+    }
+    std::fill_n(m_Outputs.get(), static_cast<size_t>(Width) * m_Stride, TReal(0));
+    std::fill_n(m_Rows.get(), static_cast<size_t>(Width) * m_Padded, TReal(0));
   }
 
   /** One line of consecutive voxels. */
@@ -130,40 +135,28 @@ public:
     std::copy_n(Output(0), m_Length, m_Pass.out + first);
   }
 
-  /** count neighbouring lines from the voxel first on. */
+  /** count ≤ LinesPerBlock neighbouring lines from the voxel first on. */
   void
   StridedLines(SizeValueType first, int count)
   {
     for (int y = 0; y < m_Length; ++y)
     {
       const SizeValueType row = first + y * m_Pass.inner;
-      // Most probably the next bundle: its rows are too far apart for the hardware to foresee.
-      hwy::Prefetch(m_Pass.logWeights + row + Width);
-      Load(row, count, m_Rows.get() + y * Width);
+      for (int line = 0; line < count; line += Width)
+      {
+        Load(row + line, std::min(Width, count - line), Rows(line) + y * Width);
+      }
     }
-    // The previous bundle left results there.
-    std::fill_n(
-      m_Rows.get() + m_Length * Width, (m_Padded - m_Length) * Width, -std::numeric_limits<TReal>::infinity());
-    Transpose(m_Rows.get(), Width, m_Padded, Width, Input(0), m_Stride);
-    for (int line = 0; line < count; ++line)
+    for (int line = 0; line < count; line += Width)
     {
-      m_Kernel.Run(Input(line), Output(line));
+      Bundle(Rows(line), std::min(Width, count - line));
     }
-    Transpose(Output(0), m_Stride, Width, m_Padded, m_Rows.get(), Width);
     for (int y = 0; y < m_Length; ++y)
     {
       TReal * row = m_Pass.out + first + y * m_Pass.inner;
-      if (count == Width)
+      for (int line = 0; line < count; line += Width)
       {
-        const hn::CappedTag<TReal, Width> d;
-        for (int i = 0; i < Width; i += static_cast<int>(hn::Lanes(d)))
-        {
-          hn::StoreU(hn::LoadU(d, m_Rows.get() + y * Width + i), d, row + i);
-        }
-      }
-      else
-      {
-        std::copy_n(m_Rows.get() + y * Width, count, row);
+        Store(Rows(line) + y * Width, std::min(Width, count - line), row + line);
       }
     }
   }
@@ -182,6 +175,43 @@ private:
   Output(int line)
   {
     return m_Outputs.get() + line * m_Stride + Kernel::Margin;
+  }
+
+  /** Where the bundle begins that has this line of the block. */
+  TReal *
+  Rows(int line)
+  {
+    return m_Rows.get() + static_cast<SizeValueType>(line) * m_Padded;
+  }
+
+  /** Replaces h of count lines, [voxel][line], by the results. */
+  HWY_INLINE void
+  Bundle(TReal * rows, int count)
+  {
+    // The previous bundle left results there.
+    std::fill_n(rows + m_Length * Width, (m_Padded - m_Length) * Width, -std::numeric_limits<TReal>::infinity());
+    Transpose(rows, Width, m_Padded, Width, Input(0), m_Stride);
+    for (int line = 0; line < count; ++line)
+    {
+      m_Kernel.Run(Input(line), Output(line));
+    }
+    Transpose(Output(0), m_Stride, Width, m_Padded, rows, Width);
+  }
+
+  /** Copies count ≤ Width values. */
+  HWY_INLINE void
+  Store(const TReal * values, int count, TReal * out) const
+  {
+    if (count < Width)
+    {
+      std::copy_n(values, count, out);
+      return;
+    }
+    const hn::CappedTag<TReal, Width> d;
+    for (int i = 0; i < Width; i += static_cast<int>(hn::Lanes(d)))
+    {
+      hn::StoreU(hn::LoadU(d, values + i), d, out + i);
+    }
   }
 
   /** h of count consecutive voxels; an empty voxel stays empty whatever its potential, and so does NaN. */
@@ -240,7 +270,7 @@ private:
   const int                          m_Stride;
   hwy::AlignedFreeUniquePtr<TReal[]> m_Inputs;  // [line][voxel]
   hwy::AlignedFreeUniquePtr<TReal[]> m_Outputs; // [line][voxel]
-  hwy::AlignedFreeUniquePtr<TReal[]> m_Rows;    // [voxel][line]
+  hwy::AlignedFreeUniquePtr<TReal[]> m_Rows;    // [bundle][voxel][line]
 };
 
 template <typename TReal>
@@ -250,18 +280,18 @@ ApplyBundles(const LinePlan<TReal> & plan, const LinePass<TReal> & pass, SizeVal
   BundleOf<TReal> bundle(plan, pass);
   if (pass.inner == 1)
   {
-    for (SizeValueType line = begin * LinesPerBundle; line < std::min(pass.outer, end * LinesPerBundle); ++line)
+    for (SizeValueType line = begin * LinesPerBlock; line < std::min(pass.outer, end * LinesPerBlock); ++line)
     {
       bundle.ContiguousLine(line);
     }
     return;
   }
-  const SizeValueType bundlesPerSlab = (pass.inner + LinesPerBundle - 1) / LinesPerBundle;
+  const SizeValueType blocksPerSlab = (pass.inner + LinesPerBlock - 1) / LinesPerBlock;
   for (SizeValueType number = begin; number < end; ++number)
   {
-    const SizeValueType neighbour = number % bundlesPerSlab * LinesPerBundle;
-    const SizeValueType first = number / bundlesPerSlab * pass.length * pass.inner + neighbour;
-    bundle.StridedLines(first, static_cast<int>(std::min(LinesPerBundle, pass.inner - neighbour)));
+    const SizeValueType neighbour = number % blocksPerSlab * LinesPerBlock;
+    const SizeValueType first = number / blocksPerSlab * pass.length * pass.inner + neighbour;
+    bundle.StridedLines(first, static_cast<int>(std::min(LinesPerBlock, pass.inner - neighbour)));
   }
 }
 

@@ -245,9 +245,17 @@ LineKernelOf<TReal>::Run(const TReal * h, TReal * out)
   // +∞ marks the outputs that are still to be computed.
   std::fill_n(out, length, std::numeric_limits<TReal>::infinity());
   const int segments = static_cast<int>(m_Samples.size()) - 1;
-  if (segments == 1)
+  if (segments <= 2)
   {
-    Segment({ 0, length }, { 0, length }, { 0, length });
+    // Of so short a line nothing can be left out beforehand. The arg max grows with x, as far as it is known.
+    Range search{ 0, length };
+    for (int begin = 0; begin < length; begin += m_Plan.maximumGroup)
+    {
+      const int end = std::min(length, begin + m_Plan.maximumGroup);
+      Segment({ begin, end }, search, { 0, length });
+      const int last = end - 1 + static_cast<int>(m_Displacements[Lanes - 1]);
+      search.begin = std::min(std::max(last - m_Plan.thinning, 0), length - 1);
+    }
     return;
   }
   m_Samples[0] = ArgMax(0, { 0, length });

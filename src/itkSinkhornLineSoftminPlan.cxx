@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 
 namespace itk
 {
@@ -27,6 +28,12 @@ namespace Sinkhorn
 namespace
 {
 constexpr double LogTwo = 0.693147180559945309417;
+
+/** A solve goes back and forth between the axes of a few grids. */
+constexpr size_t NumberOfKeptPlans = 16;
+
+/** Longer lines have plans that are large, and take little time beside the lines themselves. */
+constexpr SizeValueType LongestKeptLine = 2048;
 
 /** 2^exponent·e^argument, zero below the range of TReal. */
 template <typename TReal>
@@ -44,10 +51,11 @@ ScaledExponential(int exponent, double argument)
 } // namespace
 
 template <typename TReal>
-LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double step, int numberOfLanes)
+LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double stepOfLine, int numberOfLanes)
   : length(static_cast<int>(lengthOfLine))
   , lanes(numberOfLanes)
   , quad(std::min<int>(numberOfLanes, 16 / sizeof(TReal)))
+  , step(stepOfLine)
   , stepSquared(step * step)
   , sigma(1.0 / step)
   , cut(-std::log(SoftminTraits<TReal>::Tolerance))
@@ -120,8 +128,41 @@ LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double step, int numberOfL
                                             std::ldexp(std::exp(-LargestRange), 2 * exponent)));
 }
 
+template <typename TReal>
+std::shared_ptr<const LinePlan<TReal>>
+GetLinePlan(SizeValueType length, double step, int lanes)
+{
+  using Pointer = std::shared_ptr<const LinePlan<TReal>>;
+  if (length > LongestKeptLine)
+  {
+    return std::make_shared<const LinePlan<TReal>>(length, step, lanes);
+  }
+  static std::mutex                 mutex;
+  static std::vector<Pointer>       kept; // the last one used comes first
+  const std::lock_guard<std::mutex> lock(mutex);
+
+  const auto same = [=](const Pointer & plan) {
+    return plan->length == static_cast<int>(length) && plan->step == step && plan->lanes == lanes;
+  };
+  auto found = std::find_if(kept.begin(), kept.end(), same);
+  if (found == kept.end())
+  {
+    if (kept.size() == NumberOfKeptPlans)
+    {
+      kept.pop_back();
+    }
+    found = kept.insert(kept.end(), std::make_shared<const LinePlan<TReal>>(length, step, lanes));
+  }
+  std::rotate(kept.begin(), found, found + 1);
+  return kept.front();
+}
+
 template struct LinePlan<float>;
 template struct LinePlan<double>;
+template std::shared_ptr<const LinePlan<float>>
+GetLinePlan(SizeValueType, double, int);
+template std::shared_ptr<const LinePlan<double>>
+GetLinePlan(SizeValueType, double, int);
 
 } // namespace Sinkhorn
 } // namespace itk

@@ -20,6 +20,7 @@
 
 #include "itkSinkhornLineSoftmin.h"
 
+#include <memory>
 #include <vector>
 
 namespace itk
@@ -90,6 +91,7 @@ struct LinePlan
   int    length;
   int    lanes;
   int    quad; ///< inputs that share a bound: the lanes of 16 bytes
+  double step; ///< voxels in units of the blur
   double stepSquared;
   double sigma;         ///< blur in voxels
   TReal  maximumSpread; ///< half-range of the displacements that one group of outputs may have, voxels
@@ -112,6 +114,11 @@ struct LinePlan
   int                gaussOrigin{ 0 };
   std::vector<TReal> gauss;
 };
+
+/** The plan of these arguments, one of those that were used last if it is among them. Any thread may call it. */
+template <typename TReal>
+std::shared_ptr<const LinePlan<TReal>>
+GetLinePlan(SizeValueType length, double step, int lanes);
 
 } // namespace Sinkhorn
 } // namespace itk

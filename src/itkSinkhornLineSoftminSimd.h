@@ -30,6 +30,19 @@ namespace Sinkhorn
 /** Neighbouring lines that are transposed together. */
 constexpr SizeValueType LinesPerBundle = 16;
 
+/** Neighbouring lines that are loaded and stored together: reading and writing a few cache lines at a time keeps pace
+ * with the arithmetic where the stride is a whole plane, one at a time does not. */
+constexpr SizeValueType LinesPerBlock = 4 * LinesPerBundle;
+
+/** Blocks in a pass, see ApplySimdLinePass(). */
+template <typename TReal>
+SizeValueType
+GetNumberOfBlocks(const LinePass<TReal> & pass)
+{
+  const auto blocksOf = [](SizeValueType lines) { return (lines + LinesPerBlock - 1) / LinesPerBlock; };
+  return pass.inner == 1 ? blocksOf(pass.outer) : pass.outer * blocksOf(pass.inner);
+}
+
 /** Number of lanes of the instruction set that is in use. */
 template <typename TReal>
 int
@@ -44,9 +57,8 @@ GetSimdTargets();
 void
 SetSimdTargetForTest(const std::string & name);
 
-/** Bundles [begin, end) of the pass, on this thread. If inner is 1 a bundle is LinesPerBundle consecutive lines;
- * otherwise it is up to LinesPerBundle neighbouring lines of one slab. The result of a line does not depend on its
- * bundle. */
+/** Blocks [begin, end) of the pass, on this thread. If inner is 1 a block is LinesPerBlock consecutive lines; otherwise
+ * it is up to LinesPerBlock neighbouring lines of one slab. The result of a line does not depend on its block. */
 template <typename TReal>
 void
 ApplySimdLinePass(const LinePlan<TReal> & plan, const LinePass<TReal> & pass, SizeValueType begin, SizeValueType end);
