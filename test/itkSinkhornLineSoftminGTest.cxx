@@ -216,7 +216,8 @@ TYPED_TEST(SinkhornLineSoftmin, AgreesWithReferenceOnLongLines)
 
 TYPED_TEST(SinkhornLineSoftmin, AgreesWithReferenceAlongStridedAxes)
 {
-  for (const SizeValueType inner : { 3, 16, 37 })
+  // Parts of a bundle, of a block, and several blocks.
+  for (const SizeValueType inner : { 3, 16, 37, 150 })
   {
     for (const SizeValueType length : { 5, 16, 50, 131 })
     {
@@ -331,6 +332,67 @@ TYPED_TEST(SinkhornLineSoftmin, MultiThreadResultEqualsSingleThreadResult)
     for (const itk::ThreadIdType threads : { 2, 4, 0 })
     {
       EXPECT_EQ(problem.Run(LineKernel::Automatic, threads), expected) << "inner " << inner << " threads " << threads;
+    }
+  }
+}
+
+TYPED_TEST(SinkhornLineSoftmin, PassesTogetherGiveWhatTheyGiveOneByOne)
+{
+  // Slabs of which a task has several, one of which is a task, and one too large to be worked on in two passes at once.
+  for (const SizeValueType edge : { 1, 20, 100, 600 })
+  {
+    const SizeValueType              slabs = edge == 600 ? 17 : 40;
+    const Problem<TypeParam>         problem(Content::FaintNoise, edge, 1, edge * slabs, 0.5, 13);
+    std::vector<LinePass<TypeParam>> passes(3, problem.pass);
+    passes[1].inner = edge;
+    passes[1].outer = slabs;
+    passes[2].inner = edge * edge;
+    passes[2].length = slabs;
+    passes[2].outer = 1;
+    const auto run = [&](std::vector<TypeParam> & out, const auto & apply) {
+      for (auto & pass : passes)
+      {
+        pass.out = out.data();
+      }
+      for (const size_t d : { 1, 2 })
+      {
+        passes[d].logWeights = out.data();
+        passes[d].potential = nullptr;
+      }
+      apply();
+    };
+    std::vector<TypeParam> expected(problem.logWeights.size());
+    run(expected, [&] {
+      for (const auto & pass : passes)
+      {
+        ApplyLinePass(pass, 1);
+      }
+    });
+    for (const itk::ThreadIdType threads : { 1, 2, 5 })
+    {
+      std::vector<TypeParam> out(expected.size());
+      run(out, [&] { ApplyLinePasses(passes, threads); });
+      EXPECT_EQ(out, expected) << "edge " << edge << " threads " << threads;
+    }
+  }
+}
+
+TYPED_TEST(SinkhornLineSoftmin, ManyPlansInTurnsGiveTheSame)
+{
+  // More than are kept, twice.
+  std::vector<std::vector<TypeParam>> first;
+  for (int turn = 0; turn < 2; ++turn)
+  {
+    for (SizeValueType k = 0; k < 20; ++k)
+    {
+      const Problem<TypeParam> problem(Content::Noise, 30 + k / 4, 1, 1, 0.4 + 0.1 * (k % 4), 5);
+      const auto               out = problem.Run(LineKernel::Automatic);
+      EXPECT_LE(WorstError(problem, out), 1.0);
+      if (turn == 0)
+      {
+        first.push_back(out);
+      }
+      EXPECT_EQ(out, first[k]) << k;
     }
   }
 }
