@@ -51,31 +51,124 @@ GetStrides(const std::vector<SizeValueType> & size)
   return strides;
 }
 
-/** Calls function(offset in the whole grid, offset in its part) for the beginning of each line of the part. */
+/** Lines that one task works on. */
+SizeValueType
+GetLinesPerTask(SizeValueType length)
+{
+  return std::max<SizeValueType>(1, ChunkLength / length);
+}
+
+/** Calls function(offset in the whole grid, offset in its part) for the beginning of each line of the part, on several
+ * threads. */
 template <typename TFunction>
 void
 ForEachCroppedLine(const std::vector<SizeValueType> & whole,
                    const std::vector<SizeValueType> & part,
                    const std::vector<SizeValueType> & start,
+                   ThreadIdType                       numberOfWorkUnits,
                    const TFunction &                  function)
 {
   const std::vector<SizeValueType> strides = GetStrides(whole);
-  SizeValueType                    lines = 1;
-  for (size_t d = 1; d < part.size(); ++d)
-  {
-    lines *= part[d];
-  }
-  for (SizeValueType line = 0; line < lines; ++line)
-  {
-    SizeValueType offset = start[0];
-    SizeValueType rest = line;
-    for (size_t d = 1; d < part.size(); ++d)
+  const SizeValueType              lines = GetStrides(part).back() * part.back() / part[0];
+  const SizeValueType              linesPerTask = GetLinesPerTask(part[0]);
+  const SizeValueType              tasks = (lines + linesPerTask - 1) / linesPerTask;
+  ForEachTask(tasks, numberOfWorkUnits, lines * part[0] <= SerialLength, [&](SizeValueType task) {
+    for (SizeValueType line = task * linesPerTask; line < std::min(lines, (task + 1) * linesPerTask); ++line)
     {
-      offset += (start[d] + rest % part[d]) * strides[d];
-      rest /= part[d];
+      SizeValueType offset = start[0];
+      SizeValueType rest = line;
+      for (size_t d = 1; d < part.size(); ++d)
+      {
+        offset += (start[d] + rest % part[d]) * strides[d];
+        rest /= part[d];
+      }
+      function(offset, line * part[0]);
     }
-    function(offset, line * part[0]);
+  });
+}
+
+/** Smallest box around some voxels, by its first and last index along each axis. */
+struct Box
+{
+  explicit Box(const std::vector<SizeValueType> & size)
+    : First(size)
+    , Last(size.size(), 0)
+  {}
+
+  /** Makes room for a line from index \a begin to index \a end. */
+  void
+  Include(SizeValueType line, SizeValueType begin, SizeValueType end, const std::vector<SizeValueType> & size)
+  {
+    First[0] = std::min(First[0], begin);
+    Last[0] = std::max(Last[0], end);
+    for (size_t d = 1; d < size.size(); ++d)
+    {
+      const SizeValueType index = line % size[d];
+      First[d] = std::min(First[d], index);
+      Last[d] = std::max(Last[d], index);
+      line /= size[d];
+    }
   }
+
+  void
+  Include(const Box & other)
+  {
+    for (size_t d = 0; d < First.size(); ++d)
+    {
+      First[d] = std::min(First[d], other.First[d]);
+      Last[d] = std::max(Last[d], other.Last[d]);
+    }
+  }
+
+  std::vector<SizeValueType> First;
+  std::vector<SizeValueType> Last;
+};
+
+/** The box around the voxels that have mass in at least one of the arrays. */
+template <typename TReal>
+Box
+FindBox(const TReal *                      logAlpha,
+        const TReal *                      logBeta,
+        const std::vector<SizeValueType> & size,
+        SizeValueType                      numberOfPoints,
+        ThreadIdType                       numberOfWorkUnits)
+{
+  constexpr TReal     empty = -std::numeric_limits<TReal>::infinity();
+  const SizeValueType length = size[0];
+  const SizeValueType lines = numberOfPoints / length;
+  const SizeValueType linesPerTask = GetLinesPerTask(length);
+  std::vector<Box>    boxes((lines + linesPerTask - 1) / linesPerTask, Box(size));
+  ForEachTask(boxes.size(), numberOfWorkUnits, numberOfPoints <= SerialLength, [&](SizeValueType task) {
+    Box & box = boxes[task];
+    for (SizeValueType line = task * linesPerTask; line < std::min(lines, (task + 1) * linesPerTask); ++line)
+    {
+      const auto isFull = [&](SizeValueType x) {
+        const SizeValueType point = line * length + x;
+        return logAlpha[point] > empty || logBeta[point] > empty;
+      };
+      // Only the two ends of a line's mass matter.
+      SizeValueType begin = 0;
+      while (begin < length && !isFull(begin))
+      {
+        ++begin;
+      }
+      if (begin < length)
+      {
+        SizeValueType end = length - 1;
+        while (end > std::max(begin, box.Last[0]) && !isFull(end))
+        {
+          --end;
+        }
+        box.Include(line, begin, end, size);
+      }
+    }
+  });
+  Box whole(size);
+  for (const Box & box : boxes)
+  {
+    whole.Include(box);
+  }
+  return whole;
 }
 
 } // namespace
@@ -228,49 +321,13 @@ template <typename TReal>
 auto
 GridSoftminOperator<TReal>::MakeCropped(const TReal * logAlpha, const TReal * logBeta) const -> Pointer
 {
-  constexpr TReal            empty = -std::numeric_limits<TReal>::infinity();
   const size_t               dimension = m_Size.size();
-  std::vector<SizeValueType> first(m_Size);
-  std::vector<SizeValueType> last(dimension, 0);
-  // Line by line: only the two ends of a line's mass matter.
-  const SizeValueType length = m_Size[0];
-  for (SizeValueType line = 0; line < m_NumberOfPoints / length; ++line)
-  {
-    const auto isFull = [&](SizeValueType x) {
-      const SizeValueType point = line * length + x;
-      return logAlpha[point] > empty || logBeta[point] > empty;
-    };
-    SizeValueType begin = 0;
-    while (begin < length && !isFull(begin))
-    {
-      ++begin;
-    }
-    if (begin == length)
-    {
-      continue;
-    }
-    SizeValueType end = length - 1;
-    while (end > last[0] && !isFull(end))
-    {
-      --end;
-    }
-    first[0] = std::min(first[0], begin);
-    last[0] = std::max(last[0], end);
-    SizeValueType rest = line;
-    for (size_t d = 1; d < dimension; ++d)
-    {
-      const SizeValueType index = rest % m_Size[d];
-      first[d] = std::min(first[d], index);
-      last[d] = std::max(last[d], index);
-      rest /= m_Size[d];
-    }
-  }
-
+  Box                        box = FindBox(logAlpha, logBeta, m_Size, m_NumberOfPoints, m_NumberOfWorkUnits);
   std::vector<SizeValueType> size(dimension);
   SizeValueType              points = 1;
   for (size_t d = 0; d < dimension; ++d)
   {
-    size[d] = last[d] + 1 - first[d];
+    size[d] = box.Last[d] + 1 - box.First[d];
     points *= size[d];
   }
   if (static_cast<double>(points) > LargestCropFraction * static_cast<double>(m_NumberOfPoints))
@@ -278,7 +335,7 @@ GridSoftminOperator<TReal>::MakeCropped(const TReal * logAlpha, const TReal * lo
     return nullptr;
   }
   const auto cropped = std::make_shared<GridSoftminOperator>(std::move(size), m_Spacing, m_NumberOfWorkUnits);
-  cropped->m_CropStart = std::move(first);
+  cropped->m_CropStart = std::move(box.First);
   return cropped;
 }
 
@@ -287,9 +344,10 @@ void
 GridSoftminOperator<TReal>::GatherFrom(const Superclass & cropped, Side, const TReal * whole, TReal * part) const
 {
   const auto & grid = dynamic_cast<const GridSoftminOperator &>(cropped);
-  ForEachCroppedLine(m_Size, grid.m_Size, grid.m_CropStart, [&](SizeValueType inWhole, SizeValueType inPart) {
-    std::copy_n(whole + inWhole, grid.m_Size[0], part + inPart);
-  });
+  ForEachCroppedLine(
+    m_Size, grid.m_Size, grid.m_CropStart, m_NumberOfWorkUnits, [&](SizeValueType inWhole, SizeValueType inPart) {
+      std::copy_n(whole + inWhole, grid.m_Size[0], part + inPart);
+    });
 }
 
 template <typename TReal>
@@ -297,9 +355,10 @@ void
 GridSoftminOperator<TReal>::ScatterTo(const Superclass & cropped, Side, const TReal * part, TReal * whole) const
 {
   const auto & grid = dynamic_cast<const GridSoftminOperator &>(cropped);
-  ForEachCroppedLine(m_Size, grid.m_Size, grid.m_CropStart, [&](SizeValueType inWhole, SizeValueType inPart) {
-    std::copy_n(part + inPart, grid.m_Size[0], whole + inWhole);
-  });
+  ForEachCroppedLine(
+    m_Size, grid.m_Size, grid.m_CropStart, m_NumberOfWorkUnits, [&](SizeValueType inWhole, SizeValueType inPart) {
+      std::copy_n(part + inPart, grid.m_Size[0], whole + inWhole);
+    });
 }
 
 template class GridSoftminOperator<float>;
