@@ -408,7 +408,10 @@ LineKernelOf<TReal>::FindSimilar(Range outputs, TReal maximumSpread) const
       most = std::max(most, m_Displacements[sample]);
       sumWith += m_Displacements[sample];
     }
-    if (similar.end > outputs.begin && most - least > 2 * maximumSpread)
+    // A displacement that grows evenly by so much is not even in the sense of IsEven().
+    const bool uneven =
+      (most - least) * static_cast<TReal>(lastSample - similar.firstSample) > 8 * m_Plan.maximumChange;
+    if (similar.end > outputs.begin && (uneven || most - least > 2 * maximumSpread))
     {
       break;
     }
