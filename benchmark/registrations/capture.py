@@ -57,14 +57,24 @@ USUAL = ["--iterations", "100x50x25", "--shrink", "4x2x1", "--update-sigma", "6.
 then mean squares on three levels, as Sinkhorn has it by default. Smoothing in parts of the field of view."""
 TUNED = [("200x200x100", "16x8x4", [1 / 8, 1 / 12, 1 / 20]), ("100x100x50", "4x2x1", [1 / 16, 1 / 32, 1 / 64])]
 
+"""A balanced start, then the stages that Sinkhorn has by default, but with this reach, a part of the field of view."""
+REACH = 1 / 8
+
 LOCAL = ["kernel", "meansquares", "cc", "mattes"]
-METRICS = ["sinkhorn", "sinkhorn, multi-start", *(f"{m}, {p}" for p in ("usual", "tuned") for m in LOCAL),
+METRICS = ["sinkhorn", "sinkhorn, multi-start", "sinkhorn, reach", *(f"{m}, {p}" for p in ("usual", "tuned") for m in LOCAL),
            "meansquares, initialized"]
 
 
 def options(metric, size):
     """What is added to --fixed, --moving and --output."""
     name, _, way = metric.partition(", ")
+    if way == "reach":
+        reach, update = f"reach={REACH * size:g}", [f"{size / part:g}" for part in (8, 16, 32, 64, 128)]
+        return ["--initialize", "sinkhorn-rigid",
+                "--stage", f"syn,sinkhorn,{reach},iterations=100,shrink=4,update={update[0]}",
+                "--stage", f"syn,sinkhorn,{reach},iterations=100,shrink=4,model=intensity,update={update[1]}+{update[2]}",
+                "--stage", "syn,meansquares,iterations=100x50x25,update=" +
+                "x".join(f"{wide}+{narrow}" for wide, narrow in zip(update[1:], update[2:]))]
     if name == "sinkhorn":
         return ["--multi-start"] if way else []
     if way == "usual":
@@ -83,7 +93,7 @@ class Case:
     setup: str
     amount: int
     shapes: tuple
-    """Variant of the same amount: another direction, or the moving shape warped."""
+    """0 and 2: the same shape in two directions; 1: the moving shape is warped, in a third direction."""
     variant: int
 
     @property
@@ -293,14 +303,14 @@ def plot(collected, path):
             if way == "initialized":
                 continue
             amounts = sorted(rows)
-            style = {"usual": ":", "tuned": "--", "multi-start": "-."}.get(way, "-")
+            style = {"usual": ":", "tuned": "--", "multi-start": "-.", "reach": ":"}.get(way, "-")
             axes.plot(amounts, [rate(rows[a]) for a in amounts], color=colours[name], label=metric, marker="o", markersize=3,
                       linewidth=2.5 if name == "sinkhorn" else 1.3, linestyle=style)
         axes.set(xlabel=part, ylabel="success, %", ylim=(-4, 104))
         axes.grid(alpha=0.3)
     handles, labels = max((axes.get_legend_handles_labels() for axes in panels.ravel()), key=lambda pair: len(pair[1]))
     figure.legend(handles, labels, fontsize=8, loc="lower center", ncol=5)
-    figure.tight_layout(rect=(0.0, 0.08, 1.0, 1.0))
+    figure.tight_layout(rect=(0.0, 0.1, 1.0, 1.0))
     figure.savefig(path, dpi=90)
     plt.close(figure)
 
