@@ -92,10 +92,11 @@ IsOnBorder(const itk::Index<VDimension> & index, const itk::ImageRegion<VDimensi
   return false;
 }
 
-/** x ↦ first, then second. */
+} // namespace
+
 template <unsigned int VDimension>
 typename FieldType<VDimension>::Pointer
-Compose(const FieldType<VDimension> * second, const FieldType<VDimension> * first)
+ComposeFields(const FieldType<VDimension> * second, const FieldType<VDimension> * first)
 {
   const auto filter = itk::ComposeDisplacementFieldsImageFilter<FieldType<VDimension>>::New();
   filter->SetDisplacementField(second);
@@ -105,31 +106,6 @@ Compose(const FieldType<VDimension> * second, const FieldType<VDimension> * firs
   output->DisconnectPipeline();
   return output;
 }
-
-/** Takes marks to where a map takes them. */
-template <unsigned int VDimension>
-typename ImageType<VDimension>::Pointer
-Carry(const ImageType<VDimension> * marks, const FieldType<VDimension> * field)
-{
-  const auto region = marks->GetBufferedRegion();
-  const auto carried = MakeImageOn<ImageType<VDimension>>(marks);
-  for (itk::ImageRegionConstIteratorWithIndex<ImageType<VDimension>> it(marks, region); !it.IsAtEnd(); ++it)
-  {
-    if (it.Get() > 0.0F)
-    {
-      typename ImageType<VDimension>::PointType point;
-      marks->TransformIndexToPhysicalPoint(it.GetIndex(), point);
-      const auto index = marks->TransformPhysicalPointToIndex(point + field->GetPixel(it.GetIndex()));
-      if (region.IsInside(index))
-      {
-        carried->SetPixel(index, 1.0F);
-      }
-    }
-  }
-  return carried;
-}
-
-} // namespace
 
 template <unsigned int VDimension>
 double
@@ -179,16 +155,16 @@ FoldGuard<VDimension>::RelaxComposition(MapPair<VDimension> & one, MapPair<VDime
   MapPair<VDimension> second = other;
   for (unsigned int round = 0; round <= mostRounds; ++round)
   {
-    const auto total = Compose<VDimension>(second.Inverse, first.Forward);
+    const auto total = ComposeFields<VDimension>(second.Inverse, first.Forward);
     const auto places = MarkTightPlaces(total, limit);
-    if (FindMaximum<VDimension>(places) == 0.0)
+    if (!HasMarks(places))
     {
       one = first;
       other = second;
       return true;
     }
     RelaxOnce(first, places, GetWidth(round));
-    RelaxOnce(second, Carry<VDimension>(places, total), GetWidth(round));
+    RelaxOnce(second, Carry(places, total), GetWidth(round));
   }
   return false;
 }
@@ -201,7 +177,7 @@ FoldGuard<VDimension>::RelaxForward(MapPair<VDimension> & pair, double limit)
   for (unsigned int round = 0; round < mostForwardRounds; ++round)
   {
     const auto places = MarkTightPlaces(pair.Forward, limit);
-    if (FindMaximum<VDimension>(places) == 0.0)
+    if (!HasMarks(places))
     {
       break;
     }
@@ -215,7 +191,35 @@ FoldGuard<VDimension>::RelaxForward(MapPair<VDimension> & pair, double limit)
   return true;
 }
 
-/** 1 where the map is too tight, else 0. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+FoldGuard<VDimension>::Carry(const Image * marks, const Field * field)
+{
+  const auto region = marks->GetBufferedRegion();
+  const auto carried = MakeImageOn<ImageType<VDimension>>(marks);
+  for (itk::ImageRegionConstIteratorWithIndex<ImageType<VDimension>> it(marks, region); !it.IsAtEnd(); ++it)
+  {
+    if (it.Get() > 0.0F)
+    {
+      typename ImageType<VDimension>::PointType point;
+      marks->TransformIndexToPhysicalPoint(it.GetIndex(), point);
+      const auto index = marks->TransformPhysicalPointToIndex(point + field->GetPixel(it.GetIndex()));
+      if (region.IsInside(index))
+      {
+        carried->SetPixel(index, 1.0F);
+      }
+    }
+  }
+  return carried;
+}
+
+template <unsigned int VDimension>
+bool
+FoldGuard<VDimension>::HasMarks(const Image * marks)
+{
+  return FindMaximum<VDimension>(marks) > 0.0;
+}
+
 template <unsigned int VDimension>
 typename ImageType<VDimension>::Pointer
 FoldGuard<VDimension>::MarkTightPlaces(const Field * field, double limit)
@@ -235,11 +239,11 @@ FoldGuard<VDimension>::MarkTightPlaces(const MapPair<VDimension> & pair, double 
 {
   const auto forward = MarkTightPlaces(pair.Forward, limit);
   const auto inverse = MarkTightPlaces(pair.Inverse, limit);
-  if (FindMaximum<VDimension>(forward) == 0.0 && FindMaximum<VDimension>(inverse) == 0.0)
+  if (!HasMarks(forward) && !HasMarks(inverse))
   {
     return nullptr;
   }
-  const auto                           places = Carry<VDimension>(inverse, pair.Inverse);
+  const auto                           places = Carry(inverse, pair.Inverse);
   itk::ImageRegionConstIterator<Image> mark(forward, forward->GetBufferedRegion());
   for (itk::ImageRegionIterator<Image> it(places, places->GetBufferedRegion()); !it.IsAtEnd(); ++it, ++mark)
   {
@@ -248,7 +252,6 @@ FoldGuard<VDimension>::MarkTightPlaces(const MapPair<VDimension> & pair, double 
   return places;
 }
 
-/** \a field, smoothed over \a width voxels around the marked places. */
 template <unsigned int VDimension>
 typename FieldType<VDimension>::Pointer
 FoldGuard<VDimension>::Blend(const Field * field, const Image * places, double width)
@@ -270,6 +273,10 @@ FoldGuard<VDimension>::Blend(const Field * field, const Image * places, double w
   return smooth;
 }
 
+template FieldType<2>::Pointer
+ComposeFields<2>(const FieldType<2> *, const FieldType<2> *);
+template FieldType<3>::Pointer
+ComposeFields<3>(const FieldType<3> *, const FieldType<3> *);
 template class FoldGuard<2>;
 template class FoldGuard<3>;
 

@@ -31,6 +31,11 @@ struct MapPair
   typename FieldType<VDimension>::Pointer Inverse;
 };
 
+/** x ↦ first, then second; displacements. */
+template <unsigned int VDimension>
+typename FieldType<VDimension>::Pointer
+ComposeFields(const FieldType<VDimension> * second, const FieldType<VDimension> * first);
+
 /** Keeps a discretised map invertible. Where the determinant of the Jacobian of the map or of its inverse has fallen
  * below a limit, the displacement is replaced by a smoother one, in the neighbourhood of that place only and no more
  * than is needed, so that a few tight places do not stop the rest of the map. */
@@ -57,27 +62,36 @@ public:
   static bool
   RelaxForward(MapPair<VDimension> & pair, double limit);
 
-private:
   using Field = FieldType<VDimension>;
   using Image = ImageType<VDimension>;
+
+  /** 1 where the determinant of the Jacobian of x ↦ x + field(x) is below \a limit, away from the border; else 0. */
+  static typename Image::Pointer
+  MarkTightPlaces(const Field * field, double limit);
+  static bool
+  HasMarks(const Image * marks);
+  /** Takes marks to where x ↦ x + field(x) takes them. */
+  static typename Image::Pointer
+  Carry(const Image * marks, const Field * field);
+  /** A field that is smoother, by a Gaussian of \a width voxels, in the neighbourhood of \a places. */
+  static typename Field::Pointer
+  Blend(const Field * field, const Image * places, double width);
+  /** Voxels, wider from round to round. */
+  static double
+  GetWidth(unsigned int round)
+  {
+    return 1.5 + 0.5 * round;
+  }
+
+private:
   /** Wider and wider neighbourhoods; more do not help. */
   static constexpr unsigned int mostRounds = 8;
   static constexpr unsigned int mostForwardRounds = 40;
 
-  static double
-  GetWidth(unsigned int round)
-  {
-    return 1.5 + 0.5 * round; // voxels
-  }
-
-  static typename Image::Pointer
-  MarkTightPlaces(const Field * field, double limit);
   static typename Image::Pointer
   MarkTightPlaces(const MapPair<VDimension> & pair, double limit);
   static void
   RelaxOnce(MapPair<VDimension> & pair, const Image * places, double width);
-  static typename Field::Pointer
-  Blend(const Field * field, const Image * places, double width);
 };
 
 } // namespace SinkhornRegister

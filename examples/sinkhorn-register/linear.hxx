@@ -25,6 +25,8 @@
 #include "itkEuler3DTransform.h"
 #include "itkGradientDescentOptimizerv4.h"
 #include "itkRegistrationParameterScalesFromPhysicalShift.h"
+#include "itkSimilarity2DTransform.h"
+#include "itkSimilarity3DTransform.h"
 #include "itkTranslationTransform.h"
 
 namespace SinkhornRegister
@@ -128,6 +130,10 @@ template <unsigned int VDimension>
 using RigidTransform =
   std::conditional_t<VDimension == 2, itk::Euler2DTransform<double>, itk::Euler3DTransform<double>>;
 
+template <unsigned int VDimension>
+using SimilarityTransform =
+  std::conditional_t<VDimension == 2, itk::Similarity2DTransform<double>, itk::Similarity3DTransform<double>>;
+
 /** The identity, centred on the fixed image where there is a centre. */
 template <unsigned int VDimension>
 typename itk::Transform<double, VDimension, VDimension>::Pointer
@@ -146,17 +152,16 @@ MakeLinearTransform(TransformKind kind, const ImageType<VDimension> * fixed)
   }
   typename ImageType<VDimension>::PointType center;
   fixed->TransformContinuousIndexToPhysicalPoint(middle, center);
-  if (kind == TransformKind::Rigid)
+  typename itk::MatrixOffsetTransformBase<double, VDimension, VDimension>::Pointer transform;
+  switch (kind)
   {
-    const auto rigid = RigidTransform<VDimension>::New();
-    rigid->SetIdentity();
-    rigid->SetCenter(center);
-    return rigid.GetPointer();
+    case TransformKind::Rigid: transform = RigidTransform<VDimension>::New(); break;
+    case TransformKind::Similarity: transform = SimilarityTransform<VDimension>::New(); break;
+    default: transform = itk::AffineTransform<double, VDimension>::New(); break;
   }
-  const auto affine = itk::AffineTransform<double, VDimension>::New();
-  affine->SetIdentity();
-  affine->SetCenter(center);
-  return affine.GetPointer();
+  transform->SetIdentity();
+  transform->SetCenter(center);
+  return transform.GetPointer();
 }
 
 template <unsigned int VDimension>

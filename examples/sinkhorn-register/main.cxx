@@ -31,13 +31,13 @@ namespace
 
 using namespace SinkhornRegister;
 
-/** A usable number of threads for everything that ITK starts. */
+/** A usable number of threads for everything that ITK starts. Not the global maximum, to which ITK cuts down the number
+ * of pieces that filters have divided their work into: the B-spline filter then leaves out the last ones. */
 void
 SetThreads(unsigned int threads)
 {
   if (threads > 0)
   {
-    itk::MultiThreaderBase::SetGlobalMaximumNumberOfThreads(threads);
     itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(threads);
   }
 }

@@ -153,11 +153,12 @@ Interpret(RawValues & raw, const CLI::App & app, Options & options)
   CompleteStage(main, "--shrink", "--update-sigma");
   options.Main = main;
   options.Stages = { main };
-  const bool transports = main.Metric == MetricKind::Sinkhorn && main.Transform == TransformKind::SyN;
+  const bool transports = main.Metric == MetricKind::Sinkhorn && IsDeformation(main.Transform);
   InterpretStart(raw, transports && raw.Finish != "none", options);
   if (!transports && app.count("--finish") > 0)
   {
-    throw UsageError("--finish: only syn with sinkhorn has a finish; give --stage once for each stage instead");
+    throw UsageError(
+      "--finish: only a deformation with sinkhorn has a finish; give --stage once for each stage instead");
   }
   if (transports && raw.Finish != "none")
   {
@@ -220,20 +221,24 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   app.add_option("--metric",
                  raw.Metric,
                  "sinkhorn | kernel (distance by a Gaussian kernel) | meansquares | cc | mattes (32 bins) [sinkhorn]");
-  app.add_option("--transform", raw.Transform, "translation | rigid | affine | syn [syn]");
+  app.add_option("--transform",
+                 raw.Transform,
+                 "translation | rigid | similarity | affine | syn | bspline-syn (its updates smoothed by B-splines) | "
+                 "velocity (the flow of one that changes with time) | displacement (of the fixed image only) [syn]");
   app.add_option(
     "--initialize",
     raw.Initial,
     "linear transform to start from, fitted to the springs of transport between both densities: none | "
     "sinkhorn (affine) | sinkhorn-rigid | sinkhorn-similarity | automatic (affine in volumes where that stretches by "
-    "half at most, else rigid) [automatic for syn with sinkhorn, else none]");
+    "half at most, else rigid) [automatic for deformations with sinkhorn, else none]");
   app.add_flag("--multi-start",
                options.MultiStart,
                "with --initialize: try the rotations that align the principal axes too, for turns beyond 45 degrees");
-  app.add_option("--finish",
-                 raw.Finish,
-                 "syn with sinkhorn: metric that refines what transport has brought near: meansquares | cc | mattes | "
-                 "sinkhorn, or none [meansquares, of locally standardized intensities unless both images show shapes]");
+  app.add_option(
+    "--finish",
+    raw.Finish,
+    "deformations with sinkhorn: metric that refines what transport has brought near: meansquares | cc | mattes | "
+    "sinkhorn, or none [meansquares, of locally standardized intensities unless both images show shapes]");
   app.add_option("--stage",
                  raw.Stages,
                  "TRANSFORM,METRIC[,SETTING...], repeatable, in this order; settings: blur= reach= model= iterations= "
@@ -248,11 +253,11 @@ ParseCommandLine(int argc, char ** argv, Options & options)
              "sinkhorn: distance beyond which mass is created or destroyed rather than moved, mm; 0: never [0]");
   addSetting("model",
              "sinkhorn: intensity (the moving image is interpolated) | push-forward (fixed voxels carry their mass) "
-             "[push-forward for syn, else intensity]");
+             "[push-forward for deformations, else intensity]");
   addSetting("iterations", "of each level, coarsest first [100x50x25]");
   addSetting("shrink", "shrink factor of each level [powers of two down to 1, more for very large images]");
   addSetting("update",
-             "syn: smoothing of the update field, mm: a sum of Gaussians 20+10+5 for all levels, or one each "
+             "deformations: smoothing of the update field, mm: a sum of Gaussians 20+10+5 for all levels, or one each "
              "20+10x10+5x5 [from the field of view]");
   addSetting("rate", "largest displacement of one iteration, voxels of the level's grid [1]");
   addSetting("radius", "cc: radius of the neighbourhood, voxels [4]");

@@ -46,14 +46,18 @@ enum class TransformKind
 {
   Translation,
   Rigid,
+  Similarity,
   Affine,
-  SyN
+  Displacement, ///< of every voxel of the fixed image
+  Velocity,     ///< flow of a velocity that changes with time
+  SyN,
+  BSplineSyN ///< SyN whose updates are smoothed by B-splines
 };
 
 /** How a deformation acts on mass in the sinkhorn metric; see itk::SinkhornImageToImageMetricv4. */
 enum class MassModelKind
 {
-  Automatic,  ///< PushForward for SyN, else Intensity
+  Automatic,  ///< PushForward for deformations, else Intensity
   Intensity,  ///< the moving image is interpolated
   PushForward ///< every fixed voxel carries its mass along
 };
@@ -67,6 +71,10 @@ enum class InitialKind
   Similarity,
   Affine
 };
+
+/** Displacement, velocity or SyN, not a linear transform. */
+bool
+IsDeformation(TransformKind kind);
 
 /** Name as on the command line and in report.json. */
 std::string
@@ -111,8 +119,8 @@ struct Stage
   std::vector<unsigned int> Iterations{ 100, 50, 25 };
   /** Shrink factor of each level relative to the finest; empty: chosen from the size of the grid. */
   std::vector<unsigned int> Shrink;
-  /** SyN: standard deviations of the Gaussians whose sum smooths the update field, mm, of each level; empty: fractions
-   * of the field of view. */
+  /** Deformations: standard deviations of the Gaussians whose sum smooths the update field, mm, of each level; empty:
+   * fractions of the field of view. */
   std::vector<std::vector<double>> UpdateSigmas;
   /** Largest displacement of one iteration, in voxels of the level's grid; 0: the default of the transform. */
   double LearningRate{ 0.0 };

@@ -321,7 +321,7 @@ template <unsigned int VDimension>
 bool
 CanContinue(const StageInput<VDimension> & input, const HalfwayMaps<VDimension> & maps)
 {
-  if (input.Parameters.Transform != TransformKind::SyN || !maps.FixedToMiddle)
+  if (!CanBeContinued(input.Parameters.Transform) || !maps.FixedToMiddle)
   {
     return false;
   }
@@ -366,7 +366,7 @@ RunStages(const Options &                               options,
     input.Initial = transform;
     progress.Say(ToString(stage.Transform) + " with " + ToString(stage.Metric));
     const StageOutput<VDimension> output =
-      stage.Transform == TransformKind::SyN ? RunSyNStage(input, progress) : RunLinearStage(input, progress);
+      IsDeformation(stage.Transform) ? RunDeformableStage(input, progress) : RunLinearStage(input, progress);
     transform->AddTransform(output.Transform);
     maps = output.Maps;
     report.Levels.insert(report.Levels.end(), output.Levels.begin(), output.Levels.end());

@@ -20,9 +20,9 @@
 
 #include "foldGuard.h"
 #include "pyramid.hxx"
-#include "smoothing.h"
+#include "updateShaper.h"
 
-#include "itkImageRegionIteratorWithIndex.h"
+#include "itkImageRegionIterator.h"
 #include "itkSyNImageRegistrationMethod.h"
 
 #include <algorithm>
@@ -32,11 +32,9 @@
 namespace SinkhornRegister
 {
 
-/** SyN for forces of long range: the update field is smoothed over a physical distance chosen per level (ITK's own
- * smoothing has one variance in voxels and a truncated kernel), fades out in a margin instead of stopping at the border
- * voxel, and every step is bounded in length and in gradient. After each iteration a watch shortens the steps when the
- * value has risen, and takes an iteration back if one of the half-way maps is about to fold, damping later updates
- * around the place: the map stays invertible while the rest goes on. */
+/** SyN for forces of long range: updates are shaped by an UpdateShaper. After each iteration a watch shortens the steps
+ * when the value has not improved, and relaxes the half-way maps where they are about to fold: they stay invertible
+ * while the rest goes on. */
 template <typename TImage, typename TTransform>
 class SmoothSyNMethod : public RangeKeepingMethod<itk::SyNImageRegistrationMethod<TImage, TImage, TTransform>>
 {
@@ -49,22 +47,21 @@ public:
   using FieldPointer = typename Superclass::DisplacementFieldPointer;
   using VectorType = typename FieldType::PixelType;
   using RealType = typename Superclass::RealType;
+  using WeightType = itk::Image<double, TImage::ImageDimension>;
   static constexpr unsigned int Dimension = TImage::ImageDimension;
   itkNewMacro(Self);
   itkTypeMacro(SmoothSyNMethod, RangeKeepingMethod);
 
-  /** Standard deviations, mm, of the Gaussians whose sum smooths the update field, for each level. All have the same
-   * height at the centre, so that the narrow ones matter. */
+  /** Standard deviations of the smoothing of updates, mm, for each level; see UpdateShaper. */
   void
   SetUpdateSigmas(std::vector<std::vector<double>> sigmas)
   {
     m_UpdateSigmas = std::move(sigmas);
   }
-  /** Width of the zone along each border in which the update fades to 0, mm. */
-  void
-  SetMargin(const itk::Vector<double, Dimension> & margin)
+  UpdateShaper<Dimension> &
+  GetShaper()
   {
-    m_Margin = margin;
+    return m_Shaper;
   }
   /** On: the derivative of an image moves that image. ITK's SyN moves the fixed image by the derivative that belongs to
    * the moving one and vice versa. Where both overlap that comes to the same; but a force of long range sits on the
@@ -74,36 +71,19 @@ public:
   {
     m_ForceSitsOnMovingImage = on;
   }
-  /** On: the derivative is, voxel by voxel, the mass of the fixed image (1 in total) times the way it has to go, mm.
-   * Mass and force are then smoothed alike and divided: thin and faint parts move as fast as bulky ones, a step is as
-   * long as the way that is left (half of it for each image), and far from all mass nothing moves. */
-  void
-  SetForceIsMassTimesWay(bool on)
-  {
-    m_ForceIsMassTimesWay = on;
-  }
-  /** On: the derivative is that of mean squares, voxel by voxel twice the difference times the gradient of the moving
-   * image. It and the squared gradient are smoothed alike and divided, which is a Gauss-Newton step for the motion that
-   * explains the differences in the neighbourhood: strong and faint edges move as far as they have to, and no further.
-   */
-  void
-  SetForceIsDifferenceTimesGradient(bool on)
-  {
-    m_ForceIsDifferenceTimesGradient = on;
-  }
   /** To be called at the end of each iteration. The value need not fall at every one: forces of mass are not its
    * gradient, and mending tight places costs something. */
   void
   Watch()
   {
     const double value = this->m_CurrentMetricValue;
-    if (m_ForceIsMassTimesWay && this->HasGoneAstray(value))
+    if (m_Shaper.GetForce() == ForceKind::MassTimesWay && this->HasGoneAstray(value))
     {
       this->m_IsConverged = true;
       return;
     }
     const bool stands = this->KeepInvertible();
-    if (stands && value < m_BestValue - m_LeastImprovement * std::abs(m_BestValue))
+    if (stands && value < m_BestValue - leastImprovement * std::abs(m_BestValue))
     {
       m_BestValue = value;
       m_Patience = mostPatience;
@@ -115,14 +95,9 @@ public:
       m_Step *= 0.5;
     }
     m_FirstValue = std::max(m_FirstValue, value);
-    const bool isExplained = m_ForceIsDifferenceTimesGradient && value < unexplainedPart * m_FirstValue;
+    const bool isExplained =
+      m_Shaper.GetForce() == ForceKind::DifferenceTimesGradient && value < unexplainedPart * m_FirstValue;
     this->m_IsConverged = m_Step < smallestStep || isExplained || value < m_SmallestValue;
-  }
-  /** Least relative improvement of the value that counts as one. */
-  void
-  SetLeastImprovement(double improvement)
-  {
-    m_LeastImprovement = improvement;
   }
   /** Value at which a level has done its work; any by default. */
   void
@@ -135,12 +110,6 @@ public:
   GetStoppedItself() const
   {
     return this->m_IsConverged;
-  }
-  /** Upper bound of the largest entry of the gradient of one step (dimensionless). */
-  void
-  SetLargestGradient(double gradient)
-  {
-    m_LargestGradient = gradient;
   }
 
 protected:
@@ -165,14 +134,14 @@ protected:
     m_Astray = 0;
     m_Patience = mostPatience;
     m_Step = 1.0;
+    m_Shaper.SetSigmas(m_UpdateSigmas[level]);
     m_LastFixedPair = GetPair(this->m_FixedToMiddleTransform);
     m_LastMovingPair = GetPair(this->m_MovingToMiddleTransform);
     // What a coarser level left, and can't be mended, must not be held against this one.
     m_Limit = smallestDeterminant;
     if (!this->KeepInvertible())
     {
-      m_Limit = 0.8 * std::min(FoldGuard<Dimension>::FindLeastDeterminant(m_LastFixedPair),
-                               FoldGuard<Dimension>::FindLeastDeterminant(m_LastMovingPair));
+      m_Limit = 0.8 * this->FindLeastDeterminant();
     }
   }
 
@@ -223,35 +192,14 @@ protected:
     {
       return Superclass::GaussianSmoothDisplacementField(field, variance);
     }
-    const FieldPointer smooth = this->SmoothByKernel(field);
-    if (m_ForceIsMassTimesWay)
-    {
-      this->DivideByWeight(smooth, this->ComputeMass(field), m_FaintMass);
-    }
-    else if (m_ForceIsDifferenceTimesGradient)
-    {
-      this->DivideByWeight(smooth, this->ComputeSquaredGradient(field), m_FaintGradient);
-    }
-    this->FadeOut(smooth);
-    return smooth;
+    return m_Shaper.Smooth(field, this->ComputeWeight(field));
   }
 
   FieldPointer
   ScaleUpdateField(const FieldType * field) override
   {
-    const double length = this->FindLargestStep(field);
-    const double gradient = this->FindLargestGradient(field);
-    double       factor = length > 0.0 ? this->m_LearningRate / length : 0.0;
-    if (m_ForceIsMassTimesWay)
-    {
-      factor = std::min(factor, 0.5); // both images move
-    }
-    else if (m_ForceIsDifferenceTimesGradient)
-    {
-      factor = std::min(factor, 0.25); // both images move, and the derivative of a square has a factor 2
-    }
-    factor = m_Step * (factor * gradient > m_LargestGradient ? m_LargestGradient / gradient : factor);
-    const FieldPointer scaled = Superclass::GaussianSmoothDisplacementField(field, 0.0); // a copy
+    const double       factor = m_Step * m_Shaper.FindStep(field, this->m_LearningRate, m_Share);
+    const FieldPointer scaled = SmoothByGaussian(field, 0.0); // a copy
     for (itk::ImageRegionIterator<FieldType> it(scaled, scaled->GetBufferedRegion()); !it.IsAtEnd(); ++it)
     {
       it.Set(it.Get() * factor);
@@ -274,11 +222,12 @@ protected:
     return const_cast<FieldType *>(m_LastInverse.GetPointer());
   }
 
-private:
   /** Below this length, relative to the learning rate, a step no longer matters. */
   static constexpr double smallestStep = 0.02;
   /** Iterations without improvement after which steps are halved. */
   static constexpr unsigned int mostPatience = 4;
+  /** Relative improvement of the value that counts as one. */
+  static constexpr double leastImprovement = 0.002;
   /** Mean squares, relative to their value at the beginning of a level, below which the level has done its work: finer
    * ones see what is left better. */
   static constexpr double unexplainedPart = 0.01;
@@ -301,31 +250,36 @@ private:
     transform->SetInverseDisplacementField(pair.Inverse);
   }
 
-  /** Warping does not conserve mass: when shapes differ in how much of it they gain, balanced transport sends the
-   * difference from one to the other, however well they match, and every step makes it worse. Then the level ends with
-   * its best maps. \param value of the maps before the present step. */
-  bool
-  HasGoneAstray(double value)
+  /** What forces are weighted with, on the grid of \a forces; nullptr if they have no weight. Here both images lie on
+   * that grid, warped to the middle. */
+  virtual typename WeightType::ConstPointer
+  ComputeWeight(const FieldType * forces) const
   {
-    if (value < m_BestMassValue)
+    const auto * metric = static_cast<const MetricType<Dimension> *>(this->GetMetric());
+    switch (m_Shaper.GetForce())
     {
-      m_BestMassValue = value;
-      m_BestFixedPair = m_LastFixedPair;
-      m_BestMovingPair = m_LastMovingPair;
-      m_Astray = 0;
+      case ForceKind::MassTimesWay: return ComputeMass(metric->GetFixedImage(), forces).GetPointer();
+      case ForceKind::DifferenceTimesGradient:
+        return UpdateShaper<Dimension>::ComputeSquaredGradient(metric->GetMovingImage()).GetPointer();
+      default: return nullptr;
     }
-    else if (value > 1.5 * m_BestMassValue && ++m_Astray == mostPatience)
-    {
-      SetPair(this->m_FixedToMiddleTransform, m_BestFixedPair);
-      SetPair(this->m_MovingToMiddleTransform, m_BestMovingPair);
-      return true;
-    }
-    return false;
+  }
+
+  /** Mass of an image whose voxels are those of \a grid, 1 in total. */
+  static typename WeightType::Pointer
+  ComputeMass(const TImage * image, const FieldType * grid)
+  {
+    const auto    mass = MakeImageOn<WeightType>(grid);
+    const auto    count = mass->GetBufferedRegion().GetNumberOfPixels();
+    const float * voxels = image->GetBufferPointer();
+    const double  total = std::accumulate(voxels, voxels + count, 0.0);
+    std::transform(voxels, voxels + count, mass->GetBufferPointer(), [total](float v) { return v / total; });
+    return mass;
   }
 
   /** Relaxes both half-way maps where they are about to fold; takes the iteration back if that fails.
    * \return whether the iteration stands. */
-  bool
+  virtual bool
   KeepInvertible()
   {
     PairType   fixedPair = GetPair(this->m_FixedToMiddleTransform);
@@ -343,190 +297,70 @@ private:
     return stands;
   }
 
-  template <typename T>
-  typename T::Pointer
-  SmoothByKernel(const T * image) const
+  /** Keeps the maps of the last iteration as the best ones so far. */
+  virtual void
+  RememberMaps()
   {
-    typename T::Pointer sum;
-    double              height = 0.0;
-    for (const double sigma : m_UpdateSigmas[this->m_CurrentLevel])
-    {
-      const typename T::Pointer part = SmoothByGaussian(image, sigma);
-      // a Gaussian of unit sum is σ⁻ᴰ high at its centre
-      const double weight = std::pow(sigma > 0.0 ? sigma : 1.0, Dimension);
-      height += weight;
-      if (!sum)
-      {
-        sum = part;
-        Scale<T>(sum, weight);
-        continue;
-      }
-      itk::ImageRegionConstIterator<T> in(part, part->GetBufferedRegion());
-      for (itk::ImageRegionIterator<T> out(sum, sum->GetBufferedRegion()); !out.IsAtEnd(); ++out, ++in)
-      {
-        out.Set(out.Get() + in.Get() * weight);
-      }
-    }
-    Scale<T>(sum, 1.0 / height);
-    return sum;
+    m_BestFixedPair = m_LastFixedPair;
+    m_BestMovingPair = m_LastMovingPair;
   }
-
-  template <typename T>
-  static void
-  Scale(T * image, double factor)
+  virtual void
+  ReturnToRememberedMaps()
   {
-    for (itk::ImageRegionIterator<T> it(image, image->GetBufferedRegion()); !it.IsAtEnd(); ++it)
-    {
-      it.Set(it.Get() * factor);
-    }
+    SetPair(this->m_FixedToMiddleTransform, m_BestFixedPair);
+    SetPair(this->m_MovingToMiddleTransform, m_BestMovingPair);
   }
-
-  using WeightType = itk::Image<double, Dimension>;
-
-  /** Mass of the metric's fixed image, 1 in total. */
-  typename WeightType::Pointer
-  ComputeMass(const FieldType * grid) const
+  /** Least determinants over the present maps and their inverses. */
+  virtual double
+  FindLeastDeterminant() const
   {
-    const auto *  fixed = static_cast<const MetricType<Dimension> *>(this->GetMetric())->GetFixedImage();
-    const auto    mass = MakeImageOn<WeightType>(grid);
-    const auto    count = mass->GetBufferedRegion().GetNumberOfPixels();
-    const float * voxels = fixed->GetBufferPointer();
-    const double  total = std::accumulate(voxels, voxels + count, 0.0);
-    std::transform(voxels, voxels + count, mass->GetBufferPointer(), [total](float v) { return v / total; });
-    return mass;
-  }
-
-  /** Squared length of the gradient of the metric's moving image, by central differences as in the metric. */
-  typename WeightType::Pointer
-  ComputeSquaredGradient(const FieldType * grid) const
-  {
-    const auto *  moving = static_cast<const MetricType<Dimension> *>(this->GetMetric())->GetMovingImage();
-    const auto    squares = MakeImageOn<WeightType>(grid);
-    const auto    region = moving->GetBufferedRegion();
-    const float * voxels = moving->GetBufferPointer();
-    for (itk::ImageRegionIteratorWithIndex<WeightType> it(squares, region); !it.IsAtEnd(); ++it)
-    {
-      const float * here = voxels + moving->ComputeOffset(it.GetIndex());
-      double        squared = 0.0;
-      for (unsigned int d = 0; d < Dimension; ++d)
-      {
-        if (it.GetIndex()[d] > region.GetIndex()[d] && it.GetIndex()[d] < region.GetUpperIndex()[d])
-        {
-          const auto stride = moving->GetOffsetTable()[d];
-          squared += itk::Math::sqr((here[stride] - *(here - stride)) / (2.0 * moving->GetSpacing()[d]));
-        }
-      }
-      it.Set(squared);
-    }
-    return squares;
-  }
-
-  /** Divides smoothed forces by their weight, smoothed alike. \param faint weight, relative to its maximum, at which
-   * forces have half their effect. */
-  void
-  DivideByWeight(FieldType * forces, const WeightType * weight, double faint) const
-  {
-    const auto     smooth = this->template SmoothByKernel<WeightType>(weight);
-    const double * first = smooth->GetBufferPointer();
-    const double   floor = faint * *std::max_element(first, first + smooth->GetBufferedRegion().GetNumberOfPixels());
-    if (!(floor > 0.0))
-    {
-      return; // nothing pulls
-    }
-    itk::ImageRegionConstIterator<WeightType> density(smooth, smooth->GetBufferedRegion());
-    for (itk::ImageRegionIterator<FieldType> it(forces, forces->GetBufferedRegion()); !it.IsAtEnd(); ++it, ++density)
-    {
-      it.Set(it.Get() / (std::max(0.0, density.Get()) + floor));
-    }
-  }
-
-  /** Multiplies by a smooth step that is 0 on the border and 1 beyond the margin. */
-  void
-  FadeOut(FieldType * field) const
-  {
-    const auto region = field->GetLargestPossibleRegion();
-    for (itk::ImageRegionIteratorWithIndex<FieldType> it(field, region); !it.IsAtEnd(); ++it)
-    {
-      double weight = 1.0;
-      for (unsigned int d = 0; d < Dimension; ++d)
-      {
-        const auto   fromFirst = it.GetIndex()[d] - region.GetIndex()[d];
-        const auto   fromLast = region.GetUpperIndex()[d] - it.GetIndex()[d];
-        const double distance = static_cast<double>(std::min(fromFirst, fromLast)) * field->GetSpacing()[d];
-        const double t = m_Margin[d] > 0.0 ? std::min(1.0, distance / m_Margin[d]) : (distance > 0.0 ? 1.0 : 0.0);
-        weight *= t * t * (3.0 - 2.0 * t);
-      }
-      it.Set(it.Get() * weight);
-    }
-  }
-
-  /** Largest length, voxels. */
-  static double
-  FindLargestStep(const FieldType * field)
-  {
-    double largest = 0.0;
-    for (itk::ImageRegionConstIterator<FieldType> it(field, field->GetBufferedRegion()); !it.IsAtEnd(); ++it)
-    {
-      double squared = 0.0;
-      for (unsigned int d = 0; d < Dimension; ++d)
-      {
-        squared += itk::Math::sqr(it.Get()[d] / field->GetSpacing()[d]);
-      }
-      largest = std::max(largest, squared);
-    }
-    return std::sqrt(largest);
-  }
-
-  /** Largest Frobenius norm of the forward differences, per unit of length. */
-  double
-  FindLargestGradient(const FieldType * field) const
-  {
-    const auto         region = field->GetBufferedRegion();
-    const VectorType * buffer = field->GetBufferPointer();
-    double             largest = 0.0;
-    for (itk::ImageRegionConstIteratorWithIndex<FieldType> it(field, region); !it.IsAtEnd(); ++it)
-    {
-      const VectorType * here = buffer + field->ComputeOffset(it.GetIndex());
-      double             squared = 0.0;
-      for (unsigned int d = 0; d < Dimension; ++d)
-      {
-        if (it.GetIndex()[d] < region.GetUpperIndex()[d])
-        {
-          squared +=
-            (here[field->GetOffsetTable()[d]] - *here).GetSquaredNorm() / itk::Math::sqr(field->GetSpacing()[d]);
-        }
-      }
-      largest = std::max(largest, squared);
-    }
-    return std::sqrt(largest);
+    return std::min(FoldGuard<Dimension>::FindLeastDeterminant(m_LastFixedPair),
+                    FoldGuard<Dimension>::FindLeastDeterminant(m_LastMovingPair));
   }
 
   std::vector<std::vector<double>> m_UpdateSigmas;
-  itk::Vector<double, Dimension>   m_Margin{ 0.0 };
-  double                           m_LargestGradient{ 0.25 };
-  bool                             m_ForceSitsOnMovingImage{ false };
-  bool                             m_ForceIsMassTimesWay{ false };
-  bool                             m_ForceIsDifferenceTimesGradient{ false };
-  /** Smoothed weight, relative to its maximum, at which forces have half their effect. */
-  double m_FaintMass{ 0.02 };
+  UpdateShaper<Dimension>          m_Shaper;
+  /** Part of the way that one update goes: here both images move. */
+  double m_Share{ 0.5 };
+  double m_Step{ 1.0 };
+  double m_Limit{ smallestDeterminant };
+
+private:
+  /** Warping does not conserve mass: when shapes differ in how much of it they gain, balanced transport sends the
+   * difference from one to the other, however well they match, and every step makes it worse. Then the level ends with
+   * its best maps. \param value of the maps before the present step. */
+  bool
+  HasGoneAstray(double value)
+  {
+    if (value < m_BestMassValue)
+    {
+      m_BestMassValue = value;
+      this->RememberMaps();
+      m_Astray = 0;
+    }
+    else if (value > 1.5 * m_BestMassValue && ++m_Astray == mostPatience)
+    {
+      this->ReturnToRememberedMaps();
+      return true;
+    }
+    return false;
+  }
+
+  bool   m_ForceSitsOnMovingImage{ false };
   double m_SmallestValue{ itk::NumericTraits<double>::NonpositiveMin() };
-  double m_FaintGradient{ 0.01 };
 
   typename FieldType::ConstPointer m_LastInverted;
   typename FieldType::ConstPointer m_LastInverse;
   /** Of the current level. */
   PairType     m_LastFixedPair;
   PairType     m_LastMovingPair;
-  double       m_Limit{ smallestDeterminant };
-  double       m_LeastImprovement{ 0.002 };
+  PairType     m_BestFixedPair;
+  PairType     m_BestMovingPair;
   double       m_BestValue{ 0.0 };
   double       m_FirstValue{ 0.0 };
   double       m_BestMassValue{ 0.0 };
-  PairType     m_BestFixedPair;
-  PairType     m_BestMovingPair;
   unsigned int m_Astray{ 0 };
   unsigned int m_Patience{ 0 };
-  double       m_Step{ 1.0 };
 };
 
 } // namespace SinkhornRegister

@@ -63,8 +63,6 @@ typename itk::Transform<double, VDimension, VDimension>::Pointer
 FitToSprings(const StageInput<VDimension> & input, InitialKind kind, bool multiStart)
 {
   using AffineTransform = itk::AffineTransform<double, VDimension>;
-  using SimilarityTransform =
-    std::conditional_t<VDimension == 2, itk::Similarity2DTransform<double>, itk::Similarity3DTransform<double>>;
   // Anatomies in volumes differ by a modest affine transform first of all. Pictures show parts of things that bend, and
   // the shear that fits a bend is in the way of what follows.
   if (kind == InitialKind::Automatic && VDimension == 2)
@@ -74,7 +72,7 @@ FitToSprings(const StageInput<VDimension> & input, InitialKind kind, bool multiS
   switch (kind)
   {
     case InitialKind::Rigid: return FitToSprings<RigidTransform<VDimension>, VDimension>(input, multiStart);
-    case InitialKind::Similarity: return FitToSprings<SimilarityTransform, VDimension>(input, multiStart);
+    case InitialKind::Similarity: return FitToSprings<SimilarityTransform<VDimension>, VDimension>(input, multiStart);
     default: break;
   }
   const auto affine = FitToSprings<AffineTransform, VDimension>(input, multiStart);

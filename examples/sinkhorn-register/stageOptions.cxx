@@ -43,8 +43,12 @@ TransformNames()
 {
   static const std::map<std::string, TransformKind> names{ { "translation", TransformKind::Translation },
                                                            { "rigid", TransformKind::Rigid },
+                                                           { "similarity", TransformKind::Similarity },
                                                            { "affine", TransformKind::Affine },
-                                                           { "syn", TransformKind::SyN } };
+                                                           { "displacement", TransformKind::Displacement },
+                                                           { "velocity", TransformKind::Velocity },
+                                                           { "syn", TransformKind::SyN },
+                                                           { "bspline-syn", TransformKind::BSplineSyN } };
   return names;
 }
 
@@ -137,6 +141,13 @@ ParsePositive(const std::string & option, const std::string & text, const std::s
 }
 
 } // namespace
+
+bool
+IsDeformation(TransformKind kind)
+{
+  return kind == TransformKind::Displacement || kind == TransformKind::Velocity || kind == TransformKind::SyN ||
+         kind == TransformKind::BSplineSyN;
+}
 
 std::string
 ToString(MetricKind kind)

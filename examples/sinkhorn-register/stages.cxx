@@ -24,6 +24,24 @@ namespace SinkhornRegister
 {
 
 bool
+CanBeContinued(TransformKind kind)
+{
+  return IsDeformation(kind) && kind != TransformKind::Velocity; // a velocity is more than the map at its end
+}
+
+ForceKind
+ChooseForce(const Stage & stage)
+{
+  if (stage.Metric == MetricKind::MeanSquares)
+  {
+    return ForceKind::DifferenceTimesGradient;
+  }
+  return stage.Metric == MetricKind::Sinkhorn && ChooseMassModel(stage) == MassModelKind::PushForward
+           ? ForceKind::MassTimesWay
+           : ForceKind::Direction;
+}
+
+bool
 ComparesMass(const Stage & stage)
 {
   return stage.Metric == MetricKind::Sinkhorn || stage.Metric == MetricKind::Kernel;
@@ -46,12 +64,12 @@ ChooseLearningRate(const Stage & stage)
   {
     return stage.LearningRate;
   }
-  if (stage.Transform != TransformKind::SyN)
+  if (!IsDeformation(stage.Transform))
   {
     return 1.0;
   }
   // A step of mass is as long as the way that is left; any other force has no scale of its own.
-  if (stage.Metric == MetricKind::Sinkhorn && ChooseMassModel(stage) == MassModelKind::PushForward)
+  if (ChooseForce(stage) == ForceKind::MassTimesWay)
   {
     return 2.0;
   }
@@ -89,7 +107,7 @@ ChooseMassModel(const Stage & stage)
   {
     return stage.MassModel;
   }
-  return stage.Metric == MetricKind::Sinkhorn && stage.Transform == TransformKind::SyN && !stage.IsRefining
+  return stage.Metric == MetricKind::Sinkhorn && IsDeformation(stage.Transform) && !stage.IsRefining
            ? MassModelKind::PushForward
            : MassModelKind::Intensity;
 }

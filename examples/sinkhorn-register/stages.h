@@ -21,6 +21,7 @@
 #include "grid.h"
 #include "images.h"
 #include "progress.h"
+#include "updateShaper.h"
 
 #include "itkCompositeTransform.h"
 #include "itkDisplacementFieldTransform.h"
@@ -30,7 +31,7 @@
 namespace SinkhornRegister
 {
 
-/** SyN's two half-way maps, with their inverses, each on the grid of the last level. */
+/** The two half-way maps of SyN or a displacement, with their inverses, each on the grid of the last level. */
 template <unsigned int VDimension>
 struct HalfwayMaps
 {
@@ -51,7 +52,7 @@ struct StageInput
   WorkingGrid<VDimension>                 Grid;
   /** Composition of the earlier stages, fixed to moving points; may be empty. */
   typename itk::CompositeTransform<double, VDimension>::Pointer Initial;
-  /** SyN: maps of the stage before to go on with, or none. They are not part of Initial. */
+  /** Maps of the stage before to go on with, or none. They are not part of Initial. */
   HalfwayMaps<VDimension> Maps;
 };
 
@@ -70,7 +71,7 @@ struct StageOutput
 {
   typename itk::Transform<double, VDimension, VDimension>::Pointer Transform;
   std::vector<LevelReport>                                         Levels;
-  /** SyN only. */
+  /** None if nothing can go on with them. */
   HalfwayMaps<VDimension> Maps;
 };
 
@@ -83,9 +84,18 @@ ChooseBlur(const Stage & stage, double levelSpacing);
 double
 ChooseLearningRate(const Stage & stage);
 
-/** Standard deviations of the Gaussians whose sum smooths SyN's update field at a level of the given spacing, mm. */
+/** Standard deviations of the Gaussians whose sum smooths the update of a deformation at a level of the given spacing,
+ * mm. */
 std::vector<double>
 ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std::size_t level);
+
+/** Whether a stage can go on with the half-way maps of the stage before it. */
+bool
+CanBeContinued(TransformKind kind);
+
+/** What the derivative of the metric of a deformation says. */
+ForceKind
+ChooseForce(const Stage & stage);
 
 /** Whether the metric of a stage sees images as mass. */
 bool
@@ -101,15 +111,15 @@ template <unsigned int VDimension>
 typename itk::Transform<double, VDimension, VDimension>::Pointer
 FitToSprings(const StageInput<VDimension> & input, InitialKind kind, bool multiStart);
 
-/** Translation, rigid or affine, by gradient descent with steps of bounded physical length. */
+/** Translation, rigid, similarity or affine, by gradient descent with steps of bounded physical length. */
 template <unsigned int VDimension>
 StageOutput<VDimension>
 RunLinearStage(const StageInput<VDimension> & input, Progress & progress);
 
-/** Symmetric normalisation. */
+/** A deformation: SyN, the flow of a velocity, or a displacement field. */
 template <unsigned int VDimension>
 StageOutput<VDimension>
-RunSyNStage(const StageInput<VDimension> & input, Progress & progress);
+RunDeformableStage(const StageInput<VDimension> & input, Progress & progress);
 
 } // namespace SinkhornRegister
 

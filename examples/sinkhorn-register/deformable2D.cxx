@@ -15,12 +15,12 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "syn.hxx"
+#include "deformable.hxx"
 
 namespace SinkhornRegister
 {
 
 template StageOutput<2>
-RunSyNStage<2>(const StageInput<2> &, Progress &);
+RunDeformableStage<2>(const StageInput<2> &, Progress &);
 
 } // namespace SinkhornRegister

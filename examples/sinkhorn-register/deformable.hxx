@@ -15,10 +15,11 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#ifndef sinkhornRegisterSyN_hxx
-#define sinkhornRegisterSyN_hxx
+#ifndef sinkhornRegisterDeformable_hxx
+#define sinkhornRegisterDeformable_hxx
 
-#include "smoothSyN.h"
+#include "displacementMethod.h"
+#include "velocityMethod.h"
 
 #include "itkDisplacementFieldTransform.h"
 #include "itkDisplacementFieldTransformParametersAdaptor.h"
@@ -49,32 +50,27 @@ MakeZeroField(const ImageType<TTransform::Dimension> * grid)
   return transform;
 }
 
-template <unsigned int VDimension>
-StageOutput<VDimension>
-RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
+/** Metric, pyramid, forces and steps of a stage into a method. */
+template <unsigned int VDimension, typename TMethod>
+void
+ConfigureDeformation(const StageInput<VDimension> & input, const Metric<VDimension> & metric, TMethod * method)
 {
-  using Image = ImageType<VDimension>;
-  using TransformType = itk::DisplacementFieldTransform<double, VDimension>;
-  using MethodType = SmoothSyNMethod<Image, TransformType>;
-  using AdaptorType = itk::DisplacementFieldTransformParametersAdaptor<TransformType>;
-
-  const Stage &            stage = input.Parameters;
-  const std::size_t        numberOfLevels = stage.Iterations.size();
-  const Metric<VDimension> metric = MakeMetric<VDimension>(stage);
-  const auto               method = MethodType::New();
-  ConfigurePyramid(input, metric, method.GetPointer());
+  using AdaptorType =
+    itk::DisplacementFieldTransformParametersAdaptor<itk::DisplacementFieldTransform<double, VDimension>>;
+  const Stage & stage = input.Parameters;
+  ConfigurePyramid(input, metric, method);
   method->SetLearningRate(ChooseLearningRate(stage));
-  method->SetMargin(input.Grid.Margin);
-  // With the push-forward model the derivative sits on the fixed image already, voxel by voxel its mass times the way
-  // that the mass has to go.
-  const bool carriesMass = ChooseMassModel(stage) == MassModelKind::PushForward;
-  method->SetForceSitsOnMovingImage(ComparesMass(stage) && !carriesMass);
-  method->SetForceIsMassTimesWay(stage.Metric == MetricKind::Sinkhorn && carriesMass);
-  method->SetForceIsDifferenceTimesGradient(stage.Metric == MetricKind::MeanSquares);
+  auto & shaper = method->GetShaper();
+  shaper.SetMargin(input.Grid.Margin);
+  shaper.SetSmoother(stage.Transform == TransformKind::BSplineSyN ? Smoother::BSpline : Smoother::Gaussian);
+  shaper.SetForce(ChooseForce(stage));
+  // The other forces sit on the moving image and move it, or on the fixed image already.
+  method->SetForceSitsOnMovingImage(ComparesMass(stage) && ChooseMassModel(stage) != MassModelKind::PushForward);
 
-  typename MethodType::TransformParametersAdaptorsContainerType adaptors;
-  typename MethodType::NumberOfIterationsArrayType              iterations(numberOfLevels);
-  std::vector<std::vector<double>>                              sigmas;
+  const std::size_t                                          numberOfLevels = stage.Iterations.size();
+  typename TMethod::TransformParametersAdaptorsContainerType adaptors;
+  typename TMethod::NumberOfIterationsArrayType              iterations(numberOfLevels);
+  std::vector<std::vector<double>>                           sigmas;
   for (std::size_t level = 0; level < numberOfLevels; ++level)
   {
     const auto grid = ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors[level]);
@@ -90,10 +86,19 @@ RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
   method->SetTransformParametersAdaptorsPerLevel(adaptors);
   method->SetNumberOfIterationsPerLevel(iterations);
   method->SetUpdateSigmas(sigmas);
+}
 
-  const auto transform =
-    MakeZeroField<TransformType>(ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors.front()));
-  method->SetInitialTransform(transform);
+template <typename TMethod, unsigned int VDimension>
+StageOutput<VDimension>
+RunMethod(const StageInput<VDimension> & input, Progress & progress)
+{
+  using TransformType = itk::DisplacementFieldTransform<double, VDimension>;
+
+  const Metric<VDimension> metric = MakeMetric<VDimension>(input.Parameters);
+  const auto               method = TMethod::New();
+  ConfigureDeformation(input, metric, method.GetPointer());
+  method->SetInitialTransform(
+    MakeZeroField<TransformType>(ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors.front())));
   method->InPlaceOn();
   if (input.Maps.FixedToMiddle)
   {
@@ -104,7 +109,7 @@ RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
   StageOutput<VDimension> output;
   const Observation       levels(method, itk::MultiResolutionIterationEvent(), [&]() {
     EnterLevel(input, metric, method->GetCurrentLevel(), progress);
-    if (stage.Metric == MetricKind::Sinkhorn)
+    if (input.Parameters.Metric == MetricKind::Sinkhorn)
     {
       // The divergence is half the mean square of the way left.
       const double way = smallestWay * input.Grid.GetSpacing(method->GetCurrentLevel());
@@ -128,8 +133,26 @@ RunSyNStage(const StageInput<VDimension> & input, Progress & progress)
   method->Update();
   progress.EndLevel();
   output.Transform = method->GetModifiableTransform();
-  output.Maps = { method->GetModifiableFixedToMiddleTransform(), method->GetModifiableMovingToMiddleTransform() };
+  if (CanBeContinued(input.Parameters.Transform))
+  {
+    output.Maps = { method->GetModifiableFixedToMiddleTransform(), method->GetModifiableMovingToMiddleTransform() };
+  }
   return output;
+}
+
+template <unsigned int VDimension>
+StageOutput<VDimension>
+RunDeformableStage(const StageInput<VDimension> & input, Progress & progress)
+{
+  using Image = ImageType<VDimension>;
+  using TransformType = itk::DisplacementFieldTransform<double, VDimension>;
+  switch (input.Parameters.Transform)
+  {
+    case TransformKind::Displacement:
+      return RunMethod<DisplacementMethod<Image, TransformType>, VDimension>(input, progress);
+    case TransformKind::Velocity: return RunMethod<VelocityMethod<Image, TransformType>, VDimension>(input, progress);
+    default: return RunMethod<SmoothSyNMethod<Image, TransformType>, VDimension>(input, progress);
+  }
 }
 
 } // namespace SinkhornRegister

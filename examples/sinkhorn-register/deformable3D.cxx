@@ -15,12 +15,12 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "syn.hxx"
+#include "deformable.hxx"
 
 namespace SinkhornRegister
 {
 
 template StageOutput<3>
-RunSyNStage<3>(const StageInput<3> &, Progress &);
+RunDeformableStage<3>(const StageInput<3> &, Progress &);
 
 } // namespace SinkhornRegister
