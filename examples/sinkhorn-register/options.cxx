@@ -165,6 +165,7 @@ Interpret(RawValues & raw, const CLI::App & app, Options & options)
     options.IsRecipe = true;
     options.ChoosesFinish = raw.Finish.empty();
     options.ChoosesIterations = app.count("--iterations") == 0;
+    options.ChoosesReach = app.count("--reach") == 0 && options.Initial != InitialKind::None;
     options.Stages = MakeTransportRecipe(main, raw.Finish.empty() ? "meansquares" : raw.Finish);
   }
 }
@@ -249,8 +250,10 @@ ParseCommandLine(int argc, char ** argv, Options & options)
     app.add_option(found->second, raw.Settings[key], help);
   };
   addSetting("blur", "sinkhorn, kernel: scale below which mass is not resolved, mm [from the spacing]");
-  addSetting("reach",
-             "sinkhorn: distance beyond which mass is created or destroyed rather than moved, mm; 0: never [0]");
+  addSetting(
+    "reach",
+    "sinkhorn: distance beyond which mass is created or destroyed rather than moved, mm; 0: never [deformations: the "
+    "way that the linear start leaves, in the mean square; else 0]");
   addSetting("model",
              "sinkhorn: intensity (the moving image is interpolated) | push-forward (fixed voxels carry their mass) "
              "[push-forward for deformations, else intensity]");

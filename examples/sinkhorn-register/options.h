@@ -158,6 +158,8 @@ struct Options
   bool IsRecipe{ false };
   bool ChoosesFinish{ false };
   bool ChoosesIterations{ false };
+  /** The reach of the transport is chosen from what the linear start leaves. */
+  bool ChoosesReach{ false };
   /** What value_before and value_after speak of, on the finest grid: the last of the stages if they were given one by
    * one. */
   Stage        Main;

@@ -33,11 +33,9 @@
 #include "report.h"
 #include "smoothing.h"
 #include "stages.h"
+#include "writing.h"
 
-#include "itkCastImageFilter.h"
 #include "itkDisplacementFieldTransform.h"
-#include "itkImageFileWriter.h"
-#include "itkTransformFileWriter.h"
 
 #include <algorithm>
 #include <chrono>
@@ -244,77 +242,6 @@ EvaluateStage(const StageInput<VDimension> & input, const itk::Transform<double,
   return Evaluate<VDimension>(input.Parameters, input.Fixed, warped, input.FixedMask, mask, input.Fixed, blur);
 }
 
-template <typename TPixel, unsigned int VDimension>
-void
-WriteAs(const ImageType<VDimension> * image, const std::string & path)
-{
-  using OutputType = itk::Image<TPixel, VDimension>;
-  const auto output = OutputType::New();
-  output->CopyInformation(image);
-  output->SetRegions(image->GetBufferedRegion());
-  output->Allocate();
-  const float * in = image->GetBufferPointer();
-  TPixel *      out = output->GetBufferPointer();
-  for (itk::SizeValueType i = 0; i < image->GetBufferedRegion().GetNumberOfPixels(); ++i)
-  {
-    out[i] = std::is_integral<TPixel>::value ? static_cast<TPixel>(std::lround(in[i])) : static_cast<TPixel>(in[i]);
-  }
-  const auto writer = itk::ImageFileWriter<OutputType>::New();
-  writer->SetFileName(path);
-  writer->SetInput(output);
-  writer->UseCompressionOn();
-  writer->Update();
-}
-
-/** In the voxel type of the file that was warped if it has 8 or 16 bits, else float. Linear interpolation does not
- * leave the range of that type. */
-template <unsigned int VDimension>
-void
-WriteWarped(const ImageType<VDimension> * image, const std::string & componentType, const std::string & path)
-{
-  if (componentType == "unsigned_char")
-  {
-    WriteAs<unsigned char, VDimension>(image, path);
-  }
-  else if (componentType == "short")
-  {
-    WriteAs<short, VDimension>(image, path);
-  }
-  else if (componentType == "unsigned_short")
-  {
-    WriteAs<unsigned short, VDimension>(image, path);
-  }
-  else
-  {
-    WriteAs<float, VDimension>(image, path);
-  }
-}
-
-template <unsigned int VDimension>
-void
-WriteDisplacement(const FieldType<VDimension> * field, const std::string & path)
-{
-  using OutputType = itk::Image<itk::Vector<float, VDimension>, VDimension>;
-  const auto cast = itk::CastImageFilter<FieldType<VDimension>, OutputType>::New();
-  cast->SetInput(field);
-  const auto writer = itk::ImageFileWriter<OutputType>::New();
-  writer->SetFileName(path);
-  writer->SetInput(cast->GetOutput());
-  writer->UseCompressionOn();
-  writer->Update();
-}
-
-template <unsigned int VDimension>
-void
-WriteTransform(const itk::CompositeTransform<double, VDimension> * transform, const std::string & path)
-{
-  const auto writer = itk::TransformFileWriterTemplate<double>::New();
-  writer->SetFileName(path);
-  writer->SetInput(transform);
-  writer->UseCompressionOn();
-  writer->Update();
-}
-
 /** Whether a stage can go on with the half-way maps of the one before: its first grid must not be coarser, or detail
  * would be lost. */
 template <unsigned int VDimension>
@@ -337,10 +264,37 @@ CanContinue(const StageInput<VDimension> & input, const HalfwayMaps<VDimension> 
   return true;
 }
 
-/** Runs the stages; \a transform receives their composition. */
+/** Begins with the linear transform that fits the springs. Where that leaves a good part of the way, what keeps it off
+ * is mass that should not have been matched: it is fitted once more, with a reach.
+ * \return the reach that stages should have, mm: the way that is left, in the mean square; beyond twice as much mass is
+ * given up. */
+template <unsigned int VDimension>
+double
+StartFromSprings(const Options &                               options,
+                 const Inputs<VDimension> &                    inputs,
+                 itk::CompositeTransform<double, VDimension> * transform)
+{
+  constexpr double mostRest = 0.01;
+  Stage            stage = options.Main;
+  stage.Metric = MetricKind::Sinkhorn; // which asks for densities
+  StageInput<VDimension>      input = PrepareStage<VDimension>(options, stage, inputs);
+  const SpringFit<VDimension> fit = FitToSprings<VDimension>(input, options.Initial, options.MultiStart);
+  transform->AddTransform(fit.Transform);
+  const double reach = std::sqrt(2.0 * std::max(0.0, fit.Divergence));
+  if (options.ChoosesReach && fit.Rest > mostRest)
+  {
+    const auto grid = ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors.back());
+    input.Moving = WarpImage<VDimension>(input.Moving, fit.Transform, grid, 0.0F, false);
+    input.Parameters.Reach = reach;
+    transform->AddTransform(FitToSprings<VDimension>(input, InitialKind::Rigid, false).Transform);
+  }
+  return reach;
+}
+
+/** Runs the stages; \a transform receives their composition. Settings that were left open are chosen. */
 template <unsigned int VDimension>
 void
-RunStages(const Options &                               options,
+RunStages(Options &                                     options,
           const Inputs<VDimension> &                    inputs,
           itk::CompositeTransform<double, VDimension> * transform,
           Report &                                      report,
@@ -348,11 +302,15 @@ RunStages(const Options &                               options,
 {
   if (options.Initial != InitialKind::None)
   {
-    Stage stage = options.Main;
-    stage.Metric = MetricKind::Sinkhorn; // which asks for densities
     progress.Say("start from springs: " + ToString(options.Initial));
-    transform->AddTransform(
-      FitToSprings<VDimension>(PrepareStage<VDimension>(options, stage, inputs), options.Initial, options.MultiStart));
+    const double reach = StartFromSprings<VDimension>(options, inputs, transform);
+    for (Stage & stage : options.Stages)
+    {
+      if (options.ChoosesReach && stage.Metric == MetricKind::Sinkhorn)
+      {
+        stage.Reach = reach;
+      }
+    }
   }
   HalfwayMaps<VDimension> maps;
   for (const Stage & stage : options.Stages)

@@ -20,8 +20,7 @@
 
 #include "linear.hxx"
 
-#include "itkSimilarity2DTransform.h"
-#include "itkSimilarity3DTransform.h"
+#include "itkImageMomentsCalculator.h"
 #include "itkSinkhornTransformInitializer.h"
 
 #include "vnl/algo/vnl_determinant.h"
@@ -30,8 +29,19 @@
 namespace SinkhornRegister
 {
 
+/** Mean squared distance of the mass from its centre, mm². */
+template <unsigned int VDimension>
+double
+GetMassVariance(const ImageType<VDimension> * density)
+{
+  const auto moments = itk::ImageMomentsCalculator<ImageType<VDimension>>::New();
+  moments->SetImage(density);
+  moments->Compute();
+  return moments->GetPrincipalMoments().GetVnlVector().sum() / moments->GetTotalMass();
+}
+
 template <typename TTransform, unsigned int VDimension>
-typename itk::Transform<double, VDimension, VDimension>::Pointer
+SpringFit<VDimension>
 FitToSprings(const StageInput<VDimension> & input, bool multiStart)
 {
   const auto transform = TTransform::New();
@@ -42,7 +52,8 @@ FitToSprings(const StageInput<VDimension> & input, bool multiStart)
   initializer->SetReach(input.Parameters.Reach);
   initializer->SetUseMultiStart(multiStart);
   initializer->InitializeTransform();
-  return transform.GetPointer();
+  const double divergence = initializer->GetDivergence();
+  return { transform.GetPointer(), divergence, divergence / GetMassVariance<VDimension>(input.Fixed) };
 }
 
 /** Whether a linear transform stretches or shrinks by half at most, in any direction, and does not reflect: what
@@ -58,30 +69,47 @@ IsModest(const itk::Matrix<double, VDimension, VDimension> & matrix)
          decomposition.sigma_min() >= 1.0 / largestStretch;
 }
 
+/** The rigid fit, from a turned start if the plain one leaves a good part of the way (a third of the radius of the
+ * mass) and the turned one less than half of that divergence: shapes that look alike both ways stay as they lie. */
 template <unsigned int VDimension>
-typename itk::Transform<double, VDimension, VDimension>::Pointer
+SpringFit<VDimension>
+FitRigidlyToSprings(const StageInput<VDimension> & input, bool multiStart)
+{
+  constexpr double farPart = 0.05;
+  constexpr double betterPart = 0.5;
+  const auto       plain = FitToSprings<RigidTransform<VDimension>, VDimension>(input, multiStart);
+  if (multiStart || plain.Rest < farPart)
+  {
+    return plain;
+  }
+  const auto turned = FitToSprings<RigidTransform<VDimension>, VDimension>(input, true);
+  return turned.Divergence < betterPart * plain.Divergence ? turned : plain;
+}
+
+template <unsigned int VDimension>
+SpringFit<VDimension>
 FitToSprings(const StageInput<VDimension> & input, InitialKind kind, bool multiStart)
 {
   using AffineTransform = itk::AffineTransform<double, VDimension>;
-  // Anatomies in volumes differ by a modest affine transform first of all. Pictures show parts of things that bend, and
-  // the shear that fits a bend is in the way of what follows.
-  if (kind == InitialKind::Automatic && VDimension == 2)
-  {
-    kind = InitialKind::Rigid;
-  }
+  using RigidType = RigidTransform<VDimension>;
+  using SimilarityType = SimilarityTransform<VDimension>;
   switch (kind)
   {
-    case InitialKind::Rigid: return FitToSprings<RigidTransform<VDimension>, VDimension>(input, multiStart);
-    case InitialKind::Similarity: return FitToSprings<SimilarityTransform<VDimension>, VDimension>(input, multiStart);
+    case InitialKind::Rigid: return FitToSprings<RigidType, VDimension>(input, multiStart);
+    case InitialKind::Similarity: return FitToSprings<SimilarityType, VDimension>(input, multiStart);
+    case InitialKind::Affine: return FitToSprings<AffineTransform, VDimension>(input, multiStart);
     default: break;
   }
-  const auto affine = FitToSprings<AffineTransform, VDimension>(input, multiStart);
-  if (kind == InitialKind::Automatic &&
-      !IsModest<VDimension>(static_cast<const AffineTransform *>(affine.GetPointer())->GetMatrix()))
+  // Anatomies in volumes differ by a modest affine transform first of all. Pictures show parts of things that bend, and
+  // the shear that fits a bend is in the way of what follows.
+  if (VDimension == 2)
   {
-    return FitToSprings<RigidTransform<VDimension>, VDimension>(input, multiStart);
+    return FitRigidlyToSprings<VDimension>(input, multiStart);
   }
-  return affine;
+  const auto affine = FitToSprings<AffineTransform, VDimension>(input, multiStart);
+  const bool isModest =
+    IsModest<VDimension>(static_cast<const AffineTransform *>(affine.Transform.GetPointer())->GetMatrix());
+  return isModest ? affine : FitRigidlyToSprings<VDimension>(input, multiStart);
 }
 
 } // namespace SinkhornRegister

@@ -20,7 +20,7 @@
 namespace SinkhornRegister
 {
 
-template itk::Transform<double, 2, 2>::Pointer
+template SpringFit<2>
 FitToSprings<2>(const StageInput<2> &, InitialKind, bool);
 
 } // namespace SinkhornRegister

@@ -20,7 +20,7 @@
 namespace SinkhornRegister
 {
 
-template itk::Transform<double, 3, 3>::Pointer
+template SpringFit<3>
 FitToSprings<3>(const StageInput<3> &, InitialKind, bool);
 
 } // namespace SinkhornRegister

@@ -105,10 +105,21 @@ ComparesMass(const Stage & stage);
 MassModelKind
 ChooseMassModel(const Stage & stage);
 
+/** A linear transform that is fitted to springs. */
+template <unsigned int VDimension>
+struct SpringFit
+{
+  typename itk::Transform<double, VDimension, VDimension>::Pointer Transform;
+  /** Sinkhorn divergence that it leaves, mm². */
+  double Divergence{ 0.0 };
+  /** The same as a part of the mean squared radius of the mass. */
+  double Rest{ 0.0 };
+};
+
 /** A linear transform to start from, fitted to the springs of the transport between both densities. \param multiStart
  * also from the rotations that align the principal axes. */
 template <unsigned int VDimension>
-typename itk::Transform<double, VDimension, VDimension>::Pointer
+SpringFit<VDimension>
 FitToSprings(const StageInput<VDimension> & input, InitialKind kind, bool multiStart);
 
 /** Translation, rigid, similarity or affine, by gradient descent with steps of bounded physical length. */
