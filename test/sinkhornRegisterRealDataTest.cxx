@@ -18,6 +18,7 @@
 #include "sinkhornRegisterFigures.h"
 
 #include <cstdlib>
+#include <utility>
 
 namespace
 {
@@ -42,11 +43,12 @@ protected:
   std::string m_Data;
 };
 
+/** They are turned by more than a start from the springs as they lie can find. */
 TEST_F(SinkhornRegisterRealData, MoonsWithoutOverlap)
 {
   const std::string pair = m_Data + "/geomloss_densities/moon_";
-  const Outcome     outcome = Run("--fixed " + pair + "b.png --moving " + pair + "a.png --output " + Path("out") +
-                              " --quiet --threads 2" + " --multi-start"); // they are turned, too
+  const Outcome     outcome =
+    Run("--fixed " + pair + "b.png --moving " + pair + "a.png --output " + Path("out") + " --quiet --threads 2");
   ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
   const json report = ReadReport(Path("out"));
   EXPECT_LT(report["value_after"].get<double>(), 0.001 * report["value_before"].get<double>());
@@ -111,6 +113,26 @@ TEST_F(SinkhornRegisterRealData, HippocampusLabelMaps)
   ExpectFiguresOfFiles<3>(Path("out"), fixed, moving);
   EXPECT_GE(report["dice_after_mean"].get<double>(), 0.95);
   EXPECT_EQ(report["folded_fraction"], 0.0);
+}
+
+/** Slices of knees of different people: bones and cartilages share one mass, of which each has another part. Without a
+ * reach one is carried to the other (Dice 0.60 and 0.70). */
+TEST_F(SinkhornRegisterRealData, KneeLabelMaps)
+{
+  for (const auto & [fixed, moving] : { std::pair("9068453", "9085290"), std::pair("9200458", "9279291") })
+  {
+    SCOPED_TRACE(fixed);
+    const std::string first = m_Data + "/knee2d_labels/" + fixed + ".png";
+    const std::string second = m_Data + "/knee2d_labels/" + moving + ".png";
+    const Outcome     outcome = Run("--fixed " + first + " --moving " + second + " --fixed-labels " + first +
+                                " --moving-labels " + second + " --output " + Path("out") + " --quiet --threads 2");
+    ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+    const json report = ReadReport(Path("out"));
+    EXPECT_GE(report["dice_after_mean"].get<double>(), 0.85);
+    EXPECT_EQ(report["folded_fraction"], 0.0);
+    EXPECT_GT(report["stages"][0]["reach"].get<double>(), 0.0);
+    EXPECT_EQ(report["reach"], 0.0); // of the value that is reported
+  }
 }
 
 } // namespace

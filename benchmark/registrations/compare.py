@@ -37,6 +37,10 @@ import programs as programs_module
 
 OWN = {
     "sinkhorn": [],
+    "velocity": ["--transform", "velocity"],
+    "bspline-syn": ["--transform", "bspline-syn"],
+    "displacement": ["--transform", "displacement"],
+    "kernel": ["--metric", "kernel"],
     "syn-meansquares": ["--metric", "meansquares"],
     "syn-cc": ["--metric", "cc"],
     "syn-mattes": ["--metric", "mattes"],

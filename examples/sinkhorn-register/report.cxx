@@ -77,6 +77,7 @@ PerStage(const Options & options)
     list.push_back({ { "transform", ToString(stage.Transform) },
                      { "metric", ToString(stage.Metric) },
                      { "mass_model", ComparesMass(stage) ? Json(ToString(ChooseMassModel(stage))) : Json(nullptr) },
+                     { "reach", stage.Metric == MetricKind::Sinkhorn ? Number(stage.Reach) : Json(nullptr) },
                      { "levels", stage.Iterations.size() } });
   }
   return list;
