@@ -32,6 +32,13 @@ TITLES = {"sinkhorn": "Sinkhorn, SyN", "velocity": "Sinkhorn, velocity", "kernel
           "demons": "demons", "ants-syn": "ANTs SyN"}
 
 
+def window(fixed, moving):
+    """Rows and columns that hold what is not empty in either image, and a margin."""
+    shown = np.argwhere(np.maximum(*map(sitk.GetArrayFromImage, (fixed, moving))) > 0)
+    first, last = np.maximum(shown.min(0) - 8, 0), shown.max(0) + 9
+    return slice(first[0], last[0]), slice(first[1], last[1])
+
+
 def draw(axes, image, outline, text):
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=1.6 * image.max())
     if outline is not None:
@@ -55,12 +62,14 @@ def main():
         folder = arguments.work / "pairs" / pair
         fixed, moving = (sitk.ReadImage(str(folder / f"{role}.mha")) for role in ("fixed", "moving"))
         outline = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "fixed_labels.mha"))).astype(float)
-        draw(row[0], sitk.GetArrayFromImage(fixed), None, "fixed")
-        draw(row[1], sitk.GetArrayFromImage(moving), None, "moving")
+        unmoved = sitk.Resample(moving, fixed, sitk.Transform(), sitk.sitkLinear, 0.0)
+        part = window(fixed, unmoved)
+        draw(row[0], sitk.GetArrayFromImage(fixed)[part], None, "fixed")
+        draw(row[1], sitk.GetArrayFromImage(unmoved)[part], None, "moving")
         for axes, program in zip(row[2:], programs):
             transform = compare.read_transform(arguments.work / "output" / program / pair)
             warped = sitk.GetArrayFromImage(sitk.Resample(moving, fixed, transform, sitk.sitkLinear, 0.0))
-            draw(axes, warped, outline, f"{TITLES.get(program, program)}: {results[f'{pair}/{program}']['dice']:.3f}")
+            draw(axes, warped[part], outline[part], f"{TITLES.get(program, program)}: {results[f'{pair}/{program}']['dice']:.3f}")
     figure.tight_layout(pad=0.3)
     figure.savefig(arguments.output, dpi=90)
 

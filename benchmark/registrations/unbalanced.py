@@ -120,7 +120,7 @@ def score(folder, transform, truth):
 def register(folder, output, reach, binary):
     output.mkdir(parents=True, exist_ok=True)
     command = [binary, "--fixed", f"{folder}/fixed.mha", "--moving", f"{folder}/moving.mha", "--output", str(output),
-               "--quiet", "--threads", "1", "--reach", str(reach)]
+               "--quiet", "--threads", "1", *([] if reach == "default" else ["--reach", reach])]
     finished = (output / "transform.h5").exists()
     error = None if finished else compare.run(command, 300)[3]
     if error:
@@ -177,8 +177,8 @@ def main():
     parser.add_argument("--binary", required=True, help="sinkhorn-register")
     parser.add_argument("--work", required=True, type=Path, help="folder for images and transforms")
     parser.add_argument("--output", required=True, type=Path, help="folder for the figure")
-    parser.add_argument("--reaches", default="0,80,40,20,10", help="mm; 0 is balanced")
-    parser.add_argument("--drawn", default="0,40,20,10", help="those that the figure shows")
+    parser.add_argument("--reaches", default="default,0,80,40,20,10", help="mm; 0 is balanced, default that of the program")
+    parser.add_argument("--drawn", default="default,0,20,10", help="those that the figure shows")
     arguments = parser.parse_args()
 
     import matplotlib
@@ -186,18 +186,18 @@ def main():
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    reaches = [float(reach) for reach in arguments.reaches.split(",")]
-    drawn = [float(reach) for reach in arguments.drawn.split(",")]
+    reaches, drawn = arguments.reaches.split(","), arguments.drawn.split(",")
     cases = all_cases(arguments.data)
     rows = sum(shown for _, _, shown in cases)
     figure, grid = plt.subplots(rows, len(drawn) + 1, figsize=(1.7 * len(drawn) + 1.7, 1.9 * rows), squeeze=False)
     panels = iter(grid)
-    header = {reach: f"reach {reach:g} mm" if reach else "balanced" for reach in reaches}
+    header = {"default": "default", "0": "balanced"}
+    header = {reach: header.get(reach, f"reach {reach} mm") for reach in reaches}
     print("| | " + " | ".join(header.values()) + " |\n|" + " --- |" * (len(reaches) + 1))
     for name, make, shown in cases:
         folder = arguments.work / name.replace(", ", "-").replace(" ", "-")
         truth = make(folder)
-        transforms = {reach: register(folder, folder / f"reach-{reach:g}", reach, arguments.binary) for reach in reaches}
+        transforms = {reach: register(folder, folder / f"reach-{reach}", reach, arguments.binary) for reach in reaches}
         cells = [describe(score(folder, transform, truth)) for transform in transforms.values()]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
         if shown:
