@@ -25,6 +25,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <utility>
 
 namespace
 {
@@ -306,6 +307,30 @@ INSTANTIATE_TEST_SUITE_P(
     std::replace(name.begin(), name.end(), '-', '_');
     return name;
   });
+
+/** What the recipe chooses for images that are not shapes, and what it leaves to the caller. */
+TEST_F(SinkhornRegister, StandardizesUnlessToldOtherwise)
+{
+  const auto bump = [](double x) {
+    return [x](const itk::Point<double, 2> & p) {
+      return std::exp(-(itk::Math::sqr(p[0] - x) + itk::Math::sqr(p[1] - 16.0)) / 100.0) *
+             (2.0 + std::sin(0.9 * (p[0] - x)) + std::cos(0.7 * p[1]));
+    };
+  };
+  Write(MakeImage<float, 2>({ { 32, 32 } }, bump(14.0)).GetPointer(), Path("fixed.mha"));
+  Write(MakeImage<float, 2>({ { 32, 32 } }, bump(18.0)).GetPointer(), Path("moving.mha"));
+  const std::string files = "--fixed " + Path("fixed.mha") + " --moving " + Path("moving.mha") + " --output " +
+                            Path("out") + " --iterations 2x2 --quiet";
+  for (const auto & [option, expected] : { std::pair("", 16.0),
+                                           std::pair(" --standardize 5", 5.0),
+                                           std::pair(" --standardize 0", 0.0),
+                                           std::pair(" --finish meansquares", 0.0) })
+  {
+    SCOPED_TRACE(option);
+    ASSERT_EQ(Run(files + option).ExitCode, 0);
+    EXPECT_EQ(ReadReport(Path("out"))["stages"].back()["standardize"].get<double>(), expected);
+  }
+}
 
 /** Outside the masks there is no mass: only the chosen one of two shapes is registered. */
 TEST_F(SinkhornRegister, MasksLeaveOutMass)

@@ -164,6 +164,7 @@ Interpret(RawValues & raw, const CLI::App & app, Options & options)
   {
     options.IsRecipe = true;
     options.ChoosesFinish = raw.Finish.empty();
+    options.ChoosesStandardize = options.ChoosesFinish && app.count("--standardize") == 0;
     options.ChoosesIterations = app.count("--iterations") == 0;
     options.ChoosesReach = app.count("--reach") == 0 && options.Initial != InitialKind::None;
     options.Stages = MakeTransportRecipe(main, raw.Finish.empty() ? "meansquares" : raw.Finish);

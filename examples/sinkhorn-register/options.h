@@ -153,10 +153,11 @@ struct Options
   InitialKind              Initial{ InitialKind::None };
   bool                     MultiStart{ false };
   std::vector<Stage>       Stages;
-  /** The stages are the recipe for syn with sinkhorn; what was left open (metric and iterations of the finish)
-   * may be chosen from the images. */
+  /** The stages are the recipe for syn with sinkhorn; what was left open (metric, standardization and iterations of the
+   * finish) may be chosen from the images. */
   bool IsRecipe{ false };
   bool ChoosesFinish{ false };
+  bool ChoosesStandardize{ false };
   bool ChoosesIterations{ false };
   /** The reach of the transport is chosen from what the linear start leaves. */
   bool ChoosesReach{ false };

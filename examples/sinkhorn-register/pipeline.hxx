@@ -202,7 +202,7 @@ AdaptRecipe(Options & options, const Inputs<VDimension> & inputs)
   const bool showsShapes = IsPiecewiseConstant<VDimension>(fixed) && IsPiecewiseConstant<VDimension>(moving);
   Stage &    finish = options.Stages.back();
   finish.ShowsShapes = showsShapes;
-  if (options.ChoosesFinish && !showsShapes)
+  if (options.ChoosesStandardize && !showsShapes)
   {
     finish.Standardize = standardizedVoxels;
   }

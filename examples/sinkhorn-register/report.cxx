@@ -78,6 +78,7 @@ PerStage(const Options & options)
                      { "metric", ToString(stage.Metric) },
                      { "mass_model", ComparesMass(stage) ? Json(ToString(ChooseMassModel(stage))) : Json(nullptr) },
                      { "reach", stage.Metric == MetricKind::Sinkhorn ? Number(stage.Reach) : Json(nullptr) },
+                     { "standardize", Number(stage.Standardize) },
                      { "levels", stage.Iterations.size() } });
   }
   return list;
