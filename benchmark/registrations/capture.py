@@ -141,10 +141,9 @@ def score(folder, output):
     transform = compare.read_transform(output)
     names = ("fixed", "fixed_labels", "moving_labels")
     fixed, labels, other = (sitk.ReadImage(str(folder / f"{name}.mha")) for name in names)
-    determinants = compare.jacobian(transform, fixed)
     warped = sitk.Resample(other, labels, transform, sitk.sitkNearestNeighbor, 0)
     dice = compare.label_dice(sitk.GetArrayFromImage(labels), sitk.GetArrayFromImage(warped))
-    scores = {"dice": dice, "min_jacobian": float(determinants.min()), "folded_fraction": float((determinants <= 0).mean())}
+    scores = {"dice": dice, **compare.folding(transform, fixed)}
     if (folder / "true_labels.mha").exists():
         true = sitk.ReadImage(str(folder / "true_labels.mha"))
         scores["true_dice"] = compare.label_dice(sitk.GetArrayFromImage(labels), sitk.GetArrayFromImage(true))

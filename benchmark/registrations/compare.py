@@ -89,6 +89,11 @@ def jacobian(transform, grid):
     return determinants[tuple(slice(2, -2) for _ in grid.GetSize())]
 
 
+def folding(transform, grid):
+    determinants = jacobian(transform, grid)
+    return {"min_jacobian": float(determinants.min()), "folded_fraction": float((determinants <= 0).mean())}
+
+
 def label_dice(one, other):
     labels = [label for label in np.union1d(np.unique(one), np.unique(other)) if label > 0]
     return [float(2 * ((one == l) & (other == l)).sum() / ((one == l).sum() + (other == l).sum())) for l in labels]
@@ -100,8 +105,7 @@ def mean_dice(one, other):
 
 def score(folder, transform):
     fixed = sitk.ReadImage(str(folder / "fixed.mha"))
-    determinants = jacobian(transform, fixed)
-    scores = {"min_jacobian": float(determinants.min()), "folded_fraction": float((determinants <= 0).mean())}
+    scores = folding(transform, fixed)
     if (folder / "fixed_labels.mha").exists():
         reference, labels = (sitk.ReadImage(str(folder / f"{role}_labels.mha")) for role in ("fixed", "moving"))
         warped = sitk.Resample(labels, reference, transform, sitk.sitkNearestNeighbor, 0)

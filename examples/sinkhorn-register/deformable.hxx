@@ -36,17 +36,9 @@ typename TTransform::Pointer
 MakeZeroField(const ImageType<TTransform::Dimension> * grid)
 {
   using FieldType = typename TTransform::DisplacementFieldType;
-  const auto makeField = [grid]() {
-    const auto field = FieldType::New();
-    field->CopyInformation(grid);
-    field->SetRegions(grid->GetLargestPossibleRegion());
-    field->Allocate();
-    field->FillBuffer(typename FieldType::PixelType(0.0));
-    return field;
-  };
   const auto transform = TTransform::New();
-  transform->SetDisplacementField(makeField());
-  transform->SetInverseDisplacementField(makeField());
+  transform->SetDisplacementField(MakeImageOn<FieldType>(grid));
+  transform->SetInverseDisplacementField(MakeImageOn<FieldType>(grid));
   return transform;
 }
 

@@ -21,6 +21,7 @@
 #include "smoothSyN.h"
 
 #include "itkIdentityTransform.h"
+#include "itkResampleImageFilter.h"
 
 namespace SinkhornRegister
 {
@@ -61,12 +62,13 @@ protected:
   {
     Superclass::InitializeRegistrationAtEachLevel(level);
     m_Weight = nullptr;
-    const auto identity = itk::IdentityTransform<double, Dimension>::New();
-    const auto grid = MakeImageOn<TImage>(this->m_MovingToMiddleTransform->GetInverseDisplacementField());
     if (this->m_Shaper.GetForce() == ForceKind::MassTimesWay)
     {
-      const auto fixed = WarpImage<Dimension>(this->m_FixedSmoothImages[0], identity, grid, 0.0F, false);
-      m_Weight = Superclass::ComputeMass(fixed, this->m_MovingToMiddleTransform->GetInverseDisplacementField());
+      const FieldType * const field = this->m_MovingToMiddleTransform->GetInverseDisplacementField();
+      const auto              identity = itk::IdentityTransform<double, Dimension>::New();
+      const auto              grid = MakeImageOn<TImage>(field);
+      m_Weight =
+        Superclass::ComputeMass(WarpImage<Dimension>(this->m_FixedSmoothImages[0], identity, grid, 0.0F, false), field);
     }
     else if (this->m_Shaper.GetForce() == ForceKind::DifferenceTimesGradient)
     {
@@ -82,14 +84,8 @@ protected:
            !this->m_IsConverged)
     {
       const FieldPointer field = this->m_MovingToMiddleTransform->GetModifiableInverseDisplacementField();
-      const auto         map = TTransform::New();
-      map->SetDisplacementField(field);
-      m_Map = Superclass::CompositeTransformType::New();
-      m_Map->AddTransform(this->m_CompositeTransform);
-      m_Map->AddTransform(map);
-      m_Map->FlattenTransformQueue();
-      m_Map->SetOnlyMostRecentTransformToOptimizeOn();
-      const FieldPointer                  update = this->ComputeUpdateField(this->m_FixedSmoothImages,
+      m_Map = Superclass::MakeMap(field, this->m_CompositeTransform);
+      const FieldPointer update = this->ComputeUpdateField(this->m_FixedSmoothImages,
                                                            this->m_FixedPointSets,
                                                            identity,
                                                            this->m_MovingSmoothImages,
@@ -98,12 +94,7 @@ protected:
                                                            this->m_FixedImageMasks,
                                                            this->m_MovingImageMasks,
                                                            this->m_CurrentMetricValue);
-      itk::ImageRegionIterator<FieldType> sum(update, update->GetBufferedRegion());
-      for (itk::ImageRegionConstIterator<FieldType> it(field, field->GetBufferedRegion()); !it.IsAtEnd(); ++it, ++sum)
-      {
-        sum.Set(sum.Get() + it.Get());
-      }
-      this->m_MovingToMiddleTransform->SetInverseDisplacementField(update);
+      this->m_MovingToMiddleTransform->SetInverseDisplacementField(AddScaled<FieldType>(field, update, 1.0));
       this->InvokeEvent(itk::IterationEvent());
     }
     const FieldPointer field = this->m_MovingToMiddleTransform->GetModifiableInverseDisplacementField();
@@ -124,7 +115,7 @@ protected:
     resampler->SetInput(m_Weight);
     resampler->SetTransform(m_Map);
     resampler->SetUseReferenceImage(true);
-    resampler->SetReferenceImage(MakeImageOn<WeightType>(forces));
+    resampler->SetReferenceImage(forces);
     resampler->Update();
     return resampler->GetOutput();
   }

@@ -153,8 +153,8 @@ struct Options
   InitialKind              Initial{ InitialKind::None };
   bool                     MultiStart{ false };
   std::vector<Stage>       Stages;
-  /** The stages are the recipe for syn with sinkhorn; what was left open (metric, standardization and iterations of the
-   * finish) may be chosen from the images. */
+  /** The stages are the recipe for deformations with sinkhorn; what was left open (metric, standardization and
+   * iterations of the finish) may be chosen from the images. */
   bool IsRecipe{ false };
   bool ChoosesFinish{ false };
   bool ChoosesStandardize{ false };

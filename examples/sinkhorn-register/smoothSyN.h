@@ -250,6 +250,23 @@ protected:
     transform->SetInverseDisplacementField(pair.Inverse);
   }
 
+  /** Where a displacement and then an initial transform, if there is one, take a point. */
+  static typename Superclass::CompositeTransformType::Pointer
+  MakeMap(const FieldType * field, typename Superclass::CompositeTransformType * initial)
+  {
+    const auto transform = TTransform::New();
+    transform->SetDisplacementField(const_cast<FieldType *>(field)); // is only read
+    const auto composite = Superclass::CompositeTransformType::New();
+    if (initial)
+    {
+      composite->AddTransform(initial);
+    }
+    composite->AddTransform(transform);
+    composite->FlattenTransformQueue();
+    composite->SetOnlyMostRecentTransformToOptimizeOn();
+    return composite;
+  }
+
   /** What forces are weighted with, on the grid of \a forces; nullptr if they have no weight. Here both images lie on
    * that grid, warped to the middle. */
   virtual typename WeightType::ConstPointer

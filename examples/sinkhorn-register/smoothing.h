@@ -19,6 +19,8 @@
 #define sinkhornRegisterSmoothing_h
 
 #include "itkImageDuplicator.h"
+#include "itkImageRegionConstIterator.h"
+#include "itkImageRegionIterator.h"
 #include "itkSmoothingRecursiveGaussianImageFilter.h"
 
 namespace SinkhornRegister
@@ -34,6 +36,21 @@ MakeImageOn(const itk::ImageBase<TImage::ImageDimension> * grid)
   image->SetRegions(grid->GetBufferedRegion());
   image->Allocate(true);
   return image;
+}
+
+/** one + factor · other, voxel by voxel. */
+template <typename TImage>
+typename TImage::Pointer
+AddScaled(const TImage * one, const TImage * other, double factor)
+{
+  const auto                            sum = MakeImageOn<TImage>(one);
+  itk::ImageRegionConstIterator<TImage> first(one, one->GetBufferedRegion());
+  itk::ImageRegionConstIterator<TImage> second(other, other->GetBufferedRegion());
+  for (itk::ImageRegionIterator<TImage> it(sum, sum->GetBufferedRegion()); !it.IsAtEnd(); ++it, ++first, ++second)
+  {
+    it.Set(first.Get() + second.Get() * factor);
+  }
+  return sum;
 }
 
 /** Convolution of an image or a field with a Gaussian. \param sigmas standard deviation along each axis, mm. */

@@ -23,7 +23,6 @@
 
 #include "itkDisplacementFieldToBSplineImageFilter.h"
 #include "itkImageRegionIteratorWithIndex.h"
-#include "itkMultiplyImageFilter.h"
 
 #include <algorithm>
 #include <cmath>

@@ -21,8 +21,6 @@
 #include "smoothing.h"
 
 #include "itkExponentialDisplacementFieldImageFilter.h"
-#include "itkImageRegionConstIterator.h"
-#include "itkImageRegionIterator.h"
 #include "itkResampleImageFilter.h"
 
 #include <algorithm>
@@ -31,22 +29,6 @@ namespace SinkhornRegister
 {
 namespace
 {
-
-/** sum = one + factor · other */
-template <unsigned int VDimension>
-typename FieldType<VDimension>::Pointer
-AddScaled(const FieldType<VDimension> * one, const FieldType<VDimension> * other, double factor)
-{
-  using Field = FieldType<VDimension>;
-  const auto                           sum = MakeImageOn<Field>(one);
-  itk::ImageRegionConstIterator<Field> first(one, one->GetBufferedRegion());
-  itk::ImageRegionConstIterator<Field> second(other, other->GetBufferedRegion());
-  for (itk::ImageRegionIterator<Field> it(sum, sum->GetBufferedRegion()); !it.IsAtEnd(); ++it, ++first, ++second)
-  {
-    it.Set(first.Get() + second.Get() * factor);
-  }
-  return sum;
-}
 
 /** Marks that are in either image. */
 template <unsigned int VDimension>
@@ -62,7 +44,7 @@ Unite(ImageType<VDimension> * marks, const ImageType<VDimension> * others)
 } // namespace
 
 template <unsigned int VDimension>
-VelocityFlow<VDimension>::VelocityFlow(const ImageType<VDimension> * grid, unsigned int numberOfIntervals)
+VelocityFlow<VDimension>::VelocityFlow(const itk::ImageBase<VDimension> * grid, unsigned int numberOfIntervals)
 {
   for (unsigned int k = 0; k < numberOfIntervals; ++k)
   {
@@ -77,21 +59,21 @@ VelocityFlow<VDimension>::Add(const std::vector<FieldPointer> & changes)
 {
   for (std::size_t k = 0; k < m_Velocities.size(); ++k)
   {
-    m_Velocities[k] = AddScaled<VDimension>(m_Velocities[k], changes[k], 1.0);
+    m_Velocities[k] = AddScaled<Field>(m_Velocities[k], changes[k], 1.0);
   }
   this->Integrate();
 }
 
 template <unsigned int VDimension>
 void
-VelocityFlow<VDimension>::MoveTo(const ImageType<VDimension> * grid)
+VelocityFlow<VDimension>::MoveTo(const itk::ImageBase<VDimension> * grid)
 {
   for (FieldPointer & velocity : m_Velocities)
   {
     const auto resampler = itk::ResampleImageFilter<Field, Field>::New();
     resampler->SetInput(velocity);
     resampler->SetUseReferenceImage(true);
-    resampler->SetReferenceImage(MakeImageOn<Field>(grid));
+    resampler->SetReferenceImage(grid);
     resampler->Update();
     velocity = resampler->GetOutput();
     velocity->DisconnectPipeline();
@@ -108,7 +90,7 @@ VelocityFlow<VDimension>::MakeHalfSteps(double sign) const -> std::vector<FieldP
   for (const FieldPointer & velocity : m_Velocities)
   {
     const auto exponential = itk::ExponentialDisplacementFieldImageFilter<Field, Field>::New();
-    exponential->SetInput(AddScaled<VDimension>(MakeImageOn<Field>(velocity), velocity, sign * duration));
+    exponential->SetInput(AddScaled<Field>(MakeImageOn<Field>(velocity), velocity, sign * duration));
     exponential->AutomaticNumberOfIterationsOn();
     exponential->SetMaximumNumberOfIterations(10);
     exponential->Update();

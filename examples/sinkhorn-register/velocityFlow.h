@@ -38,7 +38,7 @@ public:
 
   VelocityFlow() = default;
   /** At rest. */
-  VelocityFlow(const ImageType<VDimension> * grid, unsigned int numberOfIntervals);
+  VelocityFlow(const itk::ImageBase<VDimension> * grid, unsigned int numberOfIntervals);
 
   unsigned int
   GetNumberOfIntervals() const
@@ -76,7 +76,7 @@ public:
 
   /** Samples the velocities on another grid. */
   void
-  MoveTo(const ImageType<VDimension> * grid);
+  MoveTo(const itk::ImageBase<VDimension> * grid);
 
   /** Smooths the velocities along the paths of the points where the determinant of the Jacobian of the whole flow or of
    * its inverse is below \a limit. \return whether no such point is left; the flow is left alone otherwise. */

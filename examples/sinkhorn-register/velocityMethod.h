@@ -69,7 +69,7 @@ protected:
   bool
   KeepInvertible() override
   {
-    const auto grid = MakeImageOn<TImage>(this->m_MovingToMiddleTransform->GetDisplacementField());
+    const FieldType * const grid = this->m_MovingToMiddleTransform->GetDisplacementField();
     if (m_Flow.GetNumberOfIntervals() == 0)
     {
       m_Flow = FlowType(grid, numberOfIntervals);
@@ -111,8 +111,8 @@ private:
   FieldPointer
   ComputeChange(unsigned int interval, double & value)
   {
-    const auto         fixedMap = MakeTransform(m_Flow.GetToStart(interval), nullptr);
-    const auto         movingMap = MakeTransform(m_Flow.GetToEnd(interval), this->m_CompositeTransform);
+    const auto         fixedMap = Superclass::MakeMap(m_Flow.GetToStart(interval), nullptr);
+    const auto         movingMap = Superclass::MakeMap(m_Flow.GetToEnd(interval), this->m_CompositeTransform);
     double             fixedValue = 0.0;
     double             movingValue = 0.0;
     const FieldPointer change = this->ComputeUpdateField(this->m_FixedSmoothImages,
@@ -133,29 +133,8 @@ private:
                                                            this->m_MovingImageMasks,
                                                            this->m_FixedImageMasks,
                                                            fixedValue);
-    itk::ImageRegionConstIterator<FieldType> other(opposite, opposite->GetBufferedRegion());
-    for (itk::ImageRegionIterator<FieldType> it(change, change->GetBufferedRegion()); !it.IsAtEnd(); ++it, ++other)
-    {
-      it.Set(it.Get() - other.Get());
-    }
     value += 0.5 * (fixedValue + movingValue);
-    return change;
-  }
-
-  static typename Superclass::CompositeTransformType::Pointer
-  MakeTransform(const FieldType * field, typename Superclass::CompositeTransformType * initial)
-  {
-    const auto transform = TTransform::New();
-    transform->SetDisplacementField(const_cast<FieldType *>(field)); // is only read
-    const auto composite = Superclass::CompositeTransformType::New();
-    if (initial)
-    {
-      composite->AddTransform(initial);
-    }
-    composite->AddTransform(transform);
-    composite->FlattenTransformQueue();
-    composite->SetOnlyMostRecentTransformToOptimizeOn();
-    return composite;
+    return AddScaled<FieldType>(change, opposite, -1.0);
   }
 
   FlowType m_Flow;
