@@ -1,7 +1,7 @@
 # How tests, examples and benchmarks find ITK with its file formats, in all three ways to build.
 
 # What is used of ITK: by the library, the tests, and the programs with their formats of images and transforms. Asking for
-# these alone, not for all of ITK, keeps DICOM, VTK and MINC out of the link and speeds up configuring.
+# these alone, not for all of ITK, keeps VTK and MINC out of the link and speeds up configuring.
 set(Sinkhorn_ITK_REQUEST ITKCommon ITKDisplacementField ITKFFT ITKImageFunction ITKImageGradient ITKMetricsv4 ITKSmoothing
                          ITKSpatialObjects ITKTransform)
 if(BUILD_TESTING)
@@ -15,6 +15,8 @@ if(Sinkhorn_BUILD_EXAMPLES OR Sinkhorn_BUILD_BENCHMARK)
     ITKImageIntensity
     ITKImageSources
     ITKImageStatistics
+    ITKIOBMP
+    ITKIOGDCM
     ITKIOImageBase
     ITKIOJPEG
     ITKIOMeta
@@ -25,10 +27,12 @@ if(Sinkhorn_BUILD_EXAMPLES OR Sinkhorn_BUILD_BENCHMARK)
     ITKIOTransformBase
     ITKIOTransformHDF5
     ITKIOTransformInsightLegacy
+    ITKJPEG
     ITKOptimizersv4
     ITKRegistrationMethodsv4
     ITKSmoothing
-    ITKThresholding)
+    ITKThresholding
+    ITKZLIB)
 endif()
 
 # Finds ITK with these components (ITK_LIBRARIES, ITK_USE_FILE). Inside ITK's tree, ITK's own internal configuration.

@@ -84,7 +84,7 @@ DisplacementSampler<TField>::ComputeJacobian(const PointType & point) const -> M
       alongAxes(d, axis) = difference[d];
     }
   }
-  MatrixType jacobian = alongAxes * MatrixType(m_Field->GetDirection().GetTranspose());
+  MatrixType jacobian = alongAxes * MatrixType(m_Field->GetInverseDirection());
   for (unsigned int d = 0; d < ImageDimension; ++d)
   {
     jacobian(d, d) += 1.0;

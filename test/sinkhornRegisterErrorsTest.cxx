@@ -19,8 +19,6 @@
 // code, and leave nothing behind.
 #include "sinkhornRegisterTesting.h"
 
-#include <limits>
-
 namespace
 {
 
@@ -168,7 +166,7 @@ TEST_F(SinkhornRegisterErrors, DimensionsAndGrids)
   const auto far = MakeDisc(9, 11);
   far->SetOrigin(PointAt(1000.0, 0.0));
   Write(far.GetPointer(), Path("far.mha"));
-  ExpectRefusalOf(Pair("fixed.mha", "far.mha"), { "do not overlap", "axis 0", "999.5" });
+  ExpectRefusalOf(Pair("fixed.mha", "far.mha"), { "do not overlap", "axis 0", "999.5", "--initialize centers" });
 }
 
 TEST_F(SinkhornRegisterErrors, VoxelsThatCannotBeMass)
@@ -176,16 +174,6 @@ TEST_F(SinkhornRegisterErrors, VoxelsThatCannotBeMass)
   Write(MakeDisc(9, 11, -0.5).GetPointer(), Path("negative.mha"));
   ExpectRefusalOf(Pair("fixed.mha", "negative.mha"), { "moving image", "negative", "shift", "clamp", "window" });
   ExpectRefusalOf(Pair("negative.mha", "moving.mha"), { "fixed image", "[0, 0]", "-0.5" });
-  for (const float bad : { std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity() })
-  {
-    for (const std::string metric : { "sinkhorn", "meansquares" })
-    {
-      const auto image = MakeDisc(9, 11);
-      image->SetPixel({ { 3, 5 } }, bad);
-      Write(image.GetPointer(), Path("bad.mha"));
-      ExpectRefusalOf(Pair("fixed.mha", "bad.mha") + " --metric " + metric, { "bad.mha", "[3, 5]", "not finite" });
-    }
-  }
   Write(MakeImage<float, 2>({ { 24, 24 } }, [](const Point2 &) { return 0.0; }).GetPointer(), Path("zero.mha"));
   ExpectRefusalOf(Pair("zero.mha", "moving.mha"), { "fixed image", "mass is 0" });
   ExpectRefusal("--density window:5:9", { "fixed image", "mass is 0", "window:5:9" });

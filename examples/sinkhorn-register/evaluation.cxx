@@ -61,8 +61,8 @@ ComputeJacobian(const FieldType<VDimension> * field)
   {
     for (unsigned int c = 0; c < VDimension; ++c)
     {
-      // direction is orthonormal: (direction · spacing)⁻¹ = spacing⁻¹ · directionᵀ
-      toIndex(r, c) = field->GetDirection()(c, r) / field->GetSpacing()[r];
+      // (direction · spacing)⁻¹ = spacing⁻¹ · direction⁻¹; the transpose would do for orthonormal directions alone
+      toIndex(r, c) = field->GetInverseDirection()(r, c) / field->GetSpacing()[r];
     }
   }
   for (itk::ImageRegionIteratorWithIndex<Image> it(jacobian, region); !it.IsAtEnd(); ++it)
@@ -125,10 +125,10 @@ ComputeDice(const LabelImageType<VDimension> * fixed, const LabelImageType<VDime
     double Either{ 0.0 };
     double Both{ 0.0 };
   };
-  std::map<int, Counts>    counts;
-  const itk::SizeValueType count = fixed->GetBufferedRegion().GetNumberOfPixels();
-  const std::int32_t *     a = fixed->GetBufferPointer();
-  const std::int32_t *     b = warped->GetBufferPointer();
+  std::map<std::uint32_t, Counts> counts;
+  const itk::SizeValueType        count = fixed->GetBufferedRegion().GetNumberOfPixels();
+  const std::uint32_t *           a = fixed->GetBufferPointer();
+  const std::uint32_t *           b = warped->GetBufferPointer();
   for (itk::SizeValueType i = 0; i < count; ++i)
   {
     if (a[i] > 0)

@@ -57,8 +57,8 @@ MeasureFolding(const ImageType<VDimension> * jacobian);
 /** Dice = 2|A∩B| / (|A|+|B|) of each label above 0 that is in either image. */
 struct DiceScores
 {
-  std::map<int, double> Label;
-  double                Mean{ 0.0 };
+  std::map<std::uint32_t, double> Label;
+  double                          Mean{ 0.0 };
 };
 
 template <unsigned int VDimension>

@@ -17,254 +17,277 @@
  *=========================================================================*/
 #include "images.h"
 
-#include "itkImageFileReader.h"
-#include "itkImageIOFactory.h"
 #include "itkImageRegionConstIteratorWithIndex.h"
-#include "itkImageRegionIterator.h"
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
+#include <limits>
 #include <sstream>
+#include <type_traits>
 
 namespace SinkhornRegister
 {
 namespace
 {
 
-std::string
-Describe(const std::string & role, const std::string & path)
+/** Largest value of a component: full brightness, full opacity. */
+template <typename TComponent>
+double
+GetFull()
 {
-  return role + " '" + path + "'";
+  return std::is_integral<TComponent>::value ? static_cast<double>(std::numeric_limits<TComponent>::max()) : 1.0;
 }
 
-/** MetaIO only grumbles at a file that ends too early and leaves the rest of the image undefined. Finds out whether
- * the voxels of an uncompressed MetaImage, in the file itself or in a single one beside it, are all there. */
-bool
-IsCutMetaImage(const std::string & path, std::uintmax_t expectedBytes)
+/** How opaque a voxel is, 0 to 1. */
+template <typename TComponent>
+double
+GetOpacity(const TComponent * voxel, const FileFacts & facts)
 {
-  namespace fs = std::filesystem;
-  const std::string extension = fs::path(path).extension().string();
-  if (extension != ".mha" && extension != ".mhd")
-  {
-    return false;
-  }
-  std::ifstream file(path, std::ios::binary);
-  std::string   line;
-  while (std::getline(file, line))
-  {
-    const std::size_t equals = line.find('=');
-    const std::string key = line.substr(0, line.find_first_of(" =\t"));
-    std::string       value = equals == std::string::npos ? "" : line.substr(equals + 1);
-    value.erase(0, value.find_first_not_of(" \t"));
-    value.erase(value.find_last_not_of(" \t\r") + 1);
-    if (key == "CompressedData" && !value.empty() && (value[0] == 'T' || value[0] == 't' || value[0] == '1'))
-    {
-      return false;
-    }
-    if (key == "ElementDataFile")
-    {
-      std::error_code error;
-      const bool      local = value == "LOCAL" || value == "Local" || value == "local";
-      const fs::path  data = local ? fs::path(path) : fs::path(path).parent_path() / value;
-      const auto      header = local ? static_cast<std::uintmax_t>(file.tellg()) : 0;
-      const auto      size = fs::file_size(data, error);
-      return !error && size < header + expectedBytes;
-    }
-  }
-  return false;
+  return facts.HasAlpha ? voxel[facts.Components - 1] / GetFull<TComponent>() : 1.0;
 }
 
-} // namespace
-
-FileFacts
-InspectFile(const std::string & path, const std::string & role)
+/** Luminance with ITK's weights. */
+template <typename TComponent>
+double
+GetLightness(const TComponent * voxel, const FileFacts & facts)
 {
-  const std::string what = Describe(role, path);
-  if (!std::ifstream(path).good())
-  {
-    throw UsageError(what + ": no such file, or it can't be read; check the path and its permissions");
-  }
-  const itk::ImageIOBase::Pointer io =
-    itk::ImageIOFactory::CreateImageIO(path.c_str(), itk::ImageIOFactory::IOFileModeEnum::ReadMode);
-  if (!io)
-  {
-    throw UsageError(what + ": not an image file that ITK reads; convert it to NIfTI, MHA, PNG, JPEG or TIFF");
-  }
-  io->SetFileName(path);
-  try
-  {
-    io->ReadImageInformation();
-  }
-  catch (const itk::ExceptionObject & error)
-  {
-    throw UsageError(what + ": its header can't be read (" + error.GetDescription() + ")");
-  }
-  FileFacts facts;
-  facts.Dimension = io->GetNumberOfDimensions();
-  while (facts.Dimension > 2 && io->GetDimensions(facts.Dimension - 1) == 1)
-  {
-    --facts.Dimension;
-  }
-  facts.Components = io->GetNumberOfComponents();
-  facts.ComponentType = itk::ImageIOBase::GetComponentTypeAsString(io->GetComponentType());
-  if (facts.Dimension < 2 || facts.Dimension > 3)
-  {
-    throw UsageError(what + ": has " + std::to_string(facts.Dimension) +
-                     " dimensions; only 2-D and 3-D images can be registered, so extract one first");
-  }
-  if (IsCutMetaImage(path, static_cast<std::uintmax_t>(io->GetImageSizeInBytes())))
-  {
-    throw UsageError(what + ": the file is damaged or incomplete, its voxels end too early; copy or make it again");
-  }
-  using PixelEnum = itk::IOPixelEnum;
-  const PixelEnum pixel = io->GetPixelType();
-  if (pixel != PixelEnum::SCALAR && pixel != PixelEnum::RGB && pixel != PixelEnum::RGBA)
-  {
-    throw UsageError(what + ": has " + std::to_string(facts.Components) + " components per voxel (" +
-                     itk::ImageIOBase::GetPixelTypeAsString(pixel) + "); extract one of them first");
-  }
-  return facts;
+  const double light = facts.IsColor ? (2125.0 * voxel[0] + 7154.0 * voxel[1] + 721.0 * voxel[2]) / 10000.0
+                                     : static_cast<double>(voxel[0]);
+  return light * GetOpacity(voxel, facts);
 }
 
-template <unsigned int VDimension>
-typename ImageType<VDimension>::Pointer
-ReadImage(const std::string & path, const std::string & role)
+/** Fills an image on \a grid with value(voxel) of the file's voxels. */
+template <typename TImage, typename TGrid, typename TValue>
+typename TImage::Pointer
+Fill(const FileFacts & facts, const TGrid * grid, const TValue & value)
 {
-  using Image = ImageType<VDimension>;
-  const auto reader = itk::ImageFileReader<Image>::New();
-  reader->SetFileName(path);
-  try
-  {
-    reader->Update();
-  }
-  catch (const itk::ExceptionObject & error)
-  {
-    throw UsageError(Describe(role, path) + ": the file is damaged or incomplete (" + error.GetDescription() + ")");
-  }
-  const typename Image::Pointer image = reader->GetOutput();
-  for (itk::ImageRegionConstIteratorWithIndex<Image> it(image, image->GetBufferedRegion()); !it.IsAtEnd(); ++it)
-  {
-    if (!std::isfinite(it.Get()))
+  const auto image = TImage::New();
+  image->CopyInformation(grid);
+  image->SetRegions(grid->GetLargestPossibleRegion());
+  image->Allocate();
+  const Voxels                 voxels = LoadVoxels(facts);
+  typename TImage::PixelType * out = image->GetBufferPointer();
+  const itk::SizeValueType     count = image->GetBufferedRegion().GetNumberOfPixels();
+  const bool                   known = WithComponents(voxels, [&](const auto * in) {
+    for (itk::SizeValueType i = 0; i < count; ++i)
     {
-      std::ostringstream message;
-      message << Describe(role, path) << ": voxel " << it.GetIndex() << " is " << it.Get()
-              << "; replace voxels that are not finite, for example by 0";
-      throw UsageError(message.str());
+      out[i] = static_cast<typename TImage::PixelType>(value(in + i * voxels.Components, i));
     }
+  });
+  if (!known)
+  {
+    throw UsageError(facts.Describe() + ": its voxels are of a type that can't be read; convert them to float");
   }
   return image;
 }
 
-/** \exception UsageError unless both grids are the same within 1e-3 of a voxel. */
-template <typename TImage, typename TReference>
-void
-CheckSameGrid(const TImage * image, const TReference * reference, const std::string & what, const std::string & role)
+/** "voxel [3, 5]" */
+template <typename TImage>
+std::string
+NameVoxel(const TImage * image, itk::SizeValueType i)
 {
-  const auto   size = image->GetLargestPossibleRegion().GetSize();
-  const auto   expected = reference->GetLargestPossibleRegion().GetSize();
-  const double tolerance = 1e-3 * reference->GetSpacing()[0];
-  std::string  difference;
-  if (size != expected)
+  std::ostringstream text;
+  text << "voxel " << image->ComputeIndex(static_cast<itk::OffsetValueType>(i));
+  return text.str();
+}
+
+/** \exception UsageError if the finite voxels of an image all have the same value within rounding. */
+void
+CheckContrast(const std::string & what, float lowest, float highest)
+{
+  constexpr float rounding = 8.0F * std::numeric_limits<float>::epsilon();
+  if (lowest == 0.0F && highest == 0.0F)
+  {
+    throw UsageError(what +
+                     ": every voxel is 0, so its total mass is 0 and there is nothing to register; is it the right "
+                     "file?");
+  }
+  if (highest - lowest <= rounding * std::max(std::abs(lowest), std::abs(highest)))
   {
     std::ostringstream text;
-    text << "size " << size << " instead of " << expected;
-    difference = text.str();
+    text << what << ": is constant, every voxel is " << lowest << (highest > lowest ? " but for rounding" : "")
+         << ", which shows nothing to register; is it the right file?";
+    throw UsageError(text.str());
   }
-  else if ((image->GetSpacing() - reference->GetSpacing()).GetNorm() > tolerance)
+}
+
+template <unsigned int VDimension>
+typename MaskImageType<VDimension>::Pointer
+MarkFinite(const FileFacts & facts, ImageType<VDimension> * image)
+{
+  const auto mask = MaskImageType<VDimension>::New();
+  mask->CopyInformation(image);
+  mask->SetRegions(image->GetBufferedRegion());
+  mask->Allocate();
+  mask->FillBuffer(1);
+  float *                  in = image->GetBufferPointer();
+  const itk::SizeValueType count = image->GetBufferedRegion().GetNumberOfPixels();
+  // ITK's NIfTI reader gives 0 for them.
+  for (const std::uint64_t i : facts.NotFinite)
   {
-    difference = "another spacing";
+    in[std::min<std::uint64_t>(i, count - 1)] = std::numeric_limits<float>::quiet_NaN();
   }
-  else if ((image->GetOrigin() - reference->GetOrigin()).GetNorm() > 10.0 * tolerance)
+  float              lowest = std::numeric_limits<float>::max();
+  float              highest = std::numeric_limits<float>::lowest();
+  itk::SizeValueType others = 0;
+  for (itk::SizeValueType i = 0; i < count; ++i)
   {
-    difference = "another origin";
+    const bool isFinite = std::isfinite(in[i]);
+    mask->GetBufferPointer()[i] = isFinite ? 1 : 0;
+    others += isFinite ? 0 : 1;
+    lowest = isFinite ? std::min(lowest, in[i]) : lowest;
+    highest = isFinite ? std::max(highest, in[i]) : highest;
   }
-  else if ((image->GetDirection().GetVnlMatrix() - reference->GetDirection().GetVnlMatrix()).absolute_value_max() >
-           1e-3)
+  if (others == count)
+  {
+    throw UsageError(facts.Describe() + ": no voxel is finite, all are NaN or infinite; is it the right file?");
+  }
+  CheckContrast(facts.Describe(), lowest, highest);
+  if (others == 0)
+  {
+    return nullptr;
+  }
+  Warn(facts.Describe() + ": " + std::to_string(others) + " of " + std::to_string(count) +
+       " voxels are NaN or infinite; they count as no mass and as outside the mask");
+  for (itk::SizeValueType i = 0; i < count; ++i)
+  {
+    in[i] = mask->GetBufferPointer()[i] ? in[i] : lowest;
+  }
+  return mask;
+}
+
+/** \exception UsageError unless both files have the same grid within 1e-3 of a voxel. */
+void
+CheckSameGrid(const FileFacts & facts, const FileFacts & owner)
+{
+  const FileGeometry own = MakeSpatial(facts.Geometry);
+  const FileGeometry expected = MakeSpatial(owner.Geometry);
+  std::string        difference;
+  for (unsigned int d = 0; d < 3 && difference.empty(); ++d)
+  {
+    const double tolerance = 1e-3 * expected.Spacing[d];
+    if (own.Size[d] != expected.Size[d])
+    {
+      difference = "size " + std::to_string(own.Size[d]) + " instead of " + std::to_string(expected.Size[d]) +
+                   " along axis " + std::to_string(d);
+    }
+    else if (std::abs(own.Spacing[d] - expected.Spacing[d]) > tolerance)
+    {
+      difference = "another spacing";
+    }
+    else if (std::abs(own.Origin[d] - expected.Origin[d]) > 10.0 * tolerance)
+    {
+      difference = "another origin";
+    }
+  }
+  if (difference.empty() && (own.Direction - expected.Direction).absolute_value_max() > 1e-3)
   {
     difference = "another direction matrix";
   }
   if (!difference.empty())
   {
-    throw UsageError(what + ": not on the grid of the " + role + " (" + difference + "); resample it onto that grid");
+    throw UsageError(facts.Describe() + ": not on the grid of the " + owner.Role + " (" + difference +
+                     "); resample it onto that grid");
   }
 }
 
-template <unsigned int VDimension>
-typename ImageType<VDimension>::Pointer
-ReadCompanion(const std::string & path, const std::string & role, const ImageType<VDimension> * reference)
+void
+CheckCompanion(const FileFacts & facts, const FileFacts & owner)
 {
-  const FileFacts facts = InspectFile(path, role);
-  if (facts.Dimension != VDimension)
+  if (facts.Dimension != owner.Dimension)
   {
-    throw UsageError(Describe(role, path) + ": is " + std::to_string(facts.Dimension) + "-D, its image " +
-                     std::to_string(VDimension) + "-D");
+    throw UsageError(facts.Describe() + ": is " + std::to_string(facts.Dimension) + "-D, its image " +
+                     std::to_string(owner.Dimension) + "-D");
   }
   if (facts.Components != 1)
   {
-    throw UsageError(Describe(role, path) + ": is a colour image; one number per voxel is needed");
+    throw UsageError(facts.Describe() + ": is a colour image, or has an alpha channel; one number per voxel is needed");
   }
-  const auto        image = ReadImage<VDimension>(path, role);
-  const std::string owner = role.substr(0, role.find(' ')) + " image";
-  CheckSameGrid(image.GetPointer(), reference, Describe(role, path), owner);
+  CheckSameGrid(facts, owner);
+  if (!facts.NotFinite.empty())
+  {
+    throw UsageError(facts.Describe() + ": " + std::to_string(facts.NotFinite.size()) +
+                     " voxels are NaN or infinite; replace them, for example by 0");
+  }
+}
+
+} // namespace
+
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+ReadImage(const FileFacts & facts, const SlicePlane & plane, typename MaskImageType<VDimension>::Pointer & finite)
+{
+  const auto grid = plane.MakeGrid<VDimension>(facts);
+  const auto image = Fill<ImageType<VDimension>>(
+    facts, grid.GetPointer(), [&facts](const auto * voxel, itk::SizeValueType) { return GetLightness(voxel, facts); });
+  finite = MarkFinite<VDimension>(facts, image);
   return image;
 }
 
 template <unsigned int VDimension>
-typename LabelImageType<VDimension>::Pointer
-ReadLabels(const std::string & path, const std::string & role, const ImageType<VDimension> * reference)
+typename ImageType<VDimension>::Pointer
+ReadChannel(const FileFacts & facts, const ImageType<VDimension> * grid, unsigned int channel)
 {
-  using Labels = LabelImageType<VDimension>;
-  const auto image = ReadCompanion<VDimension>(path, role, reference);
-  const auto labels = Labels::New();
-  labels->CopyInformation(image);
-  labels->SetRegions(image->GetBufferedRegion());
-  labels->Allocate();
-  itk::ImageRegionConstIteratorWithIndex<ImageType<VDimension>> in(image, image->GetBufferedRegion());
-  itk::ImageRegionIterator<Labels>                              out(labels, labels->GetBufferedRegion());
-  bool                                                          anyLabel = false;
-  for (; !in.IsAtEnd(); ++in, ++out)
-  {
-    const float value = std::round(in.Get());
-    if (std::abs(value - in.Get()) > 1e-3F || value < 0.0F || value > 16777216.0F)
+  return Fill<ImageType<VDimension>>(facts, grid, [&facts, channel](const auto * voxel, itk::SizeValueType) {
+    return voxel[channel] * GetOpacity(voxel, facts);
+  });
+}
+
+template <unsigned int VDimension>
+typename LabelImageType<VDimension>::Pointer
+ReadLabels(const FileFacts & facts, const SlicePlane & plane, const FileFacts & owner)
+{
+  CheckCompanion(facts, owner);
+  // Beyond 2²⁴ single precision has no room for every whole number: two labels may have become one.
+  const bool   isSingle = facts.ComponentType == itk::IOComponentEnum::FLOAT;
+  const double most = isSingle ? 16777216.0 : 4294967295.0;
+  const auto   grid = plane.MakeGrid<VDimension>(facts);
+  bool         anyLabel = false;
+  const auto   value = [&](const auto * voxel, itk::SizeValueType i) {
+    using Component = std::decay_t<decltype(*voxel)>;
+    const double label = static_cast<double>(*voxel);
+    const double nearest = std::is_integral<Component>::value ? label : std::round(label);
+    if (!(std::abs(label - nearest) <= 1e-3) || nearest < 0.0 || nearest > most)
     {
       std::ostringstream message;
-      message << Describe(role, path) << ": voxel " << in.GetIndex() << " is " << in.Get()
-              << "; labels are whole numbers from 0 to 16777216";
+      message.precision(17);
+      message << facts.Describe() << ": " << NameVoxel(grid.GetPointer(), i) << " is " << label
+              << "; labels are whole numbers from 0 to " << most
+              << (isSingle ? ", as single precision has no larger ones exactly; store them as integers" : "");
       throw UsageError(message.str());
     }
-    out.Set(static_cast<std::int32_t>(value));
-    anyLabel = anyLabel || value > 0.0F;
-  }
+    anyLabel = anyLabel || nearest > 0.0;
+    return static_cast<std::uint32_t>(nearest);
+  };
+  const auto labels = Fill<LabelImageType<VDimension>>(facts, grid.GetPointer(), value);
   if (!anyLabel)
   {
-    throw UsageError(Describe(role, path) + ": has no label, every voxel is 0");
+    throw UsageError(facts.Describe() + ": has no label, every voxel is 0");
   }
   return labels;
 }
 
 template <unsigned int VDimension>
 typename MaskImageType<VDimension>::Pointer
-ReadMask(const std::string & path, const std::string & role, const ImageType<VDimension> * reference)
+ReadMask(const FileFacts & facts, const SlicePlane & plane, const FileFacts & owner)
 {
-  using Mask = MaskImageType<VDimension>;
-  const auto image = ReadCompanion<VDimension>(path, role, reference);
-  const auto mask = Mask::New();
-  mask->CopyInformation(image);
-  mask->SetRegions(image->GetBufferedRegion());
-  mask->Allocate();
-  itk::ImageRegionConstIteratorWithIndex<ImageType<VDimension>> in(image, image->GetBufferedRegion());
-  itk::ImageRegionIterator<Mask>                                out(mask, mask->GetBufferedRegion());
-  bool                                                          any = false;
-  for (; !in.IsAtEnd(); ++in, ++out)
-  {
-    out.Set(in.Get() > 0.0F ? 1 : 0);
-    any = any || in.Get() > 0.0F;
-  }
+  CheckCompanion(facts, owner);
+  const auto grid = plane.MakeGrid<VDimension>(facts);
+  bool       any = false;
+  const auto value = [&](const auto * voxel, itk::SizeValueType i) {
+    const double number = static_cast<double>(*voxel);
+    if (!std::isfinite(number))
+    {
+      throw UsageError(facts.Describe() + ": " + NameVoxel(grid.GetPointer(), i) +
+                       " is not finite; replace it, for example by 0");
+    }
+    any = any || number > 0.0;
+    return number > 0.0 ? 1 : 0;
+  };
+  const auto mask = Fill<MaskImageType<VDimension>>(facts, grid.GetPointer(), value);
   if (!any)
   {
-    throw UsageError(Describe(role, path) + ": is empty, no voxel is above 0; nothing would be left to register");
+    throw UsageError(facts.Describe() + ": is empty, no voxel is above 0; nothing would be left to register");
   }
   return mask;
 }
@@ -311,90 +334,71 @@ CheckOverlap(const ImageType<VDimension> * fixed, const ImageType<VDimension> * 
       std::ostringstream message;
       message << "the images do not overlap: along physical axis " << d << " the fixed image spans [" << fixedLower[d]
               << ", " << fixedUpper[d] << "] mm, the moving image [" << movingLower[d] << ", " << movingUpper[d]
-              << "] mm; correct origin or direction in the header of one of them";
+              << "] mm; correct origin or direction in the header of one of them, or choose --initialize centers, "
+                 "which brings "
+                 "their centres together first";
       throw UsageError(message.str());
     }
   }
 }
-
-namespace
-{
-
-/** Intensity → density, for one voxel; \a minimum is that of the image. */
-float
-MapIntensity(float value, const Density & density, float minimum)
-{
-  switch (density.How)
-  {
-    case Density::Mode::Shift: return value - minimum;
-    case Density::Mode::Clamp: return std::max(value, 0.0F);
-    case Density::Mode::Window:
-    {
-      const double inside = std::min(std::max<double>(value, density.Low), density.High);
-      return static_cast<float>((inside - density.Low) / (density.High - density.Low));
-    }
-    default: return value;
-  }
-}
-
-} // namespace
 
 template <unsigned int VDimension>
-typename ImageType<VDimension>::Pointer
-MakeDensity(const ImageType<VDimension> *     image,
-            const MaskImageType<VDimension> * mask,
-            const Density &                   density,
-            bool                              asMass,
-            const std::string &               role)
+void
+CheckSpacing(const ImageType<VDimension> * fixed, const ImageType<VDimension> * moving, bool mayScale)
 {
-  using Image = ImageType<VDimension>;
-  const auto result = Image::New();
-  result->CopyInformation(image);
-  result->SetRegions(image->GetBufferedRegion());
-  result->Allocate();
-  const itk::SizeValueType count = image->GetBufferedRegion().GetNumberOfPixels();
-  const float *            in = image->GetBufferPointer();
-  const unsigned char *    inside = mask ? mask->GetBufferPointer() : nullptr;
-  float *                  out = result->GetBufferPointer();
-  const float              minimum = *std::min_element(in, in + count);
-  const bool               mapped = asMass || density.How == Density::Mode::Window;
-  double                   total = 0.0;
-  for (itk::SizeValueType i = 0; i < count; ++i)
+  constexpr double much = 4.0;
+  const auto       nearest = [](const ImageType<VDimension> * image, unsigned int physical) {
+    unsigned int axis = 0;
+    for (unsigned int d = 1; d < VDimension; ++d)
+    {
+      const auto & direction = image->GetDirection();
+      axis = std::abs(direction(physical, d)) > std::abs(direction(physical, axis)) ? d : axis;
+    }
+    return axis;
+  };
+  bool        differs = false;
+  bool        scaled = true;
+  double      fixedLower[VDimension];
+  double      fixedUpper[VDimension];
+  double      movingLower[VDimension];
+  double      movingUpper[VDimension];
+  std::string list;
+  PhysicalBox<VDimension>(fixed, fixedLower, fixedUpper);
+  PhysicalBox<VDimension>(moving, movingLower, movingUpper);
+  for (unsigned int d = 0; d < VDimension; ++d)
   {
-    out[i] = mapped ? MapIntensity(in[i], density, minimum) : in[i];
-    if (!asMass)
-    {
-      continue;
-    }
-    if (inside && !inside[i])
-    {
-      out[i] = 0.0F;
-    }
-    if (out[i] < 0.0F)
-    {
-      std::ostringstream message;
-      message << role << ": voxel " << image->ComputeIndex(static_cast<itk::OffsetValueType>(i))
-              << " has the negative intensity " << in[i]
-              << ", which cannot be mass; choose --density shift, clamp or window:LOW:HIGH";
-      throw UsageError(message.str());
-    }
-    total += out[i];
+    std::ostringstream text;
+    const double       own = fixed->GetSpacing()[nearest(fixed, d)];
+    const double       other = moving->GetSpacing()[nearest(moving, d)];
+    const double       extents = (fixedUpper[d] - fixedLower[d]) / (movingUpper[d] - movingLower[d]);
+    const bool         here = std::max(own / other, other / own) >= much;
+    differs = differs || here;
+    scaled = scaled && here && std::max(extents, 1.0 / extents) >= much;
+    text << (d > 0 ? ", " : "") << own << " and " << other;
+    list += text.str();
   }
-  if (asMass && !(total > 0.0))
+  if (!differs)
   {
-    throw UsageError(role + ": its total mass is 0 under --density " + density.ToString() +
-                     (mask ? " inside its mask" : "") + "; there is nothing to transport, choose another density");
+    return;
   }
-  return result;
+  const std::string text =
+    "the spacings of fixed and moving image differ fourfold or more (along the physical axes: " + list + " mm)";
+  if (scaled && !mayScale)
+  {
+    throw UsageError(text +
+                     ", and so do their extents: a spacing is wrong, or missing as in most pictures; correct it, or "
+                     "choose a transform that scales (--initialize sinkhorn-similarity, --transform affine)");
+  }
+  Warn(text + "; if that is not so, correct the header of one of them");
 }
 
-#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                             \
-  template ImageType<D>::Pointer      ReadImage<D>(const std::string &, const std::string &);                        \
-  template LabelImageType<D>::Pointer ReadLabels<D>(const std::string &, const std::string &, const ImageType<D> *); \
-  template MaskImageType<D>::Pointer  ReadMask<D>(const std::string &, const std::string &, const ImageType<D> *);   \
-  template void                       CheckOverlap<D>(const ImageType<D> *, const ImageType<D> *);                   \
-  template ImageType<D>::Pointer      MakeDensity<D>(                                                                \
-    const ImageType<D> *, const MaskImageType<D> *, const Density &, bool, const std::string &);
+#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                                \
+  template ImageType<D>::Pointer      ReadImage<D>(const FileFacts &, const SlicePlane &, MaskImageType<D>::Pointer &); \
+  template ImageType<D>::Pointer      ReadChannel<D>(const FileFacts &, const ImageType<D> *, unsigned int);            \
+  template LabelImageType<D>::Pointer ReadLabels<D>(const FileFacts &, const SlicePlane &, const FileFacts &);          \
+  template MaskImageType<D>::Pointer  ReadMask<D>(const FileFacts &, const SlicePlane &, const FileFacts &);            \
+  template void                       CheckOverlap<D>(const ImageType<D> *, const ImageType<D> *);                      \
+  template void                       CheckSpacing<D>(const ImageType<D> *, const ImageType<D> *, bool);
 SINKHORN_REGISTER_INSTANTIATE(2)
 SINKHORN_REGISTER_INSTANTIATE(3)
 #undef SINKHORN_REGISTER_INSTANTIATE

@@ -18,56 +18,54 @@
 #ifndef sinkhornRegisterImages_h
 #define sinkhornRegisterImages_h
 
+#include "imageFile.h"
+#include "imageTypes.h"
 #include "options.h"
+#include "planes.h"
 
-#include "itkImage.h"
-#include "itkImageMaskSpatialObject.h"
-
-#include <cstdint>
 #include <string>
 
 namespace SinkhornRegister
 {
 
-template <unsigned int VDimension>
-using ImageType = itk::Image<float, VDimension>;
-template <unsigned int VDimension>
-using LabelImageType = itk::Image<std::int32_t, VDimension>;
-template <unsigned int VDimension>
-using MaskImageType = itk::Image<unsigned char, VDimension>;
-template <unsigned int VDimension>
-using MaskType = itk::ImageMaskSpatialObject<VDimension>;
-
-/** What the header of a file says. */
-struct FileFacts
-{
-  unsigned int Dimension{ 0 };
-  unsigned int Components{ 1 };
-  /** "unsigned_char", "short", "float", … */
-  std::string ComponentType;
-};
-
-/** Reads the header. \param role "fixed image", "moving mask", …, used in messages.
- * \exception UsageError if the file is missing, unreadable, no scalar or colour image, or not 2-D or 3-D. A third axis
- * of one voxel does not count. */
-FileFacts
-InspectFile(const std::string & path, const std::string & role);
-
-/** Reads an image; colour becomes luminance. \exception UsageError if it can't be read or has a voxel that is not
- * finite. */
+/** Reads an image; colour becomes luminance, transparent pixels black. Voxels that are not finite get the smallest
+ * value, and 0 in \a finite, which is null if there is none. \exception UsageError if it can't be read, or shows
+ * nothing: constant but for rounding, or without a finite voxel. */
 template <unsigned int VDimension>
 typename ImageType<VDimension>::Pointer
-ReadImage(const std::string & path, const std::string & role);
+ReadImage(const FileFacts & facts, const SlicePlane & plane, typename MaskImageType<VDimension>::Pointer & finite);
 
-/** Reads a label map: whole numbers ≥ 0 on the grid of \a reference. */
+/** Red, green or blue of an image, for \a channel 0, 1 or 2. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+ReadChannel(const FileFacts & facts, const ImageType<VDimension> * grid, unsigned int channel);
+
+/** Reads a label map: whole numbers from 0 to 2³² − 1 on the grid of \a owner, exactly. */
 template <unsigned int VDimension>
 typename LabelImageType<VDimension>::Pointer
-ReadLabels(const std::string & path, const std::string & role, const ImageType<VDimension> * reference);
+ReadLabels(const FileFacts & facts, const SlicePlane & plane, const FileFacts & owner);
 
-/** Reads a mask: 1 where the file has a value above 0; not empty; on the grid of \a reference. */
+/** Reads a mask: 1 where the file has a value above 0; not empty; on the grid of \a owner. */
 template <unsigned int VDimension>
 typename MaskImageType<VDimension>::Pointer
-ReadMask(const std::string & path, const std::string & role, const ImageType<VDimension> * reference);
+ReadMask(const FileFacts & facts, const SlicePlane & plane, const FileFacts & owner);
+
+/** Warns if voxels differ fourfold in size. \param mayScale a transform that scales was asked for.
+ * \exception UsageError if, without one, the extents differ as much: a spacing is wrong or unknown. */
+template <unsigned int VDimension>
+void
+CheckSpacing(const ImageType<VDimension> * fixed, const ImageType<VDimension> * moving, bool mayScale);
+
+/** What lies outside an image: the value of its border where that is even and bright, as around a slide; else the
+ * smallest. */
+template <unsigned int VDimension>
+float
+FindOutside(const ImageType<VDimension> * image);
+
+/** Median over the outermost voxels. */
+template <unsigned int VDimension>
+float
+FindBorder(const ImageType<VDimension> * image);
 
 /** \exception UsageError if the boxes that the two images fill in physical space do not meet. */
 template <unsigned int VDimension>

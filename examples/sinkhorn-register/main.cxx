@@ -17,7 +17,7 @@
  *=========================================================================*/
 // sinkhorn-register: register two images with entropic optimal transport, or with one of ITK's own metrics under the
 // same schedule. See sinkhorn-register --help and examples/README.md.
-#include "images.h"
+#include "imageFile.h"
 #include "options.h"
 #include "pipeline.h"
 
@@ -53,17 +53,21 @@ Run(const Options & options)
     throw UsageError("the fixed image is " + std::to_string(fixed.Dimension) + "-D and the moving image " +
                      std::to_string(moving.Dimension) + "-D; both must have the same number of dimensions");
   }
-  if (!options.Quiet && (fixed.Components > 1 || moving.Components > 1))
+  if (!options.Quiet && (fixed.IsColor || moving.IsColor))
   {
-    std::cout << "colour is read as luminance\n";
+    std::cout << "colour is compared by its luminance\n";
+  }
+  if (!options.Quiet && (fixed.HasAlpha || moving.HasAlpha))
+  {
+    std::cout << "transparent pixels are taken for black, by their opacity\n";
   }
   if (fixed.Dimension == 2)
   {
-    RunPipeline<2>(options, moving.ComponentType);
+    RunPipeline<2>(options, fixed, moving);
   }
   else
   {
-    RunPipeline<3>(options, moving.ComponentType);
+    RunPipeline<3>(options, fixed, moving);
   }
 }
 

@@ -70,9 +70,9 @@ ParseDensity(const std::string & text)
 void
 CheckPairs(const Options & options)
 {
-  if (options.FixedLabels.empty() != options.MovingLabels.empty())
+  if (!options.FixedLabels.empty() && options.MovingLabels.empty())
   {
-    throw UsageError("--fixed-labels and --moving-labels belong together: give both or none");
+    throw UsageError("--fixed-labels needs --moving-labels to be compared with: give both");
   }
 }
 
@@ -105,6 +105,11 @@ InterpretStart(const RawValues & raw, bool transports, Options & options)
   // Shapes far apart have turned, too, and a deformation is a poor way to turn.
   const std::string automatic = transports ? "automatic" : "none";
   options.Initial = ParseInitial("--initialize", raw.Initial.empty() ? automatic : raw.Initial);
+  if (options.Initial == InitialKind::Centers)
+  {
+    options.Centers = true;
+    options.Initial = ParseInitial("--initialize", automatic);
+  }
   if (options.MultiStart && options.Initial == InitialKind::None)
   {
     throw UsageError(
@@ -196,16 +201,21 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   CLI::App app{ "Registers a moving image to a fixed one, in 2-D or 3-D, with entropic optimal transport (or one of "
                 "ITK's metrics) driving an ITK v4 registration. Lengths are in mm, in physical space." };
   app.name("sinkhorn-register");
-  app.footer("Writes warped.nii.gz (or warped.png), transform.h5, displacement.nii.gz, overview.png and report.json "
+  app.footer("Writes warped.nii.gz (or warped.png), warped_labels.nii.gz, transform.h5, displacement.nii.gz, "
+             "overview.png and report.json "
              "into the output folder. The transform maps points of the fixed image to points of the moving image.");
   app.get_formatter()->column_width(36);
 
   RawValues raw;
-  app.add_option("--fixed", options.Fixed, "fixed image (NIfTI, MHA, PNG, JPEG, TIFF, NRRD)")->required();
+  app
+    .add_option(
+      "--fixed", options.Fixed, "fixed image (NIfTI, MHA, NRRD, PNG, JPEG, TIFF, BMP, a DICOM file or folder)")
+    ->required();
   app.add_option("--moving", options.Moving, "moving image, brought onto the fixed one")->required();
   app.add_option("--output", options.Output, "folder for the results, made if it does not exist")->required();
   app.add_option("--fixed-labels", options.FixedLabels, "label map on the grid of the fixed image, for Dice");
-  app.add_option("--moving-labels", options.MovingLabels, "label map on the grid of the moving image");
+  app.add_option(
+    "--moving-labels", options.MovingLabels, "label map on the grid of the moving image; warped_labels is made of it");
   app.add_option("--fixed-mask", options.FixedMask, "voxels > 0 take part; on the grid of the fixed image");
   app.add_option("--moving-mask", options.MovingMask, "voxels > 0 take part; on the grid of the moving image");
   app
@@ -230,7 +240,8 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   app.add_option(
     "--initialize",
     raw.Initial,
-    "linear transform to start from, fitted to the springs of transport between both densities: none | "
+    "linear transform to start from, fitted to the springs of transport between both densities: none | centers (the "
+    "centres are brought together first, of mass for sinkhorn, else of the grids; then the default) | "
     "sinkhorn (affine) | sinkhorn-rigid | sinkhorn-similarity | automatic (affine in volumes where that stretches by "
     "half at most, else rigid) [automatic for deformations with sinkhorn, else none]");
   app.add_flag("--multi-start",

@@ -66,6 +66,7 @@ enum class MassModelKind
 enum class InitialKind
 {
   None,
+  Centers,   ///< the moving centre is laid upon the fixed one; then as if nothing had been said
   Automatic, ///< Affine in volumes where that stretches by half at most, else Rigid
   Rigid,
   Similarity,
@@ -152,7 +153,9 @@ struct Options
   Density                  Mass;
   InitialKind              Initial{ InitialKind::None };
   bool                     MultiStart{ false };
-  std::vector<Stage>       Stages;
+  /** Before everything else, the moving image is moved so that its centre lies upon the fixed one. */
+  bool               Centers{ false };
+  std::vector<Stage> Stages;
   /** The stages are the recipe for deformations with sinkhorn; what was left open (metric, standardization and
    * iterations of the finish) may be chosen from the images. */
   bool IsRecipe{ false };

@@ -18,17 +18,18 @@
 #ifndef sinkhornRegisterPipeline_h
 #define sinkhornRegisterPipeline_h
 
+#include "imageFile.h"
 #include "options.h"
 
 namespace SinkhornRegister
 {
 
 /** The whole job for images of one dimension: read, register, evaluate, write.
- * \param movingComponentType ITK's name of the voxel type of the moving file; the warped image is written in it.
+ * \param fixed, moving headers of the two files, of this dimension.
  * \exception UsageError, itk::ExceptionObject */
 template <unsigned int VDimension>
 void
-RunPipeline(const Options & options, const std::string & movingComponentType);
+RunPipeline(const Options & options, const FileFacts & fixed, const FileFacts & moving);
 
 } // namespace SinkhornRegister
 

@@ -24,16 +24,16 @@
 #include "foldGuard.h"
 #include "grid.h"
 #include "images.h"
+#include "inputs.h"
 #include "intensities.h"
-#include "landmarks.h"
 #include "metrics.h"
 #include "outputs.h"
 #include "overview.h"
 #include "progress.h"
 #include "report.h"
+#include "resultFiles.h"
 #include "smoothing.h"
 #include "stages.h"
-#include "writing.h"
 
 #include "itkDisplacementFieldTransform.h"
 
@@ -47,75 +47,6 @@ namespace SinkhornRegister
 /** Local standardisation of the recipe's finish, standard deviation in voxels: wide enough to keep the contrast between
  * neighbouring structures. */
 constexpr double standardizedVoxels = 16.0;
-
-/** What was read. */
-template <unsigned int VDimension>
-struct Inputs
-{
-  typename ImageType<VDimension>::Pointer      Fixed;
-  typename ImageType<VDimension>::Pointer      Moving;
-  typename MaskImageType<VDimension>::Pointer  FixedMask;
-  typename MaskImageType<VDimension>::Pointer  MovingMask;
-  typename LabelImageType<VDimension>::Pointer FixedLabels;
-  typename LabelImageType<VDimension>::Pointer MovingLabels;
-  Landmarks<VDimension>                        FixedLandmarks;
-  Landmarks<VDimension>                        MovingLandmarks;
-};
-
-template <unsigned int VDimension>
-void
-CheckSize(const ImageType<VDimension> * image, const std::string & what)
-{
-  const auto size = image->GetLargestPossibleRegion().GetSize();
-  for (unsigned int d = 0; d < VDimension; ++d)
-  {
-    if (size[d] < 4)
-    {
-      throw UsageError(what + ": only " + std::to_string(size[d]) + " voxels along axis " + std::to_string(d) +
-                       "; at least 4 are needed, so extract a slice and register in 2-D");
-    }
-  }
-}
-
-template <unsigned int VDimension>
-Inputs<VDimension>
-ReadInputs(const Options & options)
-{
-  Inputs<VDimension> inputs;
-  inputs.Fixed = ReadImage<VDimension>(options.Fixed, "fixed image");
-  inputs.Moving = ReadImage<VDimension>(options.Moving, "moving image");
-  CheckSize<VDimension>(inputs.Fixed, "fixed image '" + options.Fixed + "'");
-  CheckSize<VDimension>(inputs.Moving, "moving image '" + options.Moving + "'");
-  CheckOverlap<VDimension>(inputs.Fixed, inputs.Moving);
-  if (!options.FixedMask.empty())
-  {
-    inputs.FixedMask = ReadMask<VDimension>(options.FixedMask, "fixed mask", inputs.Fixed);
-  }
-  if (!options.MovingMask.empty())
-  {
-    inputs.MovingMask = ReadMask<VDimension>(options.MovingMask, "moving mask", inputs.Moving);
-  }
-  if (!options.FixedLabels.empty())
-  {
-    inputs.FixedLabels = ReadLabels<VDimension>(options.FixedLabels, "fixed labels", inputs.Fixed);
-    inputs.MovingLabels = ReadLabels<VDimension>(options.MovingLabels, "moving labels", inputs.Moving);
-  }
-  if (!options.Landmarks.empty())
-  {
-    const bool asIndices = options.LandmarksAreIndices;
-    inputs.FixedLandmarks = ReadLandmarks<VDimension>(
-      options.Landmarks[0], asIndices ? inputs.Fixed.GetPointer() : nullptr, "fixed landmarks");
-    inputs.MovingLandmarks = ReadLandmarks<VDimension>(
-      options.Landmarks[1], asIndices ? inputs.Moving.GetPointer() : nullptr, "moving landmarks");
-    if (inputs.FixedLandmarks.size() != inputs.MovingLandmarks.size())
-    {
-      throw UsageError("--landmarks: '" + options.Landmarks[0] + "' holds " +
-                       std::to_string(inputs.FixedLandmarks.size()) + " points and '" + options.Landmarks[1] + "' " +
-                       std::to_string(inputs.MovingLandmarks.size()) + "; they must correspond line by line");
-    }
-  }
-  return inputs;
-}
 
 /** A mask that is 1 on the whole of \a image. */
 template <unsigned int VDimension>
@@ -384,13 +315,40 @@ EvaluateEnds(const StageInput<VDimension> &                input,
   report.Blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(input.Grid.Factors.size() - 1));
 }
 
+/** Errors of landmarks and Dice of labels, as the files lie and as they were registered.
+ * \param toFile \a transform on to where the moving image lies in its file. */
 template <unsigned int VDimension>
 void
-RunPipeline(const Options & given, const std::string & movingComponentType)
+MeasureAgreement(const Inputs<VDimension> &                          inputs,
+                 const itk::CompositeTransform<double, VDimension> * transform,
+                 const itk::CompositeTransform<double, VDimension> * toFile,
+                 Report &                                            report)
+{
+  const auto identity = itk::IdentityTransform<double, VDimension>::New();
+  if (!inputs.FixedLandmarks.empty())
+  {
+    report.HasLandmarks = true;
+    report.ErrorBefore =
+      ComputeTargetError<VDimension>(inputs.FixedLandmarks, inputs.MovingLandmarks, identity.GetPointer());
+    report.ErrorAfter = ComputeTargetError<VDimension>(inputs.FixedLandmarks, inputs.MovingLandmarks, toFile);
+  }
+  if (inputs.FixedLabels)
+  {
+    report.HasDice = true;
+    report.DiceBefore = ComputeDice<VDimension>(
+      inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, inputs.MapFromFile(), inputs.Fixed));
+    report.DiceAfter =
+      ComputeDice<VDimension>(inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, transform, inputs.Fixed));
+  }
+}
+
+template <unsigned int VDimension>
+void
+RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & moving)
 {
   const auto               start = std::chrono::steady_clock::now();
   Options                  options = given;
-  const Inputs<VDimension> inputs = ReadInputs<VDimension>(options);
+  const Inputs<VDimension> inputs = ReadInputs<VDimension>(options, fixed, moving);
   if (options.IsRecipe)
   {
     AdaptRecipe<VDimension>(options, inputs);
@@ -409,35 +367,22 @@ RunPipeline(const Options & given, const std::string & movingComponentType)
   const auto field = SampleDisplacement<VDimension>(transform, inputs.Fixed);
   const auto jacobian = ComputeJacobian<VDimension>(field);
   report.Folds = MeasureFolding<VDimension>(jacobian);
-  if (!inputs.FixedLandmarks.empty())
-  {
-    const auto identity = itk::IdentityTransform<double, VDimension>::New();
-    report.HasLandmarks = true;
-    report.ErrorBefore =
-      ComputeTargetError<VDimension>(inputs.FixedLandmarks, inputs.MovingLandmarks, identity.GetPointer());
-    report.ErrorAfter =
-      ComputeTargetError<VDimension>(inputs.FixedLandmarks, inputs.MovingLandmarks, transform.GetPointer());
-  }
-  if (inputs.FixedLabels)
-  {
-    const auto identity = itk::IdentityTransform<double, VDimension>::New();
-    report.HasDice = true;
-    report.DiceBefore =
-      ComputeDice<VDimension>(inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, identity, inputs.Fixed));
-    report.DiceAfter =
-      ComputeDice<VDimension>(inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, transform, inputs.Fixed));
-  }
+  const auto toFile = inputs.MapToFile(transform);
+  MeasureAgreement<VDimension>(inputs, transform, toFile, report);
   report.Seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  const bool        png = VDimension == 2 && movingComponentType == "unsigned_char";
-  const std::string warpedName = png ? "warped.png" : "warped.nii.gz";
-  const float *     voxels = inputs.Moving->GetBufferPointer();
-  const float darkest = *std::min_element(voxels, voxels + inputs.Moving->GetBufferedRegion().GetNumberOfPixels());
-  const auto  warped = WarpImage<VDimension>(inputs.Moving, transform, inputs.Fixed, darkest, false);
-  WriteWarped<VDimension>(warped, movingComponentType, folder.Stage(warpedName));
-  WriteTransform<VDimension>(transform, folder.Stage("transform.h5"));
-  WriteDisplacement<VDimension>(field, folder.Stage("displacement.nii.gz"));
-  OverviewData<VDimension> overview;
+  ResultSource<VDimension> source;
+  source.FixedFacts = &fixed;
+  source.MovingFacts = &moving;
+  source.LabelFacts = &inputs.MovingLabelFacts;
+  source.Plane = &inputs.Plane;
+  source.Fixed = inputs.Fixed;
+  source.Moving = inputs.Moving;
+  source.MovingLabels = inputs.MovingLabels;
+  source.ToRegistered = transform;
+  source.ToFile = toFile;
+  const std::vector<std::string> obsolete = WriteResults<VDimension>(folder, source);
+  OverviewData<VDimension>       overview;
   overview.Fixed = inputs.Fixed;
   overview.Moving = inputs.Moving;
   overview.Transform = transform;
@@ -446,7 +391,7 @@ RunPipeline(const Options & given, const std::string & movingComponentType)
   overview.Caption = Summarize(options, report);
   DrawOverview<VDimension>(folder.Stage("overview.png"), overview);
   WriteReport(folder.Stage("report.json"), options, report);
-  folder.Commit({ png ? "warped.nii.gz" : "warped.png" });
+  folder.Commit(obsolete);
 
   progress.Say(overview.Caption);
   progress.Say("results in " + options.Output);

@@ -21,6 +21,6 @@ namespace SinkhornRegister
 {
 
 template void
-RunPipeline<2>(const Options &, const std::string &);
+RunPipeline<2>(const Options &, const FileFacts &, const FileFacts &);
 
 } // namespace SinkhornRegister

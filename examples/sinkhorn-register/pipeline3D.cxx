@@ -21,6 +21,6 @@ namespace SinkhornRegister
 {
 
 template void
-RunPipeline<3>(const Options &, const std::string &);
+RunPipeline<3>(const Options &, const FileFacts &, const FileFacts &);
 
 } // namespace SinkhornRegister

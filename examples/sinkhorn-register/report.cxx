@@ -148,7 +148,7 @@ WriteReport(const std::string & path, const Options & options, const Report & re
   }
   json["levels"] = PerLevel(report);
   json["dimension"] = report.Dimension;
-  json["initialize"] = ToString(options.Initial);
+  json["initialize"] = options.Centers ? ToString(InitialKind::Centers) : ToString(options.Initial);
   json["stages"] = PerStage(options);
   json["density"] = options.Mass.ToString();
   json["blur"] = report.HasMarginalError ? Number(report.Blur) : Json(nullptr);

@@ -64,6 +64,7 @@ const std::map<std::string, InitialKind> &
 InitialNames()
 {
   static const std::map<std::string, InitialKind> names{ { "none", InitialKind::None },
+                                                         { "centers", InitialKind::Centers },
                                                          { "automatic", InitialKind::Automatic },
                                                          { "sinkhorn-rigid", InitialKind::Rigid },
                                                          { "sinkhorn-similarity", InitialKind::Similarity },

@@ -19,31 +19,64 @@
 
 #include "itkCastImageFilter.h"
 #include "itkImageFileWriter.h"
+#include "itkRGBPixel.h"
 #include "itkTransformFileWriter.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <type_traits>
+#include <vector>
 
 namespace SinkhornRegister
 {
 namespace
 {
 
-template <typename TPixel, unsigned int VDimension>
-void
-WriteAs(const ImageType<VDimension> * image, const std::string & path)
+/** Nearest value of the type. */
+template <typename TPixel>
+TPixel
+Convert(double value)
 {
-  using OutputType = itk::Image<TPixel, VDimension>;
-  const auto output = OutputType::New();
-  output->CopyInformation(image);
-  output->SetRegions(image->GetBufferedRegion());
-  output->Allocate();
-  const float * in = image->GetBufferPointer();
-  TPixel *      out = output->GetBufferPointer();
-  for (itk::SizeValueType i = 0; i < image->GetBufferedRegion().GetNumberOfPixels(); ++i)
+  if (!std::is_integral<TPixel>::value)
   {
-    out[i] = std::is_integral<TPixel>::value ? static_cast<TPixel>(std::lround(in[i])) : static_cast<TPixel>(in[i]);
+    return static_cast<TPixel>(value);
   }
+  // Compared in double, where the largest value of a 64-bit type is one too much: never converted itself.
+  if (!(value > static_cast<double>(std::numeric_limits<TPixel>::lowest())))
+  {
+    return std::numeric_limits<TPixel>::lowest();
+  }
+  return value >= static_cast<double>(std::numeric_limits<TPixel>::max()) ? std::numeric_limits<TPixel>::max()
+                                                                          : static_cast<TPixel>(std::round(value));
+}
+
+template <typename TPixel, unsigned int VFile>
+void
+WriteVoxels(const std::vector<TPixel> & voxels, const FileGeometry & geometry, const std::string & path)
+{
+  using OutputType = itk::Image<TPixel, VFile>;
+  typename OutputType::SizeType      size;
+  typename OutputType::SpacingType   spacing;
+  typename OutputType::PointType     origin;
+  typename OutputType::DirectionType direction;
+  for (unsigned int d = 0; d < VFile; ++d)
+  {
+    size[d] = geometry.Size[d];
+    spacing[d] = geometry.Spacing[d];
+    origin[d] = geometry.Origin[d];
+    for (unsigned int r = 0; r < VFile; ++r)
+    {
+      direction(r, d) = geometry.Direction(r, d);
+    }
+  }
+  const auto output = OutputType::New();
+  output->SetRegions(size);
+  output->SetSpacing(spacing);
+  output->SetOrigin(origin);
+  output->SetDirection(direction);
+  output->Allocate();
+  std::copy(voxels.begin(), voxels.end(), output->GetBufferPointer());
   const auto writer = itk::ImageFileWriter<OutputType>::New();
   writer->SetFileName(path);
   writer->SetInput(output);
@@ -51,28 +84,100 @@ WriteAs(const ImageType<VDimension> * image, const std::string & path)
   writer->Update();
 }
 
+/** In the dimension of the file whose geometry it is; axes of one voxel beyond the fourth are left out. */
+template <typename TPixel>
+void
+WriteOn(const std::vector<TPixel> & voxels, const FileGeometry & geometry, const std::string & path)
+{
+  switch (geometry.GetDimension())
+  {
+    case 2: WriteVoxels<TPixel, 2>(voxels, geometry, path); break;
+    case 4: WriteVoxels<TPixel, 4>(voxels, geometry, path); break;
+    default: WriteVoxels<TPixel, 3>(voxels, MakeSpatial(geometry), path); break;
+  }
+}
+
+template <typename TPixel, typename TImage>
+void
+WriteAs(const TImage * image, const FileGeometry & geometry, const std::string & path)
+{
+  const auto *        in = image->GetBufferPointer();
+  std::vector<TPixel> voxels(image->GetBufferedRegion().GetNumberOfPixels());
+  std::transform(in, in + voxels.size(), voxels.begin(), [](auto value) { return Convert<TPixel>(value); });
+  WriteOn(voxels, geometry, path);
+}
+
+template <typename TComponent, unsigned int VDimension>
+void
+WriteColorAs(const std::array<typename ImageType<VDimension>::Pointer, 3> & channels,
+             const FileGeometry &                                           geometry,
+             const std::string &                                            path)
+{
+  std::vector<itk::RGBPixel<TComponent>> voxels(channels[0]->GetBufferedRegion().GetNumberOfPixels());
+  for (std::size_t i = 0; i < voxels.size(); ++i)
+  {
+    for (unsigned int channel = 0; channel < 3; ++channel)
+    {
+      voxels[i][channel] = Convert<TComponent>(channels[channel]->GetBufferPointer()[i]);
+    }
+  }
+  WriteOn(voxels, geometry, path);
+}
+
+/** In the type that is named; \a TOther for types that no image is written in. */
+template <typename TOther, typename TImage>
+void
+WriteInType(const TImage * image, itk::IOComponentEnum type, const FileGeometry & geometry, const std::string & path)
+{
+  using Type = itk::IOComponentEnum;
+  switch (type)
+  {
+    case Type::UCHAR: WriteAs<unsigned char>(image, geometry, path); break;
+    case Type::CHAR: WriteAs<signed char>(image, geometry, path); break;
+    case Type::USHORT: WriteAs<unsigned short>(image, geometry, path); break;
+    case Type::SHORT: WriteAs<short>(image, geometry, path); break;
+    case Type::UINT: WriteAs<unsigned int>(image, geometry, path); break;
+    case Type::INT: WriteAs<int>(image, geometry, path); break;
+    case Type::ULONG:
+    case Type::ULONGLONG: WriteAs<unsigned long>(image, geometry, path); break;
+    case Type::LONG:
+    case Type::LONGLONG: WriteAs<long>(image, geometry, path); break;
+    case Type::DOUBLE: WriteAs<double>(image, geometry, path); break;
+    default: WriteAs<TOther>(image, geometry, path); break;
+  }
+}
+
 } // namespace
 
 template <unsigned int VDimension>
 void
-WriteWarped(const ImageType<VDimension> * image, const std::string & componentType, const std::string & path)
+WriteWarped(const ImageType<VDimension> * image,
+            itk::IOComponentEnum          componentType,
+            const FileGeometry &          geometry,
+            const std::string &           path)
 {
-  if (componentType == "unsigned_char")
-  {
-    WriteAs<unsigned char, VDimension>(image, path);
-  }
-  else if (componentType == "short")
-  {
-    WriteAs<short, VDimension>(image, path);
-  }
-  else if (componentType == "unsigned_short")
-  {
-    WriteAs<unsigned short, VDimension>(image, path);
-  }
-  else
-  {
-    WriteAs<float, VDimension>(image, path);
-  }
+  WriteInType<float>(image, componentType, geometry, path);
+}
+
+template <unsigned int VDimension>
+void
+WriteColor(const std::array<typename ImageType<VDimension>::Pointer, 3> & channels,
+           itk::IOComponentEnum                                           componentType,
+           const FileGeometry &                                           geometry,
+           const std::string &                                            path)
+{
+  componentType == itk::IOComponentEnum::UCHAR ? WriteColorAs<unsigned char, VDimension>(channels, geometry, path)
+                                               : WriteColorAs<unsigned short, VDimension>(channels, geometry, path);
+}
+
+template <unsigned int VDimension>
+void
+WriteLabels(const LabelImageType<VDimension> * labels,
+            itk::IOComponentEnum               componentType,
+            const FileGeometry &               geometry,
+            const std::string &                path)
+{
+  WriteInType<std::uint32_t>(labels, componentType, geometry, path);
 }
 
 template <unsigned int VDimension>
@@ -101,14 +206,28 @@ WriteTransform(const itk::CompositeTransform<double, VDimension> * transform, co
 }
 
 template void
-WriteWarped<2>(const ImageType<2> *, const std::string &, const std::string &);
+WriteWarped<2>(const ImageType<2> *, itk::IOComponentEnum, const FileGeometry &, const std::string &);
+template void
+WriteColor<2>(const std::array<ImageType<2>::Pointer, 3> &,
+              itk::IOComponentEnum,
+              const FileGeometry &,
+              const std::string &);
+template void
+WriteLabels<2>(const LabelImageType<2> *, itk::IOComponentEnum, const FileGeometry &, const std::string &);
 template void
 WriteDisplacement<2>(const FieldType<2> *, const std::string &);
 template void
 WriteTransform<2>(const itk::CompositeTransform<double, 2> *, const std::string &);
 
 template void
-WriteWarped<3>(const ImageType<3> *, const std::string &, const std::string &);
+WriteWarped<3>(const ImageType<3> *, itk::IOComponentEnum, const FileGeometry &, const std::string &);
+template void
+WriteColor<3>(const std::array<ImageType<3>::Pointer, 3> &,
+              itk::IOComponentEnum,
+              const FileGeometry &,
+              const std::string &);
+template void
+WriteLabels<3>(const LabelImageType<3> *, itk::IOComponentEnum, const FileGeometry &, const std::string &);
 template void
 WriteDisplacement<3>(const FieldType<3> *, const std::string &);
 template void

@@ -22,16 +22,36 @@
 
 #include "itkCompositeTransform.h"
 
+#include <array>
 #include <string>
 
 namespace SinkhornRegister
 {
 
-/** In the voxel type of the file that was warped if it has 8 or 16 bits, else float. Linear interpolation does not
- * leave the range of that type. */
+/** Writes an image in the voxel type of another file, rounded and held within its range, on the grid \a geometry of a
+ * file of any dimension. \exception itk::ExceptionObject if that can't be done, as all here. */
 template <unsigned int VDimension>
 void
-WriteWarped(const ImageType<VDimension> * image, const std::string & componentType, const std::string & path);
+WriteWarped(const ImageType<VDimension> * image,
+            itk::IOComponentEnum          componentType,
+            const FileGeometry &          geometry,
+            const std::string &           path);
+
+/** The same of three channels, as one image of red, green and blue; 8 or 16 bits, by the type. */
+template <unsigned int VDimension>
+void
+WriteColor(const std::array<typename ImageType<VDimension>::Pointer, 3> & channels,
+           itk::IOComponentEnum                                           componentType,
+           const FileGeometry &                                           geometry,
+           const std::string &                                            path);
+
+/** Writes labels in an integer type, in which they fit. */
+template <unsigned int VDimension>
+void
+WriteLabels(const LabelImageType<VDimension> * labels,
+            itk::IOComponentEnum               componentType,
+            const FileGeometry &               geometry,
+            const std::string &                path);
 
 /** Displacements in single precision. */
 template <unsigned int VDimension>
