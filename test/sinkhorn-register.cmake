@@ -6,6 +6,8 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
     SinkhornRegisterTestDriver
     sinkhornRegisterErrorsTest.cxx
     sinkhornRegisterExperimentsTest.cxx
+    sinkhornRegisterFormatsTest.cxx
+    sinkhornRegisterInputsTest.cxx
     sinkhornRegisterRealDataTest.cxx
     sinkhornRegisterResultsTest.cxx)
   target_compile_features(SinkhornRegisterTestDriver PRIVATE cxx_std_17)

@@ -406,6 +406,7 @@ InspectFile(const std::string & path, const std::string & role, bool asLabels)
     CheckForms(nifti, what);
     facts.NotFinite = std::move(nifti.NotFinite);
   }
+  CheckPng(first, what);
   const itk::ImageIOBase::Pointer io = OpenFile(first, what, asLabels);
   facts.Geometry = MakeGeometry(io);
   facts.Components = io->GetNumberOfComponents();
@@ -424,7 +425,15 @@ InspectFile(const std::string & path, const std::string & role, bool asLabels)
   CheckMemory(facts, io->GetComponentSize());
   if (facts.Slices.empty() && !nifti.IsNifti)
   {
-    CheckVoxelData(first, static_cast<std::uint64_t>(io->GetImageSizeInBytes()), what);
+    CheckVolume(first, static_cast<std::uint64_t>(io->GetImageSizeInBytes()), what);
+    CheckPicture(first, what);
+  }
+  if (std::string(io->GetNameOfClass()) == "GDCMImageIO")
+  {
+    for (const std::string & file : facts.Slices.empty() ? std::vector<std::string>{ first } : facts.Slices)
+    {
+      CheckDicom(file, what);
+    }
   }
   return facts;
 }

@@ -23,15 +23,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <memory>
-
-// After <cstdio>: it uses FILE without including it.
-#include "itk_jpeg.h"
-#include <csetjmp>
 
 namespace SinkhornRegister
 {
@@ -41,22 +34,6 @@ namespace
 namespace fs = std::filesystem;
 
 constexpr std::size_t chunk = 1 << 18;
-
-[[noreturn]] void
-ThrowDamaged(const std::string & what, const std::string & how)
-{
-  throw UsageError(what + ": the file is damaged or incomplete, " + how + "; copy or make it again");
-}
-
-std::string
-LowerExtension(const std::string & path)
-{
-  std::string extension = fs::path(path).extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char letter) {
-    return static_cast<char>(std::tolower(letter));
-  });
-  return extension;
-}
 
 /** zlib's state, ended in every case. */
 struct Inflater
@@ -141,23 +118,6 @@ SplitMetaLine(const std::string & line, std::string & key, std::string & value)
   return true;
 }
 
-void
-CompareLength(std::uint64_t present, std::uint64_t expected, bool exactly, const std::string & what)
-{
-  // Files may be filled up to whole blocks.
-  constexpr std::uint64_t padding = 512;
-  if (present < expected)
-  {
-    ThrowDamaged(
-      what, "its voxels end too early: " + std::to_string(present) + " bytes instead of " + std::to_string(expected));
-  }
-  if (exactly && present > expected + padding)
-  {
-    throw UsageError(what + ": its header does not fit its voxels: it promises " + std::to_string(expected) +
-                     " bytes, there are " + std::to_string(present) + "; correct the size or type in the header");
-  }
-}
-
 /** MetaIO only grumbles at a file that ends too early and leaves the rest of the image undefined. */
 void
 CheckMetaImage(const std::string & path, std::uint64_t expectedBytes, const std::string & what)
@@ -204,118 +164,82 @@ CheckMetaImage(const std::string & path, std::uint64_t expectedBytes, const std:
   CompareLength(present, expectedBytes, true, whole);
 }
 
-/** ITK's reader of BMP files does not look whether it got what it asked for. */
+/** NRRD files: their reader overlooks wrong check sums, and data behind what the header promises. */
 void
-CheckBitmap(const std::string & path, const std::string & what)
+CheckNrrd(const std::string & path, std::uint64_t expectedBytes, const std::string & what)
 {
   std::ifstream file(path, std::ios::binary);
-  unsigned char header[38] = {};
-  file.read(reinterpret_cast<char *>(header), sizeof(header));
-  const auto number = [&header](int at) {
-    return static_cast<std::uint32_t>(header[at]) | static_cast<std::uint32_t>(header[at + 1]) << 8U |
-           static_cast<std::uint32_t>(header[at + 2]) << 16U | static_cast<std::uint32_t>(header[at + 3]) << 24U;
-  };
-  if (file.gcount() < static_cast<std::streamsize>(sizeof(header)) || header[0] != 'B' || header[1] != 'M')
+  std::string   line;
+  std::string   encoding = "raw";
+  std::string   dataFile;
+  bool          skips = false;
+  while (std::getline(file, line) && !line.empty() && line != "\r")
   {
-    return; // ITK refuses it
+    const std::size_t colon = line.find(": ");
+    std::string       key = line.substr(0, colon);
+    std::string       value = colon == std::string::npos ? "" : line.substr(colon + 2);
+    value.erase(value.find_last_not_of(" \t\r") + 1);
+    encoding = key == "encoding" ? value : encoding;
+    dataFile = key == "data file" || key == "datafile" ? value : dataFile;
+    skips =
+      skips || ((key == "line skip" || key == "byte skip" || key == "lineskip" || key == "byteskip") && value != "0");
   }
-  const std::uint64_t width = number(18);
-  const std::int64_t  height = static_cast<std::int32_t>(number(22));
-  const std::uint64_t bits = header[28] | header[29] << 8;
-  const bool          packed = number(30) == 1 || number(30) == 2;
-  const std::uint64_t bytes =
-    packed ? number(34) : (width * bits + 31) / 32 * 4 * static_cast<std::uint64_t>(height < 0 ? -height : height);
-  CompareLength(fs::file_size(path) - std::min<std::uint64_t>(number(10), fs::file_size(path)), bytes, false, what);
-}
-
-struct JpegFailure
-{
-  jpeg_error_mgr Manager;
-  std::jmp_buf   Back;
-};
-
-/** Decodes a JPEG file: libjpeg fills up what is missing with grey and calls that a warning.
- * \return 0, or else the warning's or error's number is in \a message. */
-bool
-DecodesCleanly(std::FILE * file, std::string & message)
-{
-  jpeg_decompress_struct decoder{};
-  JpegFailure            failure{};
-  char                   text[JMSG_LENGTH_MAX] = "";
-  decoder.err = jpeg_std_error(&failure.Manager);
-  failure.Manager.error_exit = [](j_common_ptr common) {
-    std::longjmp(reinterpret_cast<JpegFailure *>(common->err)->Back, 1);
-  };
-  failure.Manager.output_message = [](j_common_ptr) {};
-  bool whole = false;
-  if (setjmp(failure.Back) == 0)
+  const bool gzip = encoding == "gzip" || encoding == "gz";
+  // Lists of files and patterns: the reader notices those that are missing.
+  if ((!gzip && encoding != "raw") || dataFile.find_first_of("%") != std::string::npos ||
+      dataFile.compare(0, 4, "LIST") == 0)
   {
-    jpeg_create_decompress(&decoder);
-    jpeg_stdio_src(&decoder, file);
-    jpeg_read_header(&decoder, TRUE);
-    jpeg_start_decompress(&decoder);
-    const JSAMPARRAY row = (*decoder.mem->alloc_sarray)(
-      reinterpret_cast<j_common_ptr>(&decoder), JPOOL_IMAGE, decoder.output_width * decoder.output_components, 1);
-    while (decoder.output_scanline < decoder.output_height)
-    {
-      jpeg_read_scanlines(&decoder, row, 1);
-    }
-    jpeg_finish_decompress(&decoder);
-    whole = failure.Manager.num_warnings == 0;
+    return;
   }
-  if (!whole)
+  const fs::path      data = dataFile.empty() ? fs::path(path) : fs::path(path).parent_path() / dataFile;
+  const std::string   whole = dataFile.empty() ? what : what + ", its voxels in '" + data.string() + "'";
+  const std::uint64_t offset = dataFile.empty() ? static_cast<std::uint64_t>(file.tellg()) : 0;
+  if (!std::ifstream(data).good())
   {
-    (*failure.Manager.format_message)(reinterpret_cast<j_common_ptr>(&decoder), text);
-    message = text;
+    throw UsageError(whole + ": no such file, or it can't be read; keep header and voxels side by side");
   }
-  jpeg_destroy_decompress(&decoder);
-  return whole;
-}
-
-void
-CheckJpeg(const std::string & path, const std::string & what)
-{
-  const std::unique_ptr<std::FILE, int (*)(std::FILE *)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  std::string                                            message;
-  if (file && !DecodesCleanly(file.get(), message))
+  const std::uint64_t present = gzip ? StreamBytes(data.string(), offset, true, whole, [](const char *, std::size_t) {})
+                                     : fs::file_size(data) - offset;
+  if (!skips)
   {
-    ThrowDamaged(what, "its picture can't be decoded whole (" + message + ")");
-  }
-}
-
-/** ITK takes a grey TIFF with an alpha channel for a grey one, and reads grey and alpha in turn. */
-void
-CheckTiff(const std::string & path, const std::string & what)
-{
-  std::ifstream     file(path, std::ios::binary);
-  std::vector<char> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const bool        big = bytes.size() > 8 && bytes[0] == 'M';
-  const auto        number = [&](std::uint64_t at, unsigned int width) {
-    std::uint64_t value = 0;
-    for (unsigned int i = 0; i < width && at + width <= bytes.size(); ++i)
-    {
-      const auto byte = static_cast<unsigned char>(bytes[at + (big ? i : width - 1 - i)]);
-      value = value << 8U | byte;
-    }
-    return value;
-  };
-  if (bytes.size() < 8 || number(2, 2) != 42)
-  {
-    return; // BigTIFF, or no TIFF at all
-  }
-  const std::uint64_t directory = number(4, 4);
-  for (std::uint64_t entry = 0; entry < number(directory, 2); ++entry)
-  {
-    const std::uint64_t at = directory + 2 + 12 * entry;
-    if (number(at, 2) == 277 && number(at + 8, 2) == 2)
-    {
-      throw UsageError(what + ": is a TIFF picture of grey and alpha channel, which ITK does not read; save it without "
-                              "alpha channel");
-    }
+    CompareLength(present, expectedBytes, true, whole);
   }
 }
 
 } // namespace
+
+std::string
+LowerExtension(const std::string & path)
+{
+  std::string extension = fs::path(path).extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char letter) {
+    return static_cast<char>(std::tolower(letter));
+  });
+  return extension;
+}
+
+void
+ThrowDamaged(const std::string & what, const std::string & how)
+{
+  throw UsageError(what + ": the file is damaged or incomplete, " + how + "; copy or make it again");
+}
+
+void
+CompareLength(std::uint64_t present, std::uint64_t expected, bool exactly, const std::string & what)
+{
+  // Files may be filled up to whole blocks.
+  constexpr std::uint64_t padding = 512;
+  if (present < expected)
+  {
+    ThrowDamaged(
+      what, "its voxels end too early: " + std::to_string(present) + " bytes instead of " + std::to_string(expected));
+  }
+  if (exactly && present > expected + padding)
+  {
+    throw UsageError(what + ": its header does not fit its voxels: it promises " + std::to_string(expected) +
+                     " bytes, there are " + std::to_string(present) + "; correct the size or type in the header");
+  }
+}
 
 bool
 IsGzip(const std::string & path)
@@ -348,24 +272,16 @@ StreamBytes(const std::string & path,
 }
 
 void
-CheckVoxelData(const std::string & path, std::uint64_t expectedBytes, const std::string & what)
+CheckVolume(const std::string & path, std::uint64_t expectedBytes, const std::string & what)
 {
   const std::string extension = LowerExtension(path);
   if (extension == ".mha" || extension == ".mhd")
   {
     CheckMetaImage(path, expectedBytes, what);
   }
-  else if (extension == ".bmp")
+  else if (extension == ".nrrd" || extension == ".nhdr")
   {
-    CheckBitmap(path, what);
-  }
-  else if (extension == ".jpg" || extension == ".jpeg")
-  {
-    CheckJpeg(path, what);
-  }
-  else if (extension == ".tif" || extension == ".tiff")
-  {
-    CheckTiff(path, what);
+    CheckNrrd(path, expectedBytes, what);
   }
 }
 

@@ -27,6 +27,15 @@
 namespace SinkhornRegister
 {
 
+/** \exception UsageError always: the file of \a what is damaged or incomplete, \a how. */
+[[noreturn]] void
+ThrowDamaged(const std::string & what, const std::string & how);
+
+/** \exception UsageError if a file has fewer bytes of voxels than its header promises, or, if the header should say
+ * \a exactly, far more. */
+void
+CompareLength(std::uint64_t present, std::uint64_t expected, bool exactly, const std::string & what);
+
 /** Gets the bytes of a file piece by piece. */
 using ByteSink = std::function<void(const char * bytes, std::size_t count)>;
 
@@ -73,10 +82,27 @@ struct NiftiFacts
 NiftiFacts
 InspectNifti(const std::string & path, const std::string & what);
 
-/** \exception UsageError if the voxels of a MetaImage, BMP or JPEG file, whose readers do not complain, are cut or
- * damaged, or for a TIFF file that ITK misreads. \param expectedBytes what the header promises. */
+/** \exception UsageError for a PNG file with a wrong check sum or header: libpng would end the program. */
 void
-CheckVoxelData(const std::string & path, std::uint64_t expectedBytes, const std::string & what);
+CheckPng(const std::string & path, const std::string & what);
+
+/** \exception UsageError for a DICOM file that ends within its voxels, over which GDCM goes on. */
+void
+CheckDicom(const std::string & path, const std::string & what);
+
+/** \exception UsageError if the voxels of a MetaImage or NRRD file are cut or damaged, or at odds with its header.
+ * \param expectedBytes what the header promises. */
+void
+CheckVolume(const std::string & path, std::uint64_t expectedBytes, const std::string & what);
+
+/** \exception UsageError if a BMP or JPEG file, whose readers do not complain, is cut or damaged, or for a TIFF file
+ * that ITK misreads. */
+void
+CheckPicture(const std::string & path, const std::string & what);
+
+/** ".mha" of "A.MHA". */
+std::string
+LowerExtension(const std::string & path);
 
 } // namespace SinkhornRegister
 

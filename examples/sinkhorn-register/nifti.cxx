@@ -294,26 +294,20 @@ ScanVoxels(const std::string & what, std::uint64_t expected, NiftiFacts & facts)
   return all - std::min(all, facts.DataOffset);
 }
 
+/** Compares the voxels with what the header promises, and says what that is. */
 void
 CompareSize(std::uint64_t present, double expected, const NiftiFacts & facts, const std::string & what)
 {
-  constexpr double  padding = 512.0; // files may be filled up to whole blocks
-  std::string       text;
-  const std::string byType = " of " + std::to_string(facts.BytesPerVoxel) + " bytes each";
+  std::string text;
   for (const std::uint64_t size : facts.Size)
   {
     text += (text.empty() ? "" : " x ") + std::to_string(size);
   }
-  if (static_cast<double>(present) < expected)
-  {
-    throw UsageError(what + ": the file is damaged or incomplete, its voxels end too early: the header promises " +
-                     text + byType + ", there are " + std::to_string(present) + " bytes; copy or make it again");
-  }
-  if (static_cast<double>(present) > expected + padding)
-  {
-    throw UsageError(what + ": its header does not fit its voxels: it promises " + text + byType + ", there are " +
-                     std::to_string(present) + " bytes; correct the size or type in the header");
-  }
+  constexpr double mostBytes = 9e18;
+  CompareLength(present,
+                static_cast<std::uint64_t>(std::min(expected, mostBytes)),
+                true,
+                what + " (" + text + " voxels of " + std::to_string(facts.BytesPerVoxel) + " bytes by its header)");
 }
 
 } // namespace
