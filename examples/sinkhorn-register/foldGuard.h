@@ -36,9 +36,10 @@ template <unsigned int VDimension>
 typename FieldType<VDimension>::Pointer
 ComposeFields(const FieldType<VDimension> * second, const FieldType<VDimension> * first);
 
-/** Keeps a discretised map invertible. Where the determinant of the Jacobian of the map or of its inverse has fallen
- * below a limit, the displacement is replaced by a smoother one, in the neighbourhood of that place only and no more
- * than is needed, so that a few tight places do not stop the rest of the map. */
+/** Keeps a discretised map invertible. Where the determinant of the Jacobian of the map or of its inverse, by the strict
+ * criterion of itk::DisplacementFieldJacobianCalculator, has fallen below a limit, the displacement is replaced by a
+ * smoother one, in the neighbourhood of that place only and no more than is needed, so that a few voxels of low Jacobian
+ * do not stop the rest of the map. */
 template <unsigned int VDimension>
 class FoldGuard
 {
@@ -65,17 +66,17 @@ public:
   using Field = FieldType<VDimension>;
   using Image = ImageType<VDimension>;
 
-  /** 1 where the determinant of the Jacobian of x ↦ x + field(x) is below \a limit, away from the border; else 0. */
+  /** 1 where the determinant of the Jacobian of x ↦ x + field(x) is below \a limit, else 0. */
   static typename Image::Pointer
-  MarkTightPlaces(const Field * field, double limit);
+  MarkLowJacobian(const Field * field, double limit);
   static bool
   HasMarks(const Image * marks);
   /** Takes marks to where x ↦ x + field(x) takes them. */
   static typename Image::Pointer
   Carry(const Image * marks, const Field * field);
-  /** A field that is smoother, by a Gaussian of \a width voxels, in the neighbourhood of \a places. */
+  /** A field that is smoother, by a Gaussian of \a width voxels, in the neighbourhood of \a marks. */
   static typename Field::Pointer
-  Blend(const Field * field, const Image * places, double width);
+  Blend(const Field * field, const Image * marks, double width);
   /** Voxels, wider from round to round. */
   static double
   GetWidth(unsigned int round)
@@ -89,9 +90,9 @@ private:
   static constexpr unsigned int mostForwardRounds = 40;
 
   static typename Image::Pointer
-  MarkTightPlaces(const MapPair<VDimension> & pair, double limit);
+  MarkLowJacobian(const MapPair<VDimension> & pair, double limit);
   static void
-  RelaxOnce(MapPair<VDimension> & pair, const Image * places, double width);
+  RelaxOnce(MapPair<VDimension> & pair, const Image * marks, double width);
 };
 
 } // namespace SinkhornRegister

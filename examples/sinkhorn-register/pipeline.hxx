@@ -408,7 +408,7 @@ RunPipeline(const Options & given, const std::string & movingComponentType)
 
   const auto field = SampleDisplacement<VDimension>(transform, inputs.Fixed);
   const auto jacobian = ComputeJacobian<VDimension>(field);
-  report.Folds = MeasureFolding<VDimension>(jacobian);
+  report.Folds = MeasureFolding<VDimension>(field);
   if (!inputs.FixedLandmarks.empty())
   {
     const auto identity = itk::IdentityTransform<double, VDimension>::New();

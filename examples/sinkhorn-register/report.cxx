@@ -134,6 +134,8 @@ WriteReport(const std::string & path, const Options & options, const Report & re
   json["peak_memory_mb"] = GetPeakMemory();
   json["min_jacobian"] = Number(report.Folds.MinimumJacobian);
   json["folded_fraction"] = Number(report.Folds.Fraction);
+  json["min_jacobian_central"] = Number(report.Folds.MinimumJacobianCentral);
+  json["non_diffeomorphic_volume"] = Number(report.Folds.NonDiffeomorphicVolume);
   if (report.HasDice)
   {
     json["dice_before"] = PerLabel(report.DiceBefore);

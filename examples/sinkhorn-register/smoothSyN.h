@@ -72,7 +72,7 @@ public:
     m_ForceSitsOnMovingImage = on;
   }
   /** To be called at the end of each iteration. The value need not fall at every one: forces of mass are not its
-   * gradient, and mending tight places costs something. */
+   * gradient, and relaxing a low Jacobian costs something. */
   void
   Watch()
   {
