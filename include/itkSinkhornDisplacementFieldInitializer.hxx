@@ -76,7 +76,17 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Fin
 {
   Sinkhorn::VerifyDensity(image, mask, name, false, 0);
   const Sinkhorn::IndexMap<ImageDimension> map(image, *m_FixedImage);
-  Extent                                   extent;
+  VectorType                               half; // of a voxel, at least half a fixed one
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    half[d] = 0.0;
+    for (const auto & step : map.Steps)
+    {
+      half[d] += 0.5 * std::abs(step[d]);
+    }
+    half[d] = std::max(half[d], 0.5);
+  }
+  Extent extent;
   extent.Lower.Fill(std::numeric_limits<double>::max());
   extent.Upper.Fill(std::numeric_limits<double>::lowest());
   extent.Sum.Fill(0.0);
@@ -85,8 +95,8 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Fin
     extent.Mass += mass;
     for (unsigned int d = 0; d < ImageDimension; ++d)
     {
-      extent.Lower[d] = std::min(extent.Lower[d], where[d] - 0.5);
-      extent.Upper[d] = std::max(extent.Upper[d], where[d] + 0.5);
+      extent.Lower[d] = std::min(extent.Lower[d], where[d] - half[d]);
+      extent.Upper[d] = std::max(extent.Upper[d], where[d] + half[d]);
       extent.Sum[d] += mass * where[d];
     }
   });

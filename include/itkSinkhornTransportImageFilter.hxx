@@ -20,6 +20,7 @@
 
 #include "itkSinkhornTransportImageFilter.h"
 
+#include "itkLinearInterpolateImageFunction.h"
 #include "itkNearestNeighborInterpolateImageFunction.h"
 #include "itkSinkhornGridSoftminOperator.h"
 #include "itkTimeProbe.h"
@@ -196,8 +197,8 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrepareDensities()
     scales[0] = (m_Reach > 0.0) ? common : 1.0 / m_FixedMass;
     scales[1] = (m_Reach > 0.0) ? common : 1.0 / m_MovingMass;
   }
-  Sinkhorn::ConvertToLogWeights(alpha.Mass, scales[0], workUnits);
-  Sinkhorn::ConvertToLogWeights(beta.Mass, scales[1], workUnits);
+  Sinkhorn::ConvertToLogWeights(alpha.Mass, alpha.Unit * scales[0], workUnits);
+  Sinkhorn::ConvertToLogWeights(beta.Mass, beta.Unit * scales[1], workUnits);
   m_LogAlpha = std::move(alpha.Mass);
   m_LogBeta = std::move(beta.Mass);
 }
