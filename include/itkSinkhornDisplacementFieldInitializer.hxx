@@ -76,17 +76,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Fin
 {
   Sinkhorn::VerifyDensity(image, mask, name, false, 0);
   const Sinkhorn::IndexMap<ImageDimension> map(image, *m_FixedImage);
-  VectorType                               half; // of a voxel, at least half a fixed one
-  for (unsigned int d = 0; d < ImageDimension; ++d)
-  {
-    half[d] = 0.0;
-    for (const auto & step : map.Steps)
-    {
-      half[d] += 0.5 * std::abs(step[d]);
-    }
-    half[d] = std::max(half[d], 0.5);
-  }
-  Extent extent;
+  Extent                                   extent;
   extent.Lower.Fill(std::numeric_limits<double>::max());
   extent.Upper.Fill(std::numeric_limits<double>::lowest());
   extent.Sum.Fill(0.0);
@@ -95,8 +85,8 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Fin
     extent.Mass += mass;
     for (unsigned int d = 0; d < ImageDimension; ++d)
     {
-      extent.Lower[d] = std::min(extent.Lower[d], where[d] - half[d]);
-      extent.Upper[d] = std::max(extent.Upper[d], where[d] + half[d]);
+      extent.Lower[d] = std::min(extent.Lower[d], where[d] - std::max(0.5, map.GetHalfVoxel(d)));
+      extent.Upper[d] = std::max(extent.Upper[d], where[d] + std::max(0.5, map.GetHalfVoxel(d)));
       extent.Sum[d] += mass * where[d];
     }
   });
@@ -273,6 +263,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Tra
   transport->SetFixedImage(carried);
   transport->SetMovingImage(moving);
   transport->SetReach(m_Reach);
+  transport->SetPreserveMassRatio(m_PreserveMassRatio);
   if (m_Blur != 0.0)
   {
     transport->SetBlur(m_Blur);
@@ -396,9 +387,9 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
   const double     still = 0.01 * place.SmallestSpacing;
 
   const auto fixed = Sinkhorn::CarryDensity<float>(*m_FixedImage, m_FixedMask.GetPointer(), *place.Grid, "fixed", 0);
-  const auto moving =
-    Crop(*place.Grid,
-         Sinkhorn::CarryDensity<float>(*m_MovingImage, m_MovingMask.GetPointer(), *place.Grid, "moving", 0).Mass);
+  auto moving = Sinkhorn::CarryDensity<float>(*m_MovingImage, m_MovingMask.GetPointer(), *place.Grid, "moving", 0);
+  Sinkhorn::ScaleMasses(moving.Mass, moving.Unit / fixed.Unit, 0);
+  const auto target = Crop(*place.Grid, moving.Mass);
 
   MapType map(*place.Grid);
   MapType best = map;
@@ -408,7 +399,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
   m_Divergence = std::numeric_limits<double>::max();
   for (m_NumberOfSteps = 0;; ++m_NumberOfSteps)
   {
-    const auto   transport = this->Transport(Carry(fixed, *map.GetForward()), moving);
+    const auto   transport = this->Transport(Carry(fixed, *map.GetForward()), target);
     const double divergence = transport->GetDivergence();
     if (m_NumberOfSteps == 0)
     {
@@ -445,7 +436,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
     }
     if (!isInvertible)
     {
-      const double reached = this->Transport(Carry(fixed, *map.GetForward()), moving)->GetDivergence();
+      const double reached = this->Transport(Carry(fixed, *map.GetForward()), target)->GetDivergence();
       best = reached < m_Divergence ? map : best;
       m_Divergence = std::min(m_Divergence, reached);
       break;
@@ -507,6 +498,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Pri
   os << indent << "Smoothing: " << m_Smoothing << std::endl;
   os << indent << "Blur: " << m_Blur << std::endl;
   os << indent << "Reach: " << m_Reach << std::endl;
+  os << indent << "PreserveMassRatio: " << (m_PreserveMassRatio ? "On" : "Off") << std::endl;
   os << indent << "MaximumNumberOfSteps: " << m_MaximumNumberOfSteps << std::endl;
   os << indent << "NumberOfSteps: " << m_NumberOfSteps << std::endl;
   os << indent << "InitialDivergence: " << m_InitialDivergence << std::endl;

@@ -72,6 +72,10 @@ struct IndexMap
   bool
   IsShift() const;
 
+  /** How far a voxel of the image reaches from its centre, in the grid's indices. */
+  double
+  GetHalfVoxel(unsigned int gridAxis) const;
+
   ContinuousIndex<double, VDimension> Offset;
   Vector<double, VDimension>          Steps[VDimension];
 };

@@ -126,6 +126,18 @@ IndexMap<VDimension>::IsShift() const
 }
 
 template <unsigned int VDimension>
+double
+IndexMap<VDimension>::GetHalfVoxel(unsigned int gridAxis) const
+{
+  double half = 0.0;
+  for (const auto & step : Steps)
+  {
+    half += 0.5 * std::abs(step[gridAxis]);
+  }
+  return half;
+}
+
+template <unsigned int VDimension>
 VoxelSplatter<VDimension>::VoxelSplatter(const IndexMap<VDimension> & map)
   : m_Map(map)
   , m_IsShift(map.IsShift())

@@ -111,9 +111,10 @@ template <typename TReal>
 void
 FixedPoint<TReal>::AverageSelf(Side side, std::vector<TReal> & potential, double relaxation)
 {
-  if (relaxation != 0.5)
+  const double share = 1.0 / (1.0 + m_Temperature.GetDamping());
+  if (share != relaxation)
   {
-    this->Update(side, m_Scratch, potential, (0.5 - relaxation) / (1.0 - relaxation));
+    this->Update(side, m_Scratch, potential, (share - relaxation) / (1.0 - relaxation));
   }
 }
 

@@ -82,8 +82,8 @@ public:
   double
   IterateSelf(Side side, std::vector<TReal> & potential, double relaxation);
 
-  /** Replaces h by (h_before + T(h_before))/2 after the last IterateSelf() with this relaxation: the dual value of the
-   * pair (h, T(h)) is that of their mean, and its error is of second order. */
+  /** Replaces h by the mean (λ h + T(h))/(1+λ) of the potential before the last IterateSelf(), which had this relaxation,
+   * and its image: at the mean the value is the dual one of the pair (h, T(h)), whose error is of second order. */
   void
   AverageSelf(Side side, std::vector<TReal> & potential, double relaxation);
 
