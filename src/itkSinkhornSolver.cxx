@@ -17,6 +17,7 @@
  *=========================================================================*/
 #include "itkSinkhornSolver.h"
 #include "itkSinkhornParallel.h"
+#include "itkSinkhornPotentialUpdate.h"
 #include "itkSinkhornPyramid.h"
 #include "itkSinkhornSchedule.h"
 #include "itkSinkhornStageRunner.h"
@@ -141,6 +142,48 @@ Continue(const SoftminOperator<TReal> & whole,
     });
   });
   return continued;
+}
+
+/** Adds the two constants that maximise the dual of an unbalanced pair, one of which is the image of the other: with
+ * A = ⟨α,e^{−f/ρ}⟩ and B = ⟨β,e^{−g/ρ}⟩ they are ±ρ/2 log(A/B), and for both potentials what makes the mass of the
+ * plan, that of the side of the image, agree. The value at the result is the dual one, whose error is of second order.
+ */
+template <typename TReal>
+void
+MaximizeConstants(const UnitMassProblem<TReal> & problem,
+                  const SolverParameters &       parameters,
+                  Side                           image,
+                  ThreadIdType                   workUnits,
+                  Potentials<TReal> &            potentials)
+{
+  const double rho = parameters.Reach * parameters.Reach;
+  const double epsilon = parameters.Blur * parameters.Blur;
+  if (!(rho > 0.0) || !parameters.TranslationInvariant)
+  {
+    return;
+  }
+  const auto logDamped = [&](Side side, const std::vector<TReal> & potential) {
+    const std::vector<TReal> & logWeights = problem.GetLogWeights(side);
+    return std::log1p(SumOverChunks<double>(potential.size(), workUnits, [&](SizeValueType begin, SizeValueType end) {
+      double sum = 0.0;
+      for (SizeValueType i = begin; i < end; ++i)
+      {
+        if (logWeights[i] > -std::numeric_limits<TReal>::infinity())
+        {
+          sum += std::exp(static_cast<double>(logWeights[i])) * std::expm1(-static_cast<double>(potential[i]) / rho);
+        }
+      }
+      return sum;
+    }));
+  };
+  const double translation = 0.5 * rho * (logDamped(Side::Alpha, potentials.F) - logDamped(Side::Beta, potentials.G));
+  if (std::isfinite(translation))
+  {
+    const double plan = image == Side::Beta ? translation : -translation;
+    const double common = parameters.FinalUpdate ? plan * epsilon / (2.0 * rho + epsilon) : 0.0;
+    ShiftPotential(potentials.F.size(), potentials.F.data(), common + translation, workUnits);
+    ShiftPotential(potentials.G.size(), potentials.G.data(), common - translation, workUnits);
+  }
 }
 
 /** Potentials on the points of a cropped operator, from those on the whole one. */
@@ -301,8 +344,17 @@ SolveCropped(const typename SoftminOperator<TReal>::Pointer & op,
   {
     return report;
   }
+  if (areEqual)
+  {
+    report.EquivalentSoftmins += 1.0;
+    potentials.FAlphaAlpha =
+      Continue<TReal>(*op, *cropped, Side::Alpha, Side::Alpha, logAlpha, parameters, part.FAlphaAlpha);
+    potentials.F = potentials.G = potentials.GBetaBeta = potentials.FAlphaAlpha;
+    return report;
+  }
   report.EquivalentSoftmins += parameters.Debias ? 4.0 : 2.0;
   potentials.G = Continue<TReal>(*op, *cropped, Side::Beta, Side::Alpha, logAlpha, parameters, part.F);
+  part.G = Gather(*op, *cropped, Side::Beta, potentials.G);
   potentials.F = Continue<TReal>(*op, *cropped, Side::Alpha, Side::Beta, logBeta, parameters, part.G);
   if (parameters.Debias)
   {
@@ -385,6 +437,10 @@ Solver<TReal>::Solve(const typename OperatorType::Pointer & op,
   }
   if (!report.Aborted)
   {
+    if (!areEqual)
+    {
+      MaximizeConstants(problem, parameters, cropped ? Side::Alpha : Side::Beta, workUnits, potentials);
+    }
     problem.Complete(potentials);
   }
   return report;

@@ -176,10 +176,6 @@ StageRunner<TReal>::RunCorrected(const Stage &        stage,
     // These iterations are unrelaxed: no other final update is needed.
     if (error <= stage.Tolerance || count >= stage.MaximumNumberOfIterations)
     {
-      if (m_Parameters.TranslationInvariant && task.Offsets == nullptr)
-      {
-        iteration.Translate(f, g, errors.Translation);
-      }
       return Outcome::Finished;
     }
     if (error > LargestCorrectionRest * before)
