@@ -422,7 +422,8 @@ Solver<TReal>::Solve(const typename OperatorType::Pointer & op,
   // Measures that differ by rounding, or by no part of what is tolerated, are equal.
   const double leastDifference =
     std::max(LeastDifference * parameters.Tolerance, 32.0 * std::numeric_limits<TReal>::epsilon());
-  const bool areEqual = parameters.Debias && op->HasOneSupport() && problem.ComputeDifference() <= leastDifference;
+  const bool areEqual =
+    parameters.Debias && op->HasOneSupport() && problem.ComputeDifference(leastDifference) <= leastDifference;
   problem.Reduce(potentials);
   const auto   cropped = op->MakeCropped(alpha.data(), beta.data());
   SolverReport report;

@@ -62,7 +62,7 @@ UnitMassProblem<TReal>::UnitMassProblem(const std::vector<TReal> & logAlpha,
 
 template <typename TReal>
 double
-UnitMassProblem<TReal>::ComputeDifference() const
+UnitMassProblem<TReal>::ComputeDifference(double enough) const
 {
   const std::vector<TReal> & logAlpha = this->GetLogWeights(Side::Alpha);
   const std::vector<TReal> & logBeta = this->GetLogWeights(Side::Beta);
@@ -73,7 +73,7 @@ UnitMassProblem<TReal>::ComputeDifference() const
   const double sum =
     SumOverChunks<double>(logAlpha.size(), m_NumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
       double difference = 0.0;
-      for (SizeValueType i = begin; i < end; ++i)
+      for (SizeValueType i = begin; i < end && difference <= 2.0 * enough; ++i)
       {
         // most points of most problems are equal or far from it: no exponential for those that are
         difference +=

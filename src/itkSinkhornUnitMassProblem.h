@@ -53,9 +53,10 @@ public:
     return m_Scaled[k].empty() ? *m_Given[k] : m_Scaled[k];
   }
 
-  /** Share of the mass by which the two measures of mass 1 differ point by point, in [0, 1]. */
+  /** Share of the mass by which the two measures of mass 1 differ point by point, in [0, 1]; something larger than
+   * \a enough, at little cost, if it is larger. */
   double
-  ComputeDifference() const;
+  ComputeDifference(double enough) const;
 
   /** Takes the constants off potentials of the wanted problem (a warm start). */
   void
