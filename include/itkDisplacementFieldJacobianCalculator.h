@@ -83,6 +83,11 @@ public:
   typename RealImageType::Pointer
   ComputeImage();
 
+  /** The same with the determinant by central differences, which tells how a voxel's surroundings stretch but not
+   * whether its cells are sound. */
+  typename RealImageType::Pointer
+  ComputeCentralImage();
+
   /** Least determinant over all voxels by the strict criterion. */
   itkGetConstMacro(Minimum, double);
   /** Number of voxels whose least determinant is not positive, and their part of all voxels, in [0, 1]. */
@@ -107,11 +112,13 @@ private:
   class Grid;
 
   Summary
-  Examine(SizeValueType begin, SizeValueType end, const Grid & grid, float * least) const;
+  Examine(SizeValueType begin, SizeValueType end, const Grid & grid, float * least, float * central) const;
   void
   CheckField() const;
   void
-  Run(float * least);
+  Run(float * least, float * central);
+  typename RealImageType::Pointer
+  MakeImage() const;
 
   typename DisplacementFieldType::ConstPointer m_DisplacementField;
   ThreadIdType                                 m_NumberOfWorkUnits{ 0 };

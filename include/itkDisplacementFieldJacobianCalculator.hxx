@@ -217,7 +217,8 @@ auto
 DisplacementFieldJacobianCalculator<TDisplacementField>::Examine(SizeValueType begin,
                                                                  SizeValueType end,
                                                                  const Grid &  grid,
-                                                                 float *       least) const -> Summary
+                                                                 float *       least,
+                                                                 float *       central) const -> Summary
 {
   constexpr unsigned int corners = 1U << ImageDimension;
   // Part of a cell that the simplex at a corner and an inner tetrahedron fill, halved: each is in one of two cuts.
@@ -254,11 +255,16 @@ DisplacementFieldJacobianCalculator<TDisplacementField>::Examine(SizeValueType b
       }
     }
     summary.Least = std::min(summary.Least, smallest);
-    summary.LeastCentral = std::min(summary.LeastCentral, inside(voxel.CentralDeterminant() / grid.Volume));
+    const double centralDeterminant = inside(voxel.CentralDeterminant() / grid.Volume);
+    summary.LeastCentral = std::min(summary.LeastCentral, centralDeterminant);
     summary.Folded += smallest > 0.0 ? 0 : 1;
     if (least)
     {
       least[i] = static_cast<float>(std::max<double>(smallest, std::numeric_limits<float>::lowest()));
+    }
+    if (central)
+    {
+      central[i] = static_cast<float>(std::max<double>(centralDeterminant, std::numeric_limits<float>::lowest()));
     }
   }
   return summary;
@@ -266,13 +272,13 @@ DisplacementFieldJacobianCalculator<TDisplacementField>::Examine(SizeValueType b
 
 template <typename TDisplacementField>
 void
-DisplacementFieldJacobianCalculator<TDisplacementField>::Run(float * least)
+DisplacementFieldJacobianCalculator<TDisplacementField>::Run(float * least, float * central)
 {
   const Grid          grid(*m_DisplacementField);
   const SizeValueType count = grid.Region.GetNumberOfPixels();
   const Summary       summary =
     Sinkhorn::SumOverChunks<Summary>(count, m_NumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
-      return this->Examine(begin, end, grid, least);
+      return this->Examine(begin, end, grid, least, central);
     });
   m_Minimum = summary.Least;
   m_MinimumCentral = summary.LeastCentral;
@@ -301,19 +307,36 @@ void
 DisplacementFieldJacobianCalculator<TDisplacementField>::Compute()
 {
   this->CheckField();
-  this->Run(nullptr);
+  this->Run(nullptr, nullptr);
 }
 
 template <typename TDisplacementField>
 auto
-DisplacementFieldJacobianCalculator<TDisplacementField>::ComputeImage() -> typename RealImageType::Pointer
+DisplacementFieldJacobianCalculator<TDisplacementField>::MakeImage() const -> typename RealImageType::Pointer
 {
   this->CheckField();
   const auto image = RealImageType::New();
   image->CopyInformation(m_DisplacementField);
   image->SetRegions(m_DisplacementField->GetBufferedRegion());
   image->Allocate();
-  this->Run(image->GetBufferPointer());
+  return image;
+}
+
+template <typename TDisplacementField>
+auto
+DisplacementFieldJacobianCalculator<TDisplacementField>::ComputeImage() -> typename RealImageType::Pointer
+{
+  const auto image = this->MakeImage();
+  this->Run(image->GetBufferPointer(), nullptr);
+  return image;
+}
+
+template <typename TDisplacementField>
+auto
+DisplacementFieldJacobianCalculator<TDisplacementField>::ComputeCentralImage() -> typename RealImageType::Pointer
+{
+  const auto image = this->MakeImage();
+  this->Run(nullptr, image->GetBufferPointer());
   return image;
 }
 

@@ -23,9 +23,9 @@
 #include <array>
 #include <vector>
 
-/** How a displacement field folds, for tests: by the orientation of the mapped simplices of every cell, through ITK's own
- * conversion of indices to points. Shares no code with DisplacementFieldJacobianCalculator, which works voxel by voxel on
- * differences. */
+/** How a displacement field folds, for tests: by the orientation of the mapped simplices of every cell, through ITK's
+ * own conversion of indices to points. Shares no code with DisplacementFieldJacobianCalculator, which works voxel by
+ * voxel on differences. */
 namespace SinkhornFoldOracle
 {
 
@@ -79,7 +79,8 @@ SignedVolume(const std::array<itk::Point<double, D>, D + 1> & vertices)
   return determinant;
 }
 
-/** All simplices of both cuts of every cell: the two pairs of triangles of a square; in 3-D, two times five tetrahedra. */
+/** All simplices of both cuts of every cell: the two pairs of triangles of a square; in 3-D, two times five tetrahedra.
+ */
 template <unsigned int D>
 std::vector<std::array<unsigned int, D + 1>>
 CutsOfCell()

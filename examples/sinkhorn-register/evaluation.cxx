@@ -68,6 +68,15 @@ ComputeJacobian(const FieldType<VDimension> * field)
 }
 
 template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+ComputeCentralJacobian(const FieldType<VDimension> * field)
+{
+  const auto calculator = itk::DisplacementFieldJacobianCalculator<FieldType<VDimension>>::New();
+  calculator->SetDisplacementField(field);
+  return calculator->ComputeCentralImage();
+}
+
+template <unsigned int VDimension>
 DiceScores
 ComputeDice(const LabelImageType<VDimension> * fixed, const LabelImageType<VDimension> * warped)
 {
@@ -157,6 +166,7 @@ WarpMask(const MaskImageType<VDimension> *                      moving,
 #define SINKHORN_REGISTER_INSTANTIATE(D)                                                                            \
   template FieldType<D>::Pointer SampleDisplacement<D>(const itk::Transform<double, D, D> *, const ImageType<D> *); \
   template ImageType<D>::Pointer ComputeJacobian<D>(const FieldType<D> *);                                          \
+  template ImageType<D>::Pointer ComputeCentralJacobian<D>(const FieldType<D> *);                                   \
   template Folding               MeasureFolding<D>(const FieldType<D> *);                                           \
   template DiceScores            ComputeDice<D>(const LabelImageType<D> *, const LabelImageType<D> *);              \
   template ImageType<D>::Pointer WarpImage<D>(                                                                      \

@@ -57,6 +57,11 @@ template <unsigned int VDimension>
 typename ImageType<VDimension>::Pointer
 ComputeJacobian(const FieldType<VDimension> * field);
 
+/** The same by central differences. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+ComputeCentralJacobian(const FieldType<VDimension> * field);
+
 /** Dice = 2|A∩B| / (|A|+|B|) of each label above 0 that is in either image. */
 struct DiceScores
 {

@@ -40,6 +40,17 @@ FindMaximum(const ImageType<VDimension> * image)
   return *std::max_element(first, first + image->GetBufferedRegion().GetNumberOfPixels());
 }
 
+/** 1 where the image is below \a limit, else 0. */
+template <unsigned int VDimension>
+void
+MarkBelow(ImageType<VDimension> * image, double limit)
+{
+  float * first = image->GetBufferPointer();
+  std::transform(first, first + image->GetBufferedRegion().GetNumberOfPixels(), first, [limit](float value) {
+    return value < limit ? 1.0F : 0.0F;
+  });
+}
+
 /** Gaussian of \a width voxels along each axis. */
 template <typename TImage>
 typename TImage::Pointer
@@ -103,8 +114,8 @@ template <unsigned int VDimension>
 double
 FoldGuard<VDimension>::FindLeastDeterminant(const MapPair<VDimension> & pair)
 {
-  return std::min(MeasureFolding<VDimension>(pair.Forward).MinimumJacobian,
-                  MeasureFolding<VDimension>(pair.Inverse).MinimumJacobian);
+  return std::min(MeasureFolding<VDimension>(pair.Forward).MinimumJacobianCentral,
+                  MeasureFolding<VDimension>(pair.Inverse).MinimumJacobianCentral);
 }
 
 template <unsigned int VDimension>
@@ -148,7 +159,7 @@ FoldGuard<VDimension>::RelaxComposition(MapPair<VDimension> & one, MapPair<VDime
   for (unsigned int round = 0; round <= mostRounds; ++round)
   {
     const auto total = ComposeFields<VDimension>(second.Inverse, first.Forward);
-    const auto marks = MarkLowJacobian(total, limit);
+    const auto marks = MarkLowCentralJacobian(total, limit);
     if (!HasMarks(marks))
     {
       one = first;
@@ -173,7 +184,7 @@ FoldGuard<VDimension>::RelaxForward(MapPair<VDimension> & pair, double limit)
     {
       break;
     }
-    pair.Forward = Blend(pair.Forward, marks, 1.5 + 0.25 * round);
+    pair.Forward = Blend(pair.Forward, marks, 0.7 + 0.1 * round); // as little as is needed
   }
   if (pair.Forward == original)
   {
@@ -217,10 +228,16 @@ typename ImageType<VDimension>::Pointer
 FoldGuard<VDimension>::MarkLowJacobian(const Field * field, double limit)
 {
   const auto marks = ComputeJacobian<VDimension>(field);
-  for (itk::ImageRegionIterator<Image> it(marks, marks->GetBufferedRegion()); !it.IsAtEnd(); ++it)
-  {
-    it.Set(it.Get() < limit ? 1.0F : 0.0F);
-  }
+  MarkBelow<VDimension>(marks, limit);
+  return marks;
+}
+
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+FoldGuard<VDimension>::MarkLowCentralJacobian(const Field * field, double limit)
+{
+  const auto marks = ComputeCentralJacobian<VDimension>(field);
+  MarkBelow<VDimension>(marks, limit);
   return marks;
 }
 
@@ -229,8 +246,8 @@ template <unsigned int VDimension>
 typename ImageType<VDimension>::Pointer
 FoldGuard<VDimension>::MarkLowJacobian(const MapPair<VDimension> & pair, double limit)
 {
-  const auto forward = MarkLowJacobian(pair.Forward, limit);
-  const auto inverse = MarkLowJacobian(pair.Inverse, limit);
+  const auto forward = MarkLowCentralJacobian(pair.Forward, limit);
+  const auto inverse = MarkLowCentralJacobian(pair.Inverse, limit);
   if (!HasMarks(forward) && !HasMarks(inverse))
   {
     return nullptr;

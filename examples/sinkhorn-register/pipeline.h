@@ -23,11 +23,12 @@
 namespace SinkhornRegister
 {
 
-/** The whole job for images of one dimension: read, register, evaluate, write.
- * \param movingComponentType ITK's name of the voxel type of the moving file; the warped image is written in it.
- * \exception UsageError, itk::ExceptionObject */
+/** The whole job for images of one dimension: read, register, evaluate, write. A result that is less similar to the
+ * fixed image than its start is not handed over: the start is, and the report and standard error say so. \param
+ * movingComponentType ITK's name of the voxel type of the moving file; the warped image is written in it. \return
+ * whether the result itself was handed over. \exception UsageError, itk::ExceptionObject */
 template <unsigned int VDimension>
-void
+bool
 RunPipeline(const Options & options, const std::string & movingComponentType);
 
 } // namespace SinkhornRegister

@@ -20,7 +20,7 @@
 namespace SinkhornRegister
 {
 
-template void
+template bool
 RunPipeline<3>(const Options &, const std::string &);
 
 } // namespace SinkhornRegister

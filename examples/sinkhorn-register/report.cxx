@@ -129,6 +129,9 @@ WriteReport(const std::string & path, const Options & options, const Report & re
   json["value_after"] = Number(report.ValueAfter);
   json["iterations"] = iterations;
   json["converged"] = report.Converged;
+  json["kept"] = report.Kept;
+  json["similarity_before"] = Number(report.SimilarityBefore);
+  json["similarity_after"] = Number(report.SimilarityAfter);
   json["marginal_error"] = report.HasMarginalError ? Number(report.MarginalError) : Json(nullptr);
   json["seconds"] = Number(report.Seconds);
   json["peak_memory_mb"] = GetPeakMemory();
