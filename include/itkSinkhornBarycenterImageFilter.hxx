@@ -157,7 +157,7 @@ SinkhornBarycenterImageFilter<TInputImage>::GenerateData()
     Sinkhorn::VerifyDensity<InputImageType>(image, nullptr, name, false, workUnits);
     auto density = Sinkhorn::CarryDensity<RealType, InputImageType>(image, nullptr, output, name, workUnits);
     mass += weights[k] * density.Total;
-    Sinkhorn::ConvertToLogWeights(density.Mass, 1.0 / density.Total, workUnits);
+    Sinkhorn::ConvertToLogWeights(density.Mass, density.Unit / density.Total, workUnits);
     densities.push_back(std::move(density.Mass));
   }
 

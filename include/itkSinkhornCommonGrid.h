@@ -18,8 +18,7 @@
 #ifndef itkSinkhornCommonGrid_h
 #define itkSinkhornCommonGrid_h
 
-#include "itkContinuousIndex.h"
-#include "itkSinkhornDensity.h"
+#include "itkSinkhornVoxelSplatter.h"
 
 namespace itk
 {
@@ -27,30 +26,20 @@ namespace Sinkhorn
 {
 
 /** \brief The grid on which densities of different geometry meet: the lattice of \a reference (spacing, direction,
- * indices), its largest possible region enlarged until it covers those of \a others.
+ * indices), its largest possible region enlarged until it covers the voxels of \a others.
  *
- * \exception itk::ExceptionObject if the grid would have more than 64 times as many voxels as all images together: they
- * are too far apart, or one has a much finer spacing than the other is large. */
+ * \exception itk::ExceptionObject if the grid would have more than 2²⁰ voxels and 64 times as many as all images
+ * together: they are too far apart, or one has a much finer spacing than the other is large. */
 template <unsigned int VDimension>
 typename ImageBase<VDimension>::Pointer
 MakeCommonGrid(const ImageBase<VDimension> & reference, const std::vector<const ImageBase<VDimension> *> & others);
 
-/** Adds a mass at a point to the 2^d nearest voxels of a region with linear weights, which keeps the mass and, inside
- * the region, its centre. A point outside counts as the nearest one inside.
- * \param masses one for each voxel of the region, fastest axis first. */
-template <typename TReal, unsigned int VDimension>
-void
-SplatLinearly(const ImageRegion<VDimension> &             region,
-              const ContinuousIndex<double, VDimension> & where,
-              double                                      mass,
-              std::vector<TReal> &                        masses);
-
 /** \brief Carries an image's mass (intensity × voxel volume) to a grid, without loss.
  *
- * An image on the grid's own lattice is copied. One with voxels no larger than the grid's is splatted with linear
- * weights, which also keeps the centre of mass; one with larger voxels would leave gaps and is interpolated linearly
- * and scaled to its mass. Voxels outside the mask and negative ones count as 0. \exception itk::ExceptionObject if
- * there is no mass, or if all voxels are outside the mask. */
+ * Any spacings and directions will do, see VoxelSplatter: the mass is kept, and the centre of mass wherever the grid
+ * covers the image (as that of MakeCommonGrid() does). Voxels outside the mask and negative ones count as 0. The masses
+ * are in units of Density::Unit. \exception itk::ExceptionObject if there is no mass, if it is beyond the range of
+ * floating-point numbers, or if all voxels are outside the mask. */
 template <typename TReal, typename TImage>
 Density<TReal>
 CarryDensity(const TImage &                                image,

@@ -20,8 +20,6 @@
 
 #include "itkSinkhornCommonGrid.h"
 
-#include "itkLinearInterpolateImageFunction.h"
-
 #include <algorithm>
 #include <cmath>
 #include <sstream>
@@ -31,91 +29,12 @@ namespace itk
 namespace Sinkhorn
 {
 
-/** Position of a point in the index space of a grid. */
-template <unsigned int VDimension>
-ContinuousIndex<double, VDimension>
-LocateInGrid(const ImageBase<VDimension> & grid, const Point<double, VDimension> & point)
-{
-  ContinuousIndex<double, VDimension> where;
-  static_cast<void>(grid.TransformPhysicalPointToContinuousIndex(point, where));
-  return where;
-}
-
-/** The affine map from the indices of an image to those of a grid. */
-template <unsigned int VDimension>
-struct IndexMap
-{
-  IndexMap(const ImageBase<VDimension> & image, const ImageBase<VDimension> & grid)
-  {
-    const auto locate = [&](const Index<VDimension> & index) {
-      Point<double, VDimension> point;
-      image.TransformIndexToPhysicalPoint(index, point);
-      return LocateInGrid<VDimension>(grid, point);
-    };
-    Index<VDimension> zero;
-    zero.Fill(0);
-    Offset = locate(zero);
-    for (unsigned int d = 0; d < VDimension; ++d)
-    {
-      auto unit = zero;
-      unit[d] = 1;
-      Steps[d] = locate(unit) - Offset;
-    }
-  }
-
-  ContinuousIndex<double, VDimension>
-  operator()(const Index<VDimension> & index) const
-  {
-    auto where = Offset;
-    for (unsigned int d = 0; d < VDimension; ++d)
-    {
-      where += Steps[d] * static_cast<double>(index[d]);
-    }
-    return where;
-  }
-
-  /** Both lattices are the same, up to whole numbers. */
-  bool
-  IsShift() const
-  {
-    constexpr double tolerance = 1e-4;
-    for (unsigned int d = 0; d < VDimension; ++d)
-    {
-      if (std::abs(Offset[d] - std::round(Offset[d])) > tolerance)
-      {
-        return false;
-      }
-      for (unsigned int e = 0; e < VDimension; ++e)
-      {
-        // a voxel's step is compared over a hundred voxels
-        if (std::abs(Steps[d][e] - (d == e ? 1.0 : 0.0)) > 1e-2 * tolerance)
-        {
-          return false;
-        }
-      }
-    }
-    return true;
-  }
-
-  /** No step of the image is longer than one of the grid: mass spread with linear weights leaves no gaps. */
-  bool
-  IsFine() const
-  {
-    constexpr double longest = 1.0 + 1e-4;
-    return std::all_of(Steps, Steps + VDimension, [](const Vector<double, VDimension> & step) {
-      return std::all_of(step.Begin(), step.End(), [](double component) { return std::abs(component) <= longest; });
-    });
-  }
-
-  ContinuousIndex<double, VDimension> Offset;
-  Vector<double, VDimension>          Steps[VDimension];
-};
-
 template <unsigned int VDimension>
 typename ImageBase<VDimension>::Pointer
 MakeCommonGrid(const ImageBase<VDimension> & reference, const std::vector<const ImageBase<VDimension> *> & others)
 {
   constexpr double largestGrowth = 64.0;
+  constexpr double affordable = 1 << 20; // voxels
   const auto &     region = reference.GetLargestPossibleRegion();
   double           lower[VDimension];
   double           upper[VDimension];
@@ -127,9 +46,8 @@ MakeCommonGrid(const ImageBase<VDimension> & reference, const std::vector<const 
   double voxels = static_cast<double>(region.GetNumberOfPixels());
   for (const auto * other : others)
   {
-    const IndexMap<VDimension> map(*other, reference);
-    const auto &               box = other->GetLargestPossibleRegion();
-    const bool                 isShift = map.IsShift();
+    const VoxelSplatter<VDimension> splatter(IndexMap<VDimension>(*other, reference));
+    const auto &                    box = other->GetLargestPossibleRegion();
     voxels += static_cast<double>(box.GetNumberOfPixels());
     for (unsigned int corner = 0; corner < (1u << VDimension); ++corner)
     {
@@ -138,11 +56,11 @@ MakeCommonGrid(const ImageBase<VDimension> & reference, const std::vector<const 
       {
         index[d] += ((corner >> d) & 1u) ? static_cast<IndexValueType>(box.GetSize(d)) - 1 : 0;
       }
-      const auto where = map(index);
+      const auto where = splatter.Locate(index);
       for (unsigned int d = 0; d < VDimension; ++d)
       {
-        lower[d] = std::min(lower[d], isShift ? std::round(where[d]) : std::floor(where[d] + 1e-6));
-        upper[d] = std::max(upper[d], isShift ? std::round(where[d]) : std::ceil(where[d] - 1e-6));
+        lower[d] = std::min(lower[d], std::floor(where[d] - splatter.GetHalfExtent(d) + 1e-6));
+        upper[d] = std::max(upper[d], std::ceil(where[d] + splatter.GetHalfExtent(d) - 1e-6));
       }
     }
   }
@@ -154,7 +72,7 @@ MakeCommonGrid(const ImageBase<VDimension> & reference, const std::vector<const 
   {
     size *= upper[d] - lower[d] + 1.0;
   }
-  if (!(size <= largestGrowth * voxels))
+  if (!(size <= std::max(largestGrowth * voxels, affordable)))
   {
     itkGenericExceptionMacro(
       "A grid of the first image's spacing that covers all images would have "
@@ -171,44 +89,6 @@ MakeCommonGrid(const ImageBase<VDimension> & reference, const std::vector<const 
   grid->CopyInformation(&reference);
   grid->SetRegions(ImageRegion<VDimension>(start, extent));
   return grid;
-}
-
-template <typename TReal, unsigned int VDimension>
-void
-SplatLinearly(const ImageRegion<VDimension> &             region,
-              const ContinuousIndex<double, VDimension> & where,
-              double                                      mass,
-              std::vector<TReal> &                        masses)
-{
-  SizeValueType base = 0;
-  SizeValueType strides[VDimension];
-  double        fractions[VDimension];
-  SizeValueType stride = 1;
-  for (unsigned int d = 0; d < VDimension; ++d)
-  {
-    const auto   last = static_cast<double>(region.GetSize(d) - 1);
-    const double position = std::min(std::max(where[d] - static_cast<double>(region.GetIndex(d)), 0.0), last);
-    const double lower = std::floor(position);
-    fractions[d] = position - lower;
-    base += static_cast<SizeValueType>(lower) * stride;
-    strides[d] = stride;
-    stride *= region.GetSize(d);
-  }
-  for (unsigned int corner = 0; corner < (1u << VDimension); ++corner)
-  {
-    double        weight = mass;
-    SizeValueType node = base;
-    for (unsigned int d = 0; d < VDimension; ++d)
-    {
-      const bool isUpper = (corner >> d) & 1u;
-      weight *= isUpper ? fractions[d] : 1.0 - fractions[d];
-      node += isUpper ? strides[d] : 0;
-    }
-    if (weight != 0.0) // a node without weight may lie outside
-    {
-      masses[node] += static_cast<TReal>(weight);
-    }
-  }
 }
 
 /** Calls function(index, mass) for every voxel inside the mask; returns how many there are. */
@@ -241,36 +121,12 @@ ForEachMass(const TImage & image, const SpatialObject<TImage::ImageDimension> * 
   return inside;
 }
 
-template <typename TReal, typename TImage>
-Density<TReal>
-CarryDensity(const TImage &                                image,
-             const SpatialObject<TImage::ImageDimension> * mask,
-             const ImageBase<TImage::ImageDimension> &     grid,
-             const std::string &                           name,
-             ThreadIdType                                  numberOfWorkUnits)
+/** Refuses a density that is no measure. */
+template <typename TReal>
+void
+VerifyTotal(const Density<TReal> & density, const std::string & name, bool hasMask)
 {
-  constexpr unsigned int    dimension = TImage::ImageDimension;
-  const IndexMap<dimension> map(image, grid);
-  const auto &              region = grid.GetBufferedRegion();
-  Density<TReal>            density;
-  const bool                isSplatted = map.IsShift() || map.IsFine();
-  if (isSplatted)
-  {
-    density.Mass.assign(region.GetNumberOfPixels(), TReal{});
-  }
-  const bool isShift = map.IsShift();
-  density.NumberOfSamples = ForEachMass(image, mask, [&](const typename TImage::IndexType & index, double mass) {
-    density.Total += mass;
-    if (isSplatted)
-    {
-      auto where = map(index);
-      for (unsigned int d = 0; d < dimension; ++d)
-      {
-        where[d] = isShift ? std::round(where[d]) : where[d];
-      }
-      SplatLinearly(region, where, mass, density.Mass);
-    }
-  });
+  constexpr double smallest = 1e-290; // below, the voxels themselves have lost their digits
   if (density.NumberOfSamples == 0)
   {
     itkGenericExceptionMacro("The " << name
@@ -280,34 +136,42 @@ CarryDensity(const TImage &                                image,
   if (!(density.Total > 0.0))
   {
     itkGenericExceptionMacro("The " << name << " image has zero total mass: it is 0 everywhere"
-                                    << (mask == nullptr ? "" : " inside its mask")
+                                    << (hasMask ? " inside its mask" : "")
                                     << ". Transport needs some mass on both sides.");
   }
-  if (!isSplatted)
+  if (!(density.Total >= smallest) || !std::isfinite(density.Total))
   {
-    const auto interpolator = LinearInterpolateImageFunction<TImage, double>::New();
-    interpolator->SetInputImage(&image);
-    auto sampled = RasterizeDensity<TReal>(
-      grid,
-      [&](const typename TImage::PointType & point, double & value) {
-        const bool isInside = interpolator->IsInsideBuffer(point) && (!mask || mask->IsInsideInWorldSpace(point));
-        value = isInside ? interpolator->Evaluate(point) : 0.0;
-        return isInside;
-      },
-      name + " image",
-      numberOfWorkUnits);
-    if (!(sampled.Total > 0.0))
-    {
-      itkGenericExceptionMacro("The " << name << " image has mass, but none at the voxels of the common grid, whose "
-                                      << "spacing is much finer than the image's mask.");
-    }
-    const auto scale = static_cast<TReal>(density.Total / sampled.Total);
-    for (auto & mass : sampled.Mass)
-    {
-      mass *= scale;
-    }
-    density.Mass = std::move(sampled.Mass);
+    itkGenericExceptionMacro("The " << name << " image has a total mass (intensity times volume) of " << density.Total
+                                    << ", beyond the range of floating-point numbers: scale its intensities.");
   }
+}
+
+template <typename TReal, typename TImage>
+Density<TReal>
+CarryDensity(const TImage &                                image,
+             const SpatialObject<TImage::ImageDimension> * mask,
+             const ImageBase<TImage::ImageDimension> &     grid,
+             const std::string &                           name,
+             ThreadIdType                                  numberOfWorkUnits)
+{
+  VoxelSplatter<TImage::ImageDimension> splatter(IndexMap<TImage::ImageDimension>(image, grid));
+  splatter.Initialize(image.GetBufferedRegion(), grid.GetBufferedRegion());
+  // in double precision: a million fine voxels may come together in one
+  std::vector<double> masses(grid.GetBufferedRegion().GetNumberOfPixels(), 0.0);
+  Density<TReal>      density;
+  density.NumberOfSamples = ForEachMass(image, mask, [&](const typename TImage::IndexType & index, double mass) {
+    density.Total += mass;
+    splatter.Splat(index, mass, masses);
+  });
+  VerifyTotal(density, name, mask != nullptr);
+  // a power of two rounds nothing, and keeps masses of any unit within the range of single precision
+  density.Unit = std::ldexp(1.0, std::ilogb(density.Total));
+  density.Mass.resize(masses.size());
+  ForEachChunk(masses.size(), numberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
+    std::transform(masses.begin() + begin, masses.begin() + end, density.Mass.begin() + begin, [&](double mass) {
+      return static_cast<TReal>(mass / density.Unit);
+    });
+  });
   return density;
 }
 

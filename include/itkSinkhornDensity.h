@@ -51,9 +51,11 @@ operator<<(std::ostream & os, MassModel model)
 template <typename TReal>
 struct Density
 {
-  /** density sample × voxel volume, ≥ 0 and finite; 0 where there is no sample */
+  /** density sample × voxel volume / Unit, ≥ 0 and finite; 0 where there is no sample */
   std::vector<TReal> Mass;
-  /** Sum of Mass. */
+  /** Of Mass, a power of two. */
+  double Unit{ 1.0 };
+  /** Sum of Mass × Unit. */
   double Total{ 0.0 };
   /** Voxels inside the image's buffer and mask. */
   SizeValueType NumberOfSamples{ 0 };

@@ -109,6 +109,7 @@ DensityTransport<TReal>::Swap()
   std::swap(m_LogAlpha, m_LogBeta);
   std::swap(m_Potentials.F, m_Potentials.G);
   std::swap(m_Potentials.FAlphaAlpha, m_Potentials.GBetaBeta);
+  m_Potentials.Shift = -m_Potentials.Shift;
   std::swap(m_Report.MarginalErrorAlpha, m_Report.MarginalErrorBeta);
   std::swap(m_Report.MarginalErrorAlphaAlpha, m_Report.MarginalErrorBetaBeta);
   std::swap(m_Values.MassAlpha, m_Values.MassBeta);

@@ -58,13 +58,6 @@ private:
   typename InterpolatorType::Pointer m_Interpolator;
 };
 
-/** Smallest determinant of the Jacobian of x ↦ x + u(x) with one-sided differences: over all voxels and, in each, all
- * combinations of neighbours, which are the corners of the cells of the interpolated map. In physical space, with the
- * direction of the image. */
-template <typename TField>
-double
-ComputeMinimumJacobianDeterminant(const TField & field);
-
 /** Largest absolute derivative of any component of a field along any axis of its grid, per mm. */
 template <typename TField>
 double
@@ -98,7 +91,8 @@ public:
   MakeField(const GridType & grid, const std::function<VectorType(const PointType &)> & function);
 
   /** Follows the map by x ↦ x + step(x), unless the determinant of the result would drop below \a smallestDeterminant
-   * somewhere: then the map stays as it is. \return whether it changed. */
+   * somewhere by the strict criterion of DisplacementFieldJacobianCalculator: then the map stays as it is. \return
+   * whether it changed. */
   bool
   Append(const FieldType & step, double smallestDeterminant);
 

@@ -20,6 +20,7 @@
 
 #include "itkSinkhornDiffeomorphicMap.h"
 
+#include "itkDisplacementFieldJacobianCalculator.h"
 #include "itkImageRegionIteratorWithIndex.h"
 #include "itkMultiThreaderBase.h"
 #include "vnl/algo/vnl_determinant.h"
@@ -135,32 +136,6 @@ ForEachDifference(const TField & field, const TFunction & function)
 
 template <typename TField>
 double
-ComputeMinimumJacobianDeterminant(const TField & field)
-{
-  constexpr unsigned int dimension = TField::ImageDimension;
-  // det(1 + A Dᵀ) = det(D + A) for a rotation D, times det D for any direction
-  const auto & direction = field.GetDirection();
-  const double orientation = vnl_determinant(direction.GetVnlMatrix().as_matrix());
-  double       smallest = std::numeric_limits<double>::max();
-  ForEachDifference(field, [&](const Vector<double, dimension>(&differences)[dimension][2]) {
-    for (unsigned int corner = 0; corner < (1u << dimension); ++corner)
-    {
-      vnl_matrix_fixed<double, dimension, dimension> jacobian;
-      for (unsigned int axis = 0; axis < dimension; ++axis)
-      {
-        for (unsigned int d = 0; d < dimension; ++d)
-        {
-          jacobian(d, axis) = direction(d, axis) + differences[axis][(corner >> axis) & 1u][d];
-        }
-      }
-      smallest = std::min(smallest, orientation * vnl_determinant(jacobian.as_matrix()));
-    }
-  });
-  return smallest;
-}
-
-template <typename TField>
-double
 ComputeLargestDerivative(const TField & field)
 {
   constexpr unsigned int dimension = TField::ImageDimension;
@@ -227,7 +202,10 @@ DiffeomorphicMap<VDimension>::Append(const FieldType & step, double smallestDete
     const VectorType u = forward(x);
     return u + change(x + u);
   });
-  const double           determinant = ComputeMinimumJacobianDeterminant(*composed);
+  const auto             jacobian = DisplacementFieldJacobianCalculator<FieldType>::New();
+  jacobian->SetDisplacementField(composed);
+  jacobian->Compute();
+  const double determinant = jacobian->GetMinimum();
   if (!(determinant >= smallestDeterminant))
   {
     return false;

@@ -129,6 +129,11 @@ public:
   itkSetMacro(Reach, double);
   itkGetConstMacro(Reach, double);
 
+  /** With a Reach: whether a difference of mass means something, see SinkhornTransportImageFilter. Off by default. */
+  itkSetMacro(PreserveMassRatio, bool);
+  itkGetConstMacro(PreserveMassRatio, bool);
+  itkBooleanMacro(PreserveMassRatio);
+
   /** Steps allowed, of one transport each. Default 20. */
   itkSetMacro(MaximumNumberOfSteps, unsigned int);
   itkGetConstMacro(MaximumNumberOfSteps, unsigned int);
@@ -231,6 +236,7 @@ private:
   double                                 m_Smoothing{ 0.0 };
   double                                 m_Blur{ 0.0 };
   double                                 m_Reach{ 0.0 };
+  bool                                   m_PreserveMassRatio{ false };
   unsigned int                           m_MaximumNumberOfSteps{ 20 };
   unsigned int                           m_NumberOfSteps{ 0 };
   double                                 m_InitialDivergence{ 0.0 };

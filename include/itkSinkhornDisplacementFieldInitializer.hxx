@@ -85,8 +85,8 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Fin
     extent.Mass += mass;
     for (unsigned int d = 0; d < ImageDimension; ++d)
     {
-      extent.Lower[d] = std::min(extent.Lower[d], where[d] - 0.5);
-      extent.Upper[d] = std::max(extent.Upper[d], where[d] + 0.5);
+      extent.Lower[d] = std::min(extent.Lower[d], where[d] - std::max(0.5, map.GetHalfVoxel(d)));
+      extent.Upper[d] = std::max(extent.Upper[d], where[d] + std::max(0.5, map.GetHalfVoxel(d)));
       extent.Sum[d] += mass * where[d];
     }
   });
@@ -263,6 +263,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Tra
   transport->SetFixedImage(carried);
   transport->SetMovingImage(moving);
   transport->SetReach(m_Reach);
+  transport->SetPreserveMassRatio(m_PreserveMassRatio);
   if (m_Blur != 0.0)
   {
     transport->SetBlur(m_Blur);
@@ -386,9 +387,9 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
   const double     still = 0.01 * place.SmallestSpacing;
 
   const auto fixed = Sinkhorn::CarryDensity<float>(*m_FixedImage, m_FixedMask.GetPointer(), *place.Grid, "fixed", 0);
-  const auto moving =
-    Crop(*place.Grid,
-         Sinkhorn::CarryDensity<float>(*m_MovingImage, m_MovingMask.GetPointer(), *place.Grid, "moving", 0).Mass);
+  auto moving = Sinkhorn::CarryDensity<float>(*m_MovingImage, m_MovingMask.GetPointer(), *place.Grid, "moving", 0);
+  Sinkhorn::ScaleMasses(moving.Mass, moving.Unit / fixed.Unit, 0);
+  const auto target = Crop(*place.Grid, moving.Mass);
 
   MapType map(*place.Grid);
   MapType best = map;
@@ -398,7 +399,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
   m_Divergence = std::numeric_limits<double>::max();
   for (m_NumberOfSteps = 0;; ++m_NumberOfSteps)
   {
-    const auto   transport = this->Transport(Carry(fixed, *map.GetForward()), moving);
+    const auto   transport = this->Transport(Carry(fixed, *map.GetForward()), target);
     const double divergence = transport->GetDivergence();
     if (m_NumberOfSteps == 0)
     {
@@ -435,7 +436,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
     }
     if (!isInvertible)
     {
-      const double reached = this->Transport(Carry(fixed, *map.GetForward()), moving)->GetDivergence();
+      const double reached = this->Transport(Carry(fixed, *map.GetForward()), target)->GetDivergence();
       best = reached < m_Divergence ? map : best;
       m_Divergence = std::min(m_Divergence, reached);
       break;
@@ -497,6 +498,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Pri
   os << indent << "Smoothing: " << m_Smoothing << std::endl;
   os << indent << "Blur: " << m_Blur << std::endl;
   os << indent << "Reach: " << m_Reach << std::endl;
+  os << indent << "PreserveMassRatio: " << (m_PreserveMassRatio ? "On" : "Off") << std::endl;
   os << indent << "MaximumNumberOfSteps: " << m_MaximumNumberOfSteps << std::endl;
   os << indent << "NumberOfSteps: " << m_NumberOfSteps << std::endl;
   os << indent << "InitialDivergence: " << m_InitialDivergence << std::endl;

@@ -64,6 +64,12 @@ public:
   void
   Apply(Side to, Side from, double blur, const TReal * logWeights, const TReal * potential, TReal * out) const override;
 
+  bool
+  HasOneSupport() const override
+  {
+    return true;
+  }
+
   double
   GetDiameter() const override;
 

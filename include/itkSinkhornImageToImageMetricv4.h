@@ -101,6 +101,13 @@ public:
   itkSetMacro(Reach, double);
   itkGetConstMacro(Reach, double);
 
+  /** For images whose difference of mass means something, such as two CTs or label maps: on, and with a Reach,
+   * NormalizeMasses scales both masses by one common factor instead of each to 1, and what one image has more of is
+   * created or destroyed. Off by default; balanced transport needs equal masses and takes no notice. */
+  itkSetMacro(PreserveMassRatio, bool);
+  itkGetConstMacro(PreserveMassRatio, bool);
+  itkBooleanMacro(PreserveMassRatio);
+
   /** On (default): the value is the Sinkhorn divergence, 0 for equal images. Off: OT_ε alone, cheaper, whose minimum is
    * not at equal images but at an image shrunk by about Blur. */
   itkSetMacro(Debias, bool);
@@ -239,8 +246,12 @@ protected:
 private:
   Sinkhorn::SolverParameters
   MakeSolverParameters() const;
+  /** The potential of one measure. */
+  typename PotentialImageType::Pointer
+  MakeDualImage(Sinkhorn::Side side) const;
 
   double           m_Reach{ 0.0 };
+  bool             m_PreserveMassRatio{ false };
   bool             m_Debias{ true };
   double           m_Tolerance{ 1e-3 };
   unsigned int     m_MaximumNumberOfIterations{ 200 };

@@ -59,7 +59,7 @@ itkSinkhornMetricTemplate std::string
 {
   std::ostringstream settings;
   settings << Superclass::DescribeSettings() << ' ' << m_Reach << ' ' << m_Tolerance << ' '
-           << m_MaximumNumberOfIterations << ' ' << m_Debias;
+           << m_MaximumNumberOfIterations << ' ' << m_Debias << ' ' << m_PreserveMassRatio;
   return settings.str();
 }
 
@@ -70,7 +70,7 @@ itkSinkhornMetricClass::GetMassNormalization() const -> MassNormalization
   {
     return MassNormalization::None;
   }
-  return (m_Reach > 0.0) ? MassNormalization::Common : MassNormalization::Each;
+  return (m_PreserveMassRatio && m_Reach > 0.0) ? MassNormalization::Common : MassNormalization::Each;
 }
 
 itkSinkhornMetricTemplate Sinkhorn::SolverParameters
@@ -131,17 +131,26 @@ itkSinkhornMetricClass::ComputeVariation(Sinkhorn::Side side) const -> Variation
 itkSinkhornMetricTemplate auto
 itkSinkhornMetricClass::GetFixedPotential() const -> typename PotentialImageType::Pointer
 {
-  this->VerifyEvaluated();
-  const auto & potentials = m_Transport.GetPotentials();
-  return this->MakePotentialImage(this->GetSideOfMoving() == Sinkhorn::Side::Alpha ? potentials.G : potentials.F);
+  return this->MakeDualImage(Sinkhorn::Opposite(this->GetSideOfMoving()));
 }
 
 itkSinkhornMetricTemplate auto
 itkSinkhornMetricClass::GetMovingPotential() const -> typename PotentialImageType::Pointer
 {
+  return this->MakeDualImage(this->GetSideOfMoving());
+}
+
+itkSinkhornMetricTemplate auto
+itkSinkhornMetricClass::MakeDualImage(Sinkhorn::Side side) const -> typename PotentialImageType::Pointer
+{
   this->VerifyEvaluated();
   const auto & potentials = m_Transport.GetPotentials();
-  return this->MakePotentialImage(this->GetSideOfMoving() == Sinkhorn::Side::Alpha ? potentials.F : potentials.G);
+  auto         values = side == Sinkhorn::Side::Alpha ? potentials.F : potentials.G;
+  for (auto & value : values)
+  {
+    value = static_cast<SolverRealType>(static_cast<double>(value) + potentials.GetShift(side));
+  }
+  return this->MakePotentialImage(values);
 }
 
 itkSinkhornMetricTemplate double
@@ -161,6 +170,7 @@ itkSinkhornMetricClass::PrintSelf(std::ostream & os, Indent indent) const
 
   const auto onOff = [](bool value) { return value ? "On" : "Off"; };
   os << indent << "Reach: " << m_Reach << std::endl;
+  os << indent << "PreserveMassRatio: " << onOff(m_PreserveMassRatio) << std::endl;
   os << indent << "Debias: " << onOff(m_Debias) << std::endl;
   os << indent << "Tolerance: " << m_Tolerance << std::endl;
   os << indent << "MaximumNumberOfIterations: " << m_MaximumNumberOfIterations << std::endl;

@@ -70,6 +70,13 @@ public:
   virtual void
   Apply(Side to, Side from, double blur, const TReal * logWeights, const TReal * potential, TReal * out) const = 0;
 
+  /** Whether both sides are the same points in the same order, so that equal weights are equal measures. */
+  virtual bool
+  HasOneSupport() const
+  {
+    return false;
+  }
+
   /** Upper bound of the distance between a point of one side and a point of the other, mm. */
   virtual double
   GetDiameter() const = 0;

@@ -102,7 +102,11 @@ struct SolverReport
                   Describe(const SolverParameters & parameters) const;
 };
 
-/** Dual potentials, mm²; empty vectors where not computed. On input of a solve: the warm start. */
+/** Dual potentials, mm²; empty vectors where not computed. On input of a solve: the warm start.
+ *
+ * The potentials of the cross problem are F + Shift and G − Shift. Shift is what unequal masses add when the reach is
+ * long, ρ/2 log(m_α/m_β): it has no bearing on the plan, but grows with the square of the reach, and would cost F and G
+ * their digits. Where it would not (up to a hundred times ε) it is in F and G, and Shift is 0. */
 template <typename TReal>
 struct Potentials
 {
@@ -110,6 +114,14 @@ struct Potentials
   std::vector<TReal> G;           ///< on the points of β
   std::vector<TReal> FAlphaAlpha; ///< self-transport of α
   std::vector<TReal> GBetaBeta;   ///< self-transport of β
+  double             Shift{ 0.0 };
+
+  /** What has to be added to F or G. */
+  double
+  GetShift(Side side) const
+  {
+    return side == Side::Alpha ? Shift : -Shift;
+  }
 };
 
 /** One step of the solver, for observers. */

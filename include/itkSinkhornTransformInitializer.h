@@ -21,7 +21,11 @@
 #include "itkImage.h"
 #include "itkObject.h"
 #include "itkObjectFactory.h"
+#include "itkSinkhornLinearFit.h"
 #include "itkSinkhornTransportImageFilter.h"
+
+#include <limits>
+#include <vector>
 
 namespace itk
 {
@@ -33,15 +37,14 @@ namespace itk
  * Used like CenteredTransformInitializer, but it sees more than centres and moments of mass: it solves the optimal
  * transport between both densities on a coarse grid, fits the transform to the springs by weighted least squares (each
  * fixed voxel counts with the mass that the plan moves from it), carries the fixed mass along and repeats until the fit
- * no longer moves it. Each step lowers the transport cost. The springs of a rotated shape are not the rotation but go
- * some of the way, which is why it takes steps; like all methods of this kind it finds the nearest of several possible
- * rotations.
+ * no longer moves it. A step is kept only if the divergence falls; else a half or a quarter of it is tried. The springs
+ * of a rotated shape are not the rotation but go some of the way, which is why it takes steps; like all methods of this
+ * kind it finds the nearest of several possible rotations.
  *
- * The fits are closed-form: for rotations and similarities S. Umeyama, *Least-squares estimation of transformation
- * parameters between two point patterns*, IEEE PAMI 13(4), 1991; for affine transforms the normal equations, identity
- * along directions in which the shape has no extent. The kind of fit follows from the transform: in 2-D transforms of
- * 3 (rigid), 4 (similarity) or 6 (affine) parameters, in 3-D of 6, 7 or 12. The transform, which maps fixed points to
- * moving points as registration wants, gets the centre of the fixed mass as its centre.
+ * The fits are closed-form, see Sinkhorn::FitLinearMap(). The kind of fit follows from the transform: in 2-D transforms
+ * of 3 (rigid), 4 (similarity) or 6 (affine) parameters, in 3-D of 6, 7 or 12. Where one of the shapes has no extent in
+ * some direction (at most two layers of binned voxels), an affine transform is fitted as a similarity. The transform,
+ * which maps fixed points to moving points as registration wants, gets the centre of the fixed mass as its centre.
  *
  * \par Errors
  * InitializeTransform() throws an itk::ExceptionObject on a missing image or transform, a transform of another kind,
@@ -106,8 +109,18 @@ public:
   itkSetMacro(Reach, double);
   itkGetConstMacro(Reach, double);
 
-  /** Steps allowed. Default 30; fewer are made when a step moves the mass by less than a hundredth of a binned voxel.
+  /** With a Reach: whether a difference of mass means something, see SinkhornTransportImageFilter. Off by default. */
+  itkSetMacro(PreserveMassRatio, bool);
+  itkGetConstMacro(PreserveMassRatio, bool);
+  itkBooleanMacro(PreserveMassRatio);
+
+  /** Limit of the scale, or of the singular values of an affine matrix, and of their inverses. Default 10, at least 1.
    */
+  itkSetMacro(MaximumStretch, double);
+  itkGetConstMacro(MaximumStretch, double);
+
+  /** Steps tried at most, from each start. Default 30; fewer are made when a step moves the mass by less than a
+   * hundredth of a binned voxel, or when no part of it lowers the divergence. */
   itkSetMacro(MaximumNumberOfSteps, unsigned int);
   itkGetConstMacro(MaximumNumberOfSteps, unsigned int);
 
@@ -122,10 +135,10 @@ public:
   virtual void
   InitializeTransform();
 
-  /** Steps of the last initialisation. */
+  /** Steps of the last initialisation that were kept. */
   itkGetConstMacro(NumberOfSteps, unsigned int);
 
-  /** Sinkhorn divergence (mm², masses normalised) between the carried fixed and the moving mass before the last step:
+  /** Sinkhorn divergence (mm², masses normalised) between the fixed mass carried by the result and the moving mass:
    * tells which of several starts is best. */
   itkGetConstMacro(Divergence, double);
 
@@ -144,58 +157,62 @@ private:
   using VectorType = Vector<double, ImageDimension>;
   using MatrixType = Matrix<double, ImageDimension, ImageDimension>;
 
-  /** What kinds of matrices a fit may choose from. */
-  enum class Model : uint8_t
+  using MapType = Sinkhorn::LinearMap<ImageDimension>;
+  using MomentsType = Sinkhorn::PairMoments<ImageDimension>;
+  using ModelType = Sinkhorn::LinearModel;
+
+  /** A map with what the transport of the fixed mass that it carries says. */
+  struct Trial
   {
-    Rigid,
-    Similarity,
-    Affine
+    MapType     Map;
+    MomentsType Springs;
+    double      Blur{ 0.0 };
+    double      Divergence{ std::numeric_limits<double>::infinity() };
   };
 
-  /** y = Linear · x + Offset */
-  struct LinearMap
-  {
-    MatrixType Linear;
-    VectorType Offset;
-    PointType
-    operator()(const PointType & point) const
-    {
-      return Linear * point + Offset;
-    }
-  };
-
-  /** Sums over weighted pairs of points. */
-  struct Moments
-  {
-    double     Weight{ 0.0 };
-    PointType  MeanSource;
-    PointType  MeanTarget;
-    MatrixType Source; ///< Σ w (x − x̄)(x − x̄)ᵀ
-    MatrixType Cross;  ///< Σ w (y − ȳ)(x − x̄)ᵀ
-  };
-
-  Model
+  void
+  VerifyParameters() const;
+  ModelType
   GetModel() const;
+  /** A density of mass 1 with few voxels. \param mass becomes the image's. */
   template <typename TImage>
   DensityPointer
-  Bin(const TImage & image, const MaskType * mask, const char * name) const;
-  DensityPointer
-  Carry(const DensityType & fixed, const LinearMap & map, const DensityType & moving) const;
-  static Moments
+  Bin(const TImage &   image,
+      const MaskType * mask,
+      const char *     name,
+      SizeValueType    maximumNumberOfVoxels,
+      double &         mass) const;
+  /** The region of \a moving's lattice over which the mass of \a fixed, carried by the map, is spread. */
+  static ImageRegion<ImageDimension>
+  FindCarriedRegion(const DensityType & fixed, const MapType & map, const DensityType & moving);
+  static DensityPointer
+  Carry(const DensityType & fixed, const MapType & map, const DensityType & moving);
+  /** Whether the carried mass fits on a grid of reasonable size. */
+  bool
+  IsAffordable(const DensityType & fixed, const MapType & map, const DensityType & moving) const;
+  /** Transport of the mass that a map carries. The divergence stays infinite if its grid would be too large, or if
+   * there are no finite springs. */
+  Trial
+  Evaluate(const DensityType & fixed, const DensityType & moving, const MapType & map) const;
+  static MomentsType
   ComputeSpringMoments(FilterType & transport);
-  static LinearMap
-  Fit(Model model, const Moments & moments);
   /** Weight, centre and covariance of a density, as MeanSource and Source. */
-  static Moments
+  static MomentsType
   ComputeMoments(const DensityType & density);
+  static bool
+  IsFlat(const DensityType & density);
   /** Where to start from, the identity first. */
-  std::vector<LinearMap>
+  std::vector<MapType>
   MakeStarts(const DensityType & fixed, const DensityType & moving) const;
-  /** Alternates transport and fit; changes the map. \return the last divergence. */
-  double
-  Refine(Model model, const DensityType & fixed, DensityType & moving, LinearMap & map, unsigned int & steps) const;
+  /** Alternates transport and fit from a map. \return the best. */
+  Trial
+  Refine(ModelType           model,
+         const DensityType & fixed,
+         const DensityType & moving,
+         const MapType &     start,
+         unsigned int &      steps) const;
   void
-  SetTransformTo(const LinearMap & map, const PointType & centre);
+  SetTransformTo(const MapType & map, const PointType & centre);
 
   typename TransformType::Pointer        m_Transform;
   typename FixedImageType::ConstPointer  m_FixedImage;
@@ -205,6 +222,8 @@ private:
   SizeValueType                          m_MaximumNumberOfVoxels{ 20000 };
   double                                 m_Blur{ 0.0 };
   double                                 m_Reach{ 0.0 };
+  bool                                   m_PreserveMassRatio{ false };
+  double                                 m_MaximumStretch{ 10.0 };
   unsigned int                           m_MaximumNumberOfSteps{ 30 };
   bool                                   m_UseMultiStart{ false };
   unsigned int                           m_NumberOfSteps{ 0 };

@@ -20,30 +20,25 @@
 
 #include "itkSinkhornTransformInitializer.h"
 
-#include "vnl/algo/vnl_determinant.h"
-#include "vnl/algo/vnl_svd.h"
-
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <vector>
 
 namespace itk
 {
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
-SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::GetModel() const -> Model
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::GetModel() const -> ModelType
 {
   constexpr unsigned int rigid = ImageDimension * (ImageDimension + 1) / 2;
   const auto             parameters = m_Transform->GetNumberOfParameters();
   if (parameters == rigid)
   {
-    return Model::Rigid;
+    return ModelType::Rigid;
   }
   if (parameters == rigid + 1)
   {
-    return Model::Similarity;
+    return ModelType::Similarity;
   }
   if (parameters != ImageDimension * (ImageDimension + 1))
   {
@@ -52,7 +47,7 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::GetModel() 
                               "centre is not a parameter, such as Euler"
                            << ImageDimension << "DTransform.");
   }
-  return Model::Affine;
+  return ModelType::Affine;
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
@@ -60,44 +55,40 @@ template <typename TImage>
 auto
 SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Bin(const TImage &   image,
                                                                          const MaskType * mask,
-                                                                         const char *     name) const -> DensityPointer
+                                                                         const char *     name,
+                                                                         SizeValueType    maximumNumberOfVoxels,
+                                                                         double &         mass) const -> DensityPointer
 {
-  Sinkhorn::VerifyDensity(image, mask, name, false, 0);
-  // halve the axis of smallest spacing until there are few enough voxels
+  // grow the factors of the axes of smallest spacing, all of them at once, until there are few enough voxels
   const auto &                   region = image.GetBufferedRegion();
   unsigned int                   factors[ImageDimension];
   typename DensityType::SizeType size = region.GetSize();
   std::fill_n(factors, ImageDimension, 1u);
-  const auto count = [&] {
-    SizeValueType voxels = 1;
-    for (unsigned int d = 0; d < ImageDimension; ++d)
-    {
-      size[d] = (region.GetSize(d) + factors[d] - 1) / factors[d];
-      voxels *= size[d];
-    }
-    return voxels;
-  };
-  while (count() > m_MaximumNumberOfVoxels)
+  while (ImageRegion<ImageDimension>(size).GetNumberOfPixels() > maximumNumberOfVoxels)
   {
-    unsigned int finest = ImageDimension;
+    double finest = std::numeric_limits<double>::max();
     for (unsigned int d = 0; d < ImageDimension; ++d)
     {
-      if (size[d] > 1 && (finest == ImageDimension ||
-                          factors[d] * image.GetSpacing()[d] < factors[finest] * image.GetSpacing()[finest]))
-      {
-        finest = d;
-      }
+      finest = size[d] > 1 ? std::min(finest, factors[d] * image.GetSpacing()[d]) : finest;
     }
-    ++factors[finest];
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      factors[d] += (size[d] > 1 && factors[d] * image.GetSpacing()[d] <= (1.0 + 1e-6) * finest) ? 1u : 0u;
+      size[d] = (region.GetSize(d) + factors[d] - 1) / factors[d];
+    }
   }
 
+  // The bins lie around the middle, so that it does not matter in which order an axis is stored; the halves of a voxel
+  // can fall into different bins.
   typename DensityType::SpacingType       spacing;
   ContinuousIndex<double, ImageDimension> first;
   typename DensityType::PointType         origin;
+  IndexValueType                          padding[ImageDimension]; // in half voxels
   for (unsigned int d = 0; d < ImageDimension; ++d)
   {
+    padding[d] = static_cast<IndexValueType>(size[d] * factors[d] - region.GetSize(d));
     spacing[d] = factors[d] * image.GetSpacing()[d];
-    first[d] = region.GetIndex(d) + 0.5 * (factors[d] - 1.0);
+    first[d] = region.GetIndex(d) + 0.5 * (factors[d] - 1.0 - static_cast<double>(padding[d]));
   }
   image.TransformContinuousIndexToPhysicalPoint(first, origin);
   const auto density = DensityType::New();
@@ -105,30 +96,43 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Bin(const T
   density->SetSpacing(spacing);
   density->SetDirection(image.GetDirection());
   density->SetOrigin(origin);
-  density->Allocate(true);
-  Sinkhorn::ForEachMass(image, mask, [&](const typename TImage::IndexType & index, double mass) {
-    auto bin = index;
-    for (unsigned int d = 0; d < ImageDimension; ++d)
+  density->Allocate();
+  std::vector<double>       masses(density->GetBufferedRegion().GetNumberOfPixels(), 0.0);
+  Sinkhorn::Density<double> sum;
+  sum.NumberOfSamples = Sinkhorn::ForEachMass(image, mask, [&](const typename TImage::IndexType & index, double value) {
+    constexpr unsigned int corners = 1u << ImageDimension;
+    sum.Total += value;
+    for (unsigned int corner = 0; corner < corners; ++corner)
     {
-      bin[d] = (index[d] - region.GetIndex(d)) / static_cast<IndexValueType>(factors[d]);
+      auto bin = index;
+      for (unsigned int d = 0; d < ImageDimension; ++d)
+      {
+        const IndexValueType half = 2 * (index[d] - region.GetIndex(d)) + padding[d] + ((corner >> d) & 1u);
+        bin[d] = half / (2 * static_cast<IndexValueType>(factors[d]));
+      }
+      masses[static_cast<size_t>(density->ComputeOffset(bin))] += value / corners;
     }
-    density->GetBufferPointer()[density->ComputeOffset(bin)] += static_cast<float>(mass);
+  });
+  Sinkhorn::VerifyTotal(sum, name, mask != nullptr);
+  mass = sum.Total;
+  std::transform(masses.begin(), masses.end(), density->GetBufferPointer(), [mass](double value) {
+    return static_cast<float>(value / mass);
   });
   return density;
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
-SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Carry(const DensityType & fixed,
-                                                                           const LinearMap &   map,
-                                                                           const DensityType & moving) const
-  -> DensityPointer
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::FindCarriedRegion(const DensityType & fixed,
+                                                                                       const MapType &     map,
+                                                                                       const DensityType & moving)
+  -> ImageRegion<ImageDimension>
 {
-  const auto &                                         region = fixed.GetBufferedRegion();
-  std::vector<ContinuousIndex<double, ImageDimension>> places;
-  std::vector<float>                                   masses;
-  double                                               lower[ImageDimension];
-  double                                               upper[ImageDimension];
+  const auto &                                  region = fixed.GetBufferedRegion();
+  const Sinkhorn::IndexMap<ImageDimension>      indices(fixed, moving, map);
+  const Sinkhorn::VoxelSplatter<ImageDimension> splatter(indices);
+  double                                        lower[ImageDimension];
+  double                                        upper[ImageDimension];
   std::fill_n(lower, ImageDimension, std::numeric_limits<double>::max());
   std::fill_n(upper, ImageDimension, std::numeric_limits<double>::lowest());
   auto index = region.GetIndex();
@@ -136,32 +140,41 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Carry(const
   {
     if (fixed.GetBufferPointer()[i] > 0.0f)
     {
-      PointType point;
-      fixed.TransformIndexToPhysicalPoint(index, point);
-      masses.push_back(fixed.GetBufferPointer()[i]);
-      places.push_back(Sinkhorn::LocateInGrid<ImageDimension>(moving, map(point)));
+      const auto where = splatter.Locate(index);
       for (unsigned int d = 0; d < ImageDimension; ++d)
       {
-        lower[d] = std::min(lower[d], places.back()[d]);
-        upper[d] = std::max(upper[d], places.back()[d]);
+        lower[d] = std::min(lower[d], where[d] - splatter.GetHalfExtent(d));
+        upper[d] = std::max(upper[d], where[d] + splatter.GetHalfExtent(d));
       }
     }
   }
   ImageRegion<ImageDimension> box;
-  for (unsigned int d = 0; d < ImageDimension && !masses.empty(); ++d)
+  for (unsigned int d = 0; d < ImageDimension; ++d)
   {
     box.SetIndex(d, static_cast<IndexValueType>(std::floor(lower[d])));
     box.SetSize(d, static_cast<SizeValueType>(std::floor(upper[d]) - std::floor(lower[d])) + 2);
   }
-  if (masses.empty())
-  {
-    itkExceptionMacro("The fixed image has zero total mass: it is 0 everywhere"
-                      << (m_FixedMask ? " inside its mask" : "") << ". Transport needs some mass on both sides.");
-  }
+  return box;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Carry(const DensityType & fixed,
+                                                                           const MapType &     map,
+                                                                           const DensityType & moving) -> DensityPointer
+{
+  const auto                              box = FindCarriedRegion(fixed, map, moving);
+  const auto &                            region = fixed.GetBufferedRegion();
+  Sinkhorn::VoxelSplatter<ImageDimension> splatter(Sinkhorn::IndexMap<ImageDimension>(fixed, moving, map));
+  splatter.Initialize(region, box);
   std::vector<float> carried(box.GetNumberOfPixels(), 0.0f);
-  for (size_t i = 0; i < masses.size(); ++i)
+  auto               index = region.GetIndex();
+  for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
   {
-    Sinkhorn::SplatLinearly(box, places[i], masses[i], carried);
+    if (fixed.GetBufferPointer()[i] > 0.0f)
+    {
+      splatter.Splat(index, fixed.GetBufferPointer()[i], carried);
+    }
   }
   const auto image = DensityType::New();
   image->CopyInformation(&moving);
@@ -172,14 +185,33 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Carry(const
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
+bool
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::IsAffordable(const DensityType & fixed,
+                                                                                  const MapType &     map,
+                                                                                  const DensityType & moving) const
+{
+  constexpr double largestGrowth = 32.0;
+  auto             box = FindCarriedRegion(fixed, map, moving);
+  const auto &     other = moving.GetBufferedRegion();
+  double           voxels = 1.0;
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    const auto lower = std::min(box.GetIndex(d), other.GetIndex(d));
+    const auto upper = std::max(box.GetUpperIndex()[d], other.GetUpperIndex()[d]);
+    voxels *= static_cast<double>(upper - lower) + 1.0;
+  }
+  return voxels <= largestGrowth * std::max(static_cast<double>(m_MaximumNumberOfVoxels), 1000.0);
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
 SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::ComputeSpringMoments(FilterType & transport)
-  -> Moments
+  -> MomentsType
 {
   const auto & springs = *transport.GetSprings();
   const auto & masses = *transport.GetTransportedMass();
   const auto & region = springs.GetBufferedRegion();
-  const auto   forEachSpring = [&](const auto & function) {
+  return MomentsType::Compute([&](const auto & function) {
     auto index = region.GetIndex();
     for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
     {
@@ -195,186 +227,69 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::ComputeSpri
         function(static_cast<double>(masses.GetBufferPointer()[i]), source, target);
       }
     }
-  };
-
-  Moments moments;
-  moments.MeanSource.Fill(0.0);
-  moments.MeanTarget.Fill(0.0);
-  forEachSpring([&](double weight, const PointType & source, const PointType & target) {
-    moments.Weight += weight;
-    for (unsigned int d = 0; d < ImageDimension; ++d)
-    {
-      moments.MeanSource[d] += weight * source[d];
-      moments.MeanTarget[d] += weight * target[d];
-    }
   });
-  if (!(moments.Weight > 0.0))
-  {
-    itkGenericExceptionMacro("The transport moves no mass at all: Reach is too short for the distance of the images.");
-  }
-  for (unsigned int d = 0; d < ImageDimension; ++d)
-  {
-    moments.MeanSource[d] /= moments.Weight;
-    moments.MeanTarget[d] /= moments.Weight;
-  }
-  moments.Source.Fill(0.0);
-  moments.Cross.Fill(0.0);
-  forEachSpring([&](double weight, const PointType & source, const PointType & target) {
-    const VectorType x = source - moments.MeanSource;
-    const VectorType y = target - moments.MeanTarget;
-    for (unsigned int d = 0; d < ImageDimension; ++d)
-    {
-      for (unsigned int e = 0; e < ImageDimension; ++e)
-      {
-        moments.Source(d, e) += weight / moments.Weight * x[d] * x[e];
-        moments.Cross(d, e) += weight / moments.Weight * y[d] * x[e];
-      }
-    }
-  });
-  return moments;
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Fit(Model model, const Moments & moments)
-  -> LinearMap
-{
-  using DenseMatrix = vnl_matrix<double>;
-  constexpr double  degenerate = 1e-8; // relative variance below which a shape is flat
-  const DenseMatrix source = moments.Source.GetVnlMatrix().as_matrix();
-  const DenseMatrix cross = moments.Cross.GetVnlMatrix().as_matrix();
-  DenseMatrix       identity(ImageDimension, ImageDimension);
-  identity.set_identity();
-  DenseMatrix linear = identity;
-  if (model == Model::Affine)
-  {
-    // the fit as a change of the identity, which remains along directions without extent
-    vnl_svd<double> svd(source);
-    svd.zero_out_relative(degenerate);
-    linear += (cross - source) * svd.pinverse();
-  }
-  else
-  {
-    const vnl_svd<double> svd(cross);
-    DenseMatrix           sign = identity;
-    if (vnl_determinant(svd.U()) * vnl_determinant(svd.V()) < 0.0)
-    {
-      sign(ImageDimension - 1, ImageDimension - 1) = -1.0; // a rotation, not a reflection
-    }
-    linear = svd.U() * sign * svd.V().transpose();
-    if (model == Model::Similarity)
-    {
-      double stretched = 0.0;
-      double extent = 0.0;
-      for (unsigned int d = 0; d < ImageDimension; ++d)
-      {
-        stretched += svd.W()(d, d) * sign(d, d);
-        extent += source(d, d);
-      }
-      linear *= (extent > 0.0 && stretched > 0.0) ? stretched / extent : 1.0;
-    }
-  }
-  LinearMap map;
-  for (unsigned int d = 0; d < ImageDimension; ++d)
-  {
-    for (unsigned int e = 0; e < ImageDimension; ++e)
-    {
-      map.Linear(d, e) = linear(d, e);
-    }
-  }
-  map.Offset = moments.MeanTarget - map.Linear * moments.MeanSource;
-  return map;
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
 SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::ComputeMoments(const DensityType & density)
-  -> Moments
+  -> MomentsType
 {
   const auto & region = density.GetBufferedRegion();
-  const auto   forEachVoxel = [&](const auto & function) {
+  return MomentsType::Compute([&](const auto & function) {
     auto index = region.GetIndex();
     for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
     {
       PointType point;
       density.TransformIndexToPhysicalPoint(index, point);
-      function(static_cast<double>(density.GetBufferPointer()[i]), point);
-    }
-  };
-  Moments moments;
-  moments.MeanSource.Fill(0.0);
-  moments.Source.Fill(0.0);
-  forEachVoxel([&](double mass, const PointType & point) {
-    moments.Weight += mass;
-    for (unsigned int d = 0; d < ImageDimension; ++d)
-    {
-      moments.MeanSource[d] += mass * point[d];
+      function(static_cast<double>(density.GetBufferPointer()[i]), point, point);
     }
   });
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+bool
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::IsFlat(const DensityType & density)
+{
+  // in units of the spacing
+  auto covariance = MatrixType(density.GetDirection().GetTranspose()) * ComputeMoments(density).Source *
+                    MatrixType(density.GetDirection());
   for (unsigned int d = 0; d < ImageDimension; ++d)
   {
-    moments.MeanSource[d] /= moments.Weight;
-  }
-  forEachVoxel([&](double mass, const PointType & point) {
-    const VectorType x = point - moments.MeanSource;
-    for (unsigned int d = 0; d < ImageDimension; ++d)
+    for (unsigned int e = 0; e < ImageDimension; ++e)
     {
-      for (unsigned int e = 0; e < ImageDimension; ++e)
-      {
-        moments.Source(d, e) += mass / moments.Weight * x[d] * x[e];
-      }
+      covariance(d, e) /= density.GetSpacing()[d] * density.GetSpacing()[e];
     }
-  });
-  return moments;
+  }
+  return !Sinkhorn::HasExtent<ImageDimension>(covariance);
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
 SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::MakeStarts(const DensityType & fixed,
                                                                                 const DensityType & moving) const
-  -> std::vector<LinearMap>
+  -> std::vector<MapType>
 {
-  LinearMap identity;
-  identity.Linear.SetIdentity();
-  identity.Offset.Fill(0.0);
-  std::vector<LinearMap> starts{ identity };
+  std::vector<MapType> starts(1);
   if (!m_UseMultiStart)
   {
     return starts;
   }
-  using DenseMatrix = vnl_matrix<double>;
-  const Moments         from = ComputeMoments(fixed);
-  const Moments         to = ComputeMoments(moving);
-  const vnl_svd<double> axesFrom(DenseMatrix(from.Source.GetVnlMatrix().as_matrix()));
-  const vnl_svd<double> axesTo(DenseMatrix(to.Source.GetVnlMatrix().as_matrix()));
-  for (unsigned int signs = 0; signs < (1u << ImageDimension); ++signs)
+  const MomentsType from = ComputeMoments(fixed);
+  const MomentsType to = ComputeMoments(moving);
+  for (const auto & rotation : Sinkhorn::FindAxisRotations<ImageDimension>(from.Source, to.Source))
   {
-    DenseMatrix flip(ImageDimension, ImageDimension, 0.0);
-    for (unsigned int d = 0; d < ImageDimension; ++d)
-    {
-      flip(d, d) = ((signs >> d) & 1u) ? -1.0 : 1.0;
-    }
-    const DenseMatrix rotation = axesTo.U() * flip * axesFrom.U().transpose();
-    if (vnl_determinant(rotation) > 0.0)
-    {
-      LinearMap start;
-      for (unsigned int d = 0; d < ImageDimension; ++d)
-      {
-        for (unsigned int e = 0; e < ImageDimension; ++e)
-        {
-          start.Linear(d, e) = rotation(d, e);
-        }
-      }
-      start.Offset = to.MeanSource - start.Linear * from.MeanSource;
-      starts.push_back(start);
-    }
+    MapType start;
+    start.Linear = rotation;
+    start.Offset = to.MeanSource - rotation * from.MeanSource;
+    starts.push_back(start);
   }
   return starts;
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
 void
-SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::SetTransformTo(const LinearMap & map,
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::SetTransformTo(const MapType &   map,
                                                                                     const PointType & centre)
 {
   typename TransformType::InputPointType   middle;
@@ -397,61 +312,84 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::SetTransfor
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
-double
-SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Refine(Model               model,
-                                                                            const DensityType & fixed,
-                                                                            DensityType &       moving,
-                                                                            LinearMap &         map,
-                                                                            unsigned int &      steps) const
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Evaluate(const DensityType & fixed,
+                                                                              const DensityType & moving,
+                                                                              const MapType &     map) const -> Trial
 {
-  double divergence = 0.0;
-  double still = moving.GetSpacing()[0];
+  Trial trial;
+  trial.Map = map;
+  if (!this->IsAffordable(fixed, map, moving))
+  {
+    return trial;
+  }
+  const auto transport = FilterType::New();
+  transport->SetFixedImage(this->Carry(fixed, map, moving));
+  transport->SetMovingImage(&moving);
+  transport->SetReach(m_Reach);
+  transport->SetPreserveMassRatio(m_PreserveMassRatio);
+  if (m_Blur != 0.0)
+  {
+    transport->SetBlur(m_Blur);
+  }
+  transport->Update();
+  trial.Blur = transport->GetBlurInUse();
+  trial.Springs = ComputeSpringMoments(*transport);
+  if (!(trial.Springs.Weight > 0.0))
+  {
+    itkExceptionMacro("The transport moves no mass at all: Reach is too short for the distance of the images.");
+  }
+  if (trial.Springs.IsFinite())
+  {
+    trial.Divergence = transport->GetDivergence();
+  }
+  return trial;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Refine(ModelType           model,
+                                                                            const DensityType & fixed,
+                                                                            const DensityType & moving,
+                                                                            const MapType &     start,
+                                                                            unsigned int &      steps) const -> Trial
+{
+  constexpr double leastShare = 0.25;
+  double           still = moving.GetSpacing()[0];
   for (unsigned int d = 1; d < ImageDimension; ++d)
   {
     still = std::min(still, moving.GetSpacing()[d]);
   }
   still *= 0.01;
-  double moved = std::numeric_limits<double>::max();
-  for (steps = 0; steps < m_MaximumNumberOfSteps && moved > still; ++steps)
+  Trial  best = this->Evaluate(fixed, moving, start);
+  double share = 1.0;
+  steps = 0;
+  for (unsigned int tried = 0; tried < m_MaximumNumberOfSteps && best.Springs.IsFinite(); ++tried)
   {
-    const auto transport = FilterType::New();
-    transport->SetFixedImage(this->Carry(fixed, map, moving));
-    transport->SetMovingImage(&moving);
-    transport->SetReach(m_Reach);
-    if (m_Blur != 0.0)
+    const MapType step = Sinkhorn::FitLinearMap(model, best.Springs, best.Blur);
+    if (Sinkhorn::ComputeDisplacement(step, best.Springs) <= still)
     {
-      transport->SetBlur(m_Blur);
+      break;
     }
-    transport->Update();
-    divergence = transport->GetDivergence();
-
-    const auto      moments = ComputeSpringMoments(*transport);
-    const LinearMap step = Fit(model, moments);
-    map.Linear = step.Linear * map.Linear;
-    map.Offset = step.Linear * map.Offset + step.Offset;
-    // root mean square displacement of the mass by this step
-    const MatrixType change = [&] {
-      auto difference = step.Linear;
-      for (unsigned int d = 0; d < ImageDimension; ++d)
-      {
-        difference(d, d) -= 1.0;
-      }
-      return difference;
-    }();
-    const MatrixType spread = change * moments.Source * MatrixType(change.GetTranspose());
-    double           squared = (step(moments.MeanSource) - moments.MeanSource).GetSquaredNorm();
-    for (unsigned int d = 0; d < ImageDimension; ++d)
+    const MapType part = Sinkhorn::ComposePart(model, best.Map, step, share, best.Springs.MeanSource, m_MaximumStretch);
+    const Trial   trial = this->Evaluate(fixed, moving, part);
+    if (trial.Divergence < best.Divergence)
     {
-      squared += spread(d, d);
+      best = trial;
+      share = 1.0;
+      ++steps;
     }
-    moved = std::sqrt(squared);
+    else if ((share *= 0.5) < leastShare)
+    {
+      break;
+    }
   }
-  return divergence;
+  return best;
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
 void
-SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::InitializeTransform()
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::VerifyParameters() const
 {
   if (!m_Transform || !m_FixedImage || !m_MovingImage)
   {
@@ -462,24 +400,64 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::InitializeT
   {
     itkExceptionMacro("MaximumNumberOfSteps and MaximumNumberOfVoxels must be at least 1.");
   }
-  const Model model = this->GetModel();
-  const auto  fixed = this->Bin(*m_FixedImage, m_FixedMask.GetPointer(), "fixed");
-  const auto  moving = this->Bin(*m_MovingImage, m_MovingMask.GetPointer(), "moving");
-
-  LinearMap best;
-  m_Divergence = std::numeric_limits<double>::max();
-  for (LinearMap map : this->MakeStarts(*fixed, *moving))
+  if (!(m_MaximumStretch >= 1.0) || !std::isfinite(m_MaximumStretch))
   {
-    unsigned int steps = 0;
-    const double divergence = this->Refine(model, *fixed, *moving, map, steps);
-    if (divergence < m_Divergence)
+    itkExceptionMacro("MaximumStretch is " << m_MaximumStretch << ", but must be at least 1 and finite.");
+  }
+  Sinkhorn::VerifyDensity(*m_FixedImage, m_FixedMask.GetPointer(), "fixed", false, 0);
+  Sinkhorn::VerifyDensity(*m_MovingImage, m_MovingMask.GetPointer(), "moving", false, 0);
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+void
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::InitializeTransform()
+{
+  this->VerifyParameters();
+  ModelType  model = this->GetModel();
+  double     mass[2];
+  const auto fixed = this->Bin(*m_FixedImage, m_FixedMask.GetPointer(), "fixed", m_MaximumNumberOfVoxels, mass[0]);
+  // a small moving image would make a fine lattice for a large fixed one
+  DensityPointer moving;
+  for (SizeValueType voxels = m_MaximumNumberOfVoxels; !moving || !this->IsAffordable(*fixed, MapType(), *moving);
+       voxels = (voxels + 1) / 2)
+  {
+    moving = this->Bin(*m_MovingImage, m_MovingMask.GetPointer(), "moving", voxels, mass[1]);
+    if (voxels == 1)
     {
-      m_Divergence = divergence;
-      m_NumberOfSteps = steps;
-      best = map;
+      break;
     }
   }
-  this->SetTransformTo(best, ComputeMoments(*fixed).MeanSource);
+  if (m_PreserveMassRatio)
+  {
+    const auto ratio = static_cast<float>(mass[0] / mass[1]);
+    auto *     buffer = fixed->GetBufferPointer();
+    std::for_each(
+      buffer, buffer + fixed->GetBufferedRegion().GetNumberOfPixels(), [ratio](float & value) { value *= ratio; });
+  }
+  if (model == ModelType::Affine && (IsFlat(*fixed) || IsFlat(*moving)))
+  {
+    model = ModelType::Similarity;
+  }
+
+  Trial best;
+  for (const MapType & start : this->MakeStarts(*fixed, *moving))
+  {
+    unsigned int steps = 0;
+    const Trial  trial = this->Refine(model, *fixed, *moving, start, steps);
+    if (trial.Divergence < best.Divergence)
+    {
+      m_NumberOfSteps = steps;
+      best = trial;
+    }
+  }
+  if (!std::isfinite(best.Divergence))
+  {
+    itkExceptionMacro("No start has a finite divergence on a grid of reasonable size: the images are too far apart, or "
+                      "one is too small for the other. Bring them closer together, for instance with "
+                      "CenteredTransformInitializer, or raise MaximumNumberOfVoxels.");
+  }
+  m_Divergence = best.Divergence;
+  this->SetTransformTo(best.Map, ComputeMoments(*fixed).MeanSource);
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
@@ -496,6 +474,8 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::PrintSelf(s
   os << indent << "MaximumNumberOfVoxels: " << m_MaximumNumberOfVoxels << std::endl;
   os << indent << "Blur: " << m_Blur << std::endl;
   os << indent << "Reach: " << m_Reach << std::endl;
+  os << indent << "PreserveMassRatio: " << (m_PreserveMassRatio ? "On" : "Off") << std::endl;
+  os << indent << "MaximumStretch: " << m_MaximumStretch << std::endl;
   os << indent << "MaximumNumberOfSteps: " << m_MaximumNumberOfSteps << std::endl;
   os << indent << "UseMultiStart: " << (m_UseMultiStart ? "On" : "Off") << std::endl;
   os << indent << "NumberOfSteps: " << m_NumberOfSteps << std::endl;

@@ -174,11 +174,18 @@ public:
   itkSetMacro(MaximumNumberOfIterations, unsigned int);
   itkGetConstMacro(MaximumNumberOfIterations, unsigned int);
 
-  /** On (default): balanced, the masses of both images are scaled to 1 each; with Reach, both by the common factor
-   * 2/(m_fixed + m_moving). Off: masses are intensity × mm³ (mm² in 2-D). */
+  /** On (default): the masses of both images are scaled to 1 each, so that neither exposure nor units matter. Off:
+   * masses are intensity × mm³ (mm² in 2-D). See PreserveMassRatio. */
   itkSetMacro(NormalizeMasses, bool);
   itkGetConstMacro(NormalizeMasses, bool);
   itkBooleanMacro(NormalizeMasses);
+
+  /** For images whose difference of mass means something, such as two CTs or label maps: on, and with a Reach,
+   * NormalizeMasses scales both masses by the common factor 2/(m_fixed + m_moving), and what one image has more of is
+   * created or destroyed. Off by default; balanced transport needs equal masses and takes no notice. */
+  itkSetMacro(PreserveMassRatio, bool);
+  itkGetConstMacro(PreserveMassRatio, bool);
+  itkBooleanMacro(PreserveMassRatio);
 
   /** Negative voxels are an exception by default. On: they count as 0, with a warning. */
   itkSetMacro(ClampNegative, bool);
@@ -381,6 +388,7 @@ private:
   double                          m_Tolerance{ 1e-3 };
   unsigned int                    m_MaximumNumberOfIterations{ 200 };
   bool                            m_NormalizeMasses{ true };
+  bool                            m_PreserveMassRatio{ false };
   bool                            m_ClampNegative{ false };
 
   typename GridType::Pointer     m_Grid;

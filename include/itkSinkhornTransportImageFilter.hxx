@@ -20,6 +20,7 @@
 
 #include "itkSinkhornTransportImageFilter.h"
 
+#include "itkLinearInterpolateImageFunction.h"
 #include "itkNearestNeighborInterpolateImageFunction.h"
 #include "itkSinkhornGridSoftminOperator.h"
 #include "itkTimeProbe.h"
@@ -193,11 +194,12 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrepareDensities()
   if (m_NormalizeMasses)
   {
     const double common = 2.0 / (m_FixedMass + m_MovingMass);
-    scales[0] = (m_Reach > 0.0) ? common : 1.0 / m_FixedMass;
-    scales[1] = (m_Reach > 0.0) ? common : 1.0 / m_MovingMass;
+    const bool   isCommon = m_PreserveMassRatio && m_Reach > 0.0;
+    scales[0] = isCommon ? common : 1.0 / m_FixedMass;
+    scales[1] = isCommon ? common : 1.0 / m_MovingMass;
   }
-  Sinkhorn::ConvertToLogWeights(alpha.Mass, scales[0], workUnits);
-  Sinkhorn::ConvertToLogWeights(beta.Mass, scales[1], workUnits);
+  Sinkhorn::ConvertToLogWeights(alpha.Mass, alpha.Unit * scales[0], workUnits);
+  Sinkhorn::ConvertToLogWeights(beta.Mass, beta.Unit * scales[1], workUnits);
   m_LogAlpha = std::move(alpha.Mass);
   m_LogBeta = std::move(beta.Mass);
 }
@@ -398,8 +400,13 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::ComputeSprings()
   this->Store(box, plan.ComputeResidual(SideEnum::Alpha, moved), this->GetFixedResidual());
   const ArrayType arrived = plan.ComputeMarginal(SideEnum::Beta, plan.ComputeLogSum(SideEnum::Beta));
   this->Store(box, plan.ComputeResidual(SideEnum::Beta, arrived), this->GetMovingResidual());
-  std::copy(m_Potentials.F.begin(), m_Potentials.F.end(), this->GetFixedPotential()->GetBufferPointer());
-  std::copy(m_Potentials.G.begin(), m_Potentials.G.end(), this->GetMovingPotential()->GetBufferPointer());
+  const auto store = [](const ArrayType & potential, double shift, RealImageType * image) {
+    std::transform(potential.begin(), potential.end(), image->GetBufferPointer(), [shift](RealType value) {
+      return static_cast<RealType>(static_cast<double>(value) + shift);
+    });
+  };
+  store(m_Potentials.F, m_Potentials.GetShift(SideEnum::Alpha), this->GetFixedPotential());
+  store(m_Potentials.G, m_Potentials.GetShift(SideEnum::Beta), this->GetMovingPotential());
 }
 
 template <typename TFixedImage, typename TMovingImage>
@@ -718,6 +725,7 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrintSelf(std::ostream 
   os << indent << "Tolerance: " << m_Tolerance << std::endl;
   os << indent << "MaximumNumberOfIterations: " << m_MaximumNumberOfIterations << std::endl;
   os << indent << "NormalizeMasses: " << onOff(m_NormalizeMasses) << std::endl;
+  os << indent << "PreserveMassRatio: " << onOff(m_PreserveMassRatio) << std::endl;
   os << indent << "ClampNegative: " << onOff(m_ClampNegative) << std::endl;
   os << indent << "FixedMass: " << m_FixedMass << std::endl;
   os << indent << "MovingMass: " << m_MovingMass << std::endl;

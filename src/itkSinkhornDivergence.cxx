@@ -73,27 +73,34 @@ ComputeTransportValues(const std::vector<TReal> & logAlpha,
   const double rho = parameters.Reach * parameters.Reach;
   const bool   debiased = !potentials.FAlphaAlpha.empty() && !potentials.GBetaBeta.empty();
 
-  // The dual payoff of a potential: the identity when balanced, else −(ρ+ε/2) e^{−f/ρ}, which is the only part that the
-  // value depends on; expm1 keeps its digits when ρ is large.
-  const auto payoff = [=](double f) { return rho > 0.0 ? -(rho + 0.5 * epsilon) * DampedPayoff(f, rho) : f; };
-  const auto integrate = [=](const std::vector<TReal> & logWeights, const std::vector<TReal> & potential) {
-    return Integrate(logWeights, numberOfWorkUnits, [&](SizeValueType i) { return payoff(potential[i]); });
-  };
-
   TransportValues values;
   values.MassAlpha = Integrate(logAlpha, numberOfWorkUnits, [](SizeValueType) { return 1.0; });
   values.MassBeta = Integrate(logBeta, numberOfWorkUnits, [](SizeValueType) { return 1.0; });
-  const double sumAlpha = integrate(logAlpha, potentials.F);
-  const double sumBeta = integrate(logBeta, potentials.G);
-  values.Transport = sumAlpha + sumBeta;
-  if (rho > 0.0)
+  const double massAlpha = values.MassAlpha;
+  const double massBeta = values.MassBeta;
+  const auto   integrate = [=](const std::vector<TReal> & logWeights, const std::vector<TReal> & potential) {
+    return Integrate(logWeights, numberOfWorkUnits, [&potential, rho](SizeValueType i) {
+      return rho > 0.0 ? DampedPayoff(potential[i], rho) : static_cast<double>(potential[i]);
+    });
+  };
+  const double alpha = integrate(logAlpha, potentials.F);
+  const double beta = integrate(logBeta, potentials.G);
+  const double self =
+    debiased ? integrate(logAlpha, potentials.FAlphaAlpha) + integrate(logBeta, potentials.GBetaBeta) : 0.0;
+  if (!(rho > 0.0))
   {
-    // ρm_α + ρm_β + ε m_α m_β − (ρ+ε/2)(m_α + m_β), the rest being in the sums.
-    values.Transport += epsilon * (values.MassAlpha * values.MassBeta - 0.5 * (values.MassAlpha + values.MassBeta));
+    values.Transport = alpha + beta;
+    values.Divergence = debiased ? alpha + beta - self : values.Transport;
+    return values;
   }
-  values.Divergence = debiased ? sumAlpha - integrate(logAlpha, potentials.FAlphaAlpha) + sumBeta -
-                                   integrate(logBeta, potentials.GBetaBeta)
-                               : values.Transport;
+  // With A = ⟨α,e^{−f/ρ}⟩ and B = ⟨β,e^{−g/ρ}⟩ the best translation of the pair makes both √(AB), whatever the one that
+  // the potentials came with. All differences from the masses, which ρ multiplies, are taken before they are rounded.
+  const double mean = std::sqrt(massAlpha * massBeta);
+  const double damped = std::sqrt((massAlpha + alpha) * (massBeta + beta));
+  const double excess = (alpha * massBeta + beta * massAlpha + alpha * beta) / (damped + mean); // √(AB) − √(m_α m_β)
+  const double roots = std::sqrt(massAlpha) - std::sqrt(massBeta);
+  values.Transport = rho * roots * roots + epsilon * (massAlpha * massBeta - mean) - (2.0 * rho + epsilon) * excess;
+  values.Divergence = debiased ? (rho + 0.5 * epsilon) * (roots * roots + (self - 2.0 * excess)) : values.Transport;
   return values;
 }
 
@@ -112,8 +119,9 @@ ComputeFirstVariation(Side                      side,
   const std::vector<TReal> & self = side == Side::Alpha ? potentials.FAlphaAlpha : potentials.GBetaBeta;
   const bool                 debiased = !self.empty();
 
-  const auto variationAt = [&, epsilon, rho, debiased, oppositeMass](SizeValueType i) {
-    const double f = cross[i];
+  const double shift = potentials.GetShift(side);
+  const auto   variationAt = [&, epsilon, rho, debiased, oppositeMass, shift](SizeValueType i) {
+    const double f = cross[i] + shift;
     if (!(rho > 0.0))
     {
       return debiased ? f - self[i] : f;

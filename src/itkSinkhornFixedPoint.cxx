@@ -82,10 +82,40 @@ FixedPoint<TReal>::Update(Side                       side,
 }
 
 template <typename TReal>
-double
-FixedPoint<TReal>::GetRelativeError(Side side, const UpdateSums & sums) const
+auto
+FixedPoint<TReal>::MakeErrors(const UpdateSums & alpha, const UpdateSums & beta) const -> Errors
 {
-  return sums.MarginalError / m_Mass[static_cast<size_t>(side)];
+  Errors errors;
+  errors.Alpha = alpha.MarginalError / m_Mass[0];
+  errors.Beta = beta.MarginalError / m_Mass[1];
+  if (m_Temperature.Rho > 0.0)
+  {
+    // From the changes of the masses, not from the masses: their last digit times ρ may be longer than the domain.
+    const double translation = 0.5 * m_Temperature.Rho *
+                               (std::log1p(alpha.DampedExcess / m_Mass[0]) - std::log1p(beta.DampedExcess / m_Mass[1]));
+    errors.Translation = std::isfinite(translation) ? translation : 0.0;
+  }
+  return errors;
+}
+
+template <typename TReal>
+void
+FixedPoint<TReal>::Translate(std::vector<TReal> & f, std::vector<TReal> & g, double c) const
+{
+  const ThreadIdType workUnits = m_Level.Operator->GetNumberOfWorkUnits();
+  ShiftPotential(f.size(), f.data(), c, workUnits);
+  ShiftPotential(g.size(), g.data(), -c, workUnits);
+}
+
+template <typename TReal>
+void
+FixedPoint<TReal>::AverageSelf(Side side, std::vector<TReal> & potential, double relaxation)
+{
+  const double share = 1.0 / (1.0 + m_Temperature.GetDamping());
+  if (share != relaxation)
+  {
+    this->Update(side, m_Scratch, potential, (share - relaxation) / (1.0 - relaxation));
+  }
 }
 
 template <typename TReal>
@@ -101,14 +131,13 @@ FixedPoint<TReal>::IterateAlternating(std::vector<TReal> & f,
   this->Softmin(Side::Beta, Side::Alpha, f, m_Scratch);
   const UpdateSums beta = this->Update(Side::Beta, m_Scratch, g, omegaG);
 
-  if (shift && m_Temperature.Rho > 0.0 && alpha.DampedMass > 0.0 && beta.DampedMass > 0.0)
+  Errors errors = this->MakeErrors(alpha, beta);
+  if (shift && m_Temperature.Rho > 0.0)
   {
-    const double       constant = 0.5 * m_Temperature.Rho * std::log(alpha.DampedMass / beta.DampedMass);
-    const ThreadIdType workUnits = m_Level.Operator->GetNumberOfWorkUnits();
-    ShiftPotential(f.size(), f.data(), constant, workUnits);
-    ShiftPotential(g.size(), g.data(), -constant, workUnits);
+    this->Translate(f, g, errors.Translation);
+    errors.Translation = 0.0;
   }
-  return { this->GetRelativeError(Side::Alpha, alpha), this->GetRelativeError(Side::Beta, beta) };
+  return errors;
 }
 
 template <typename TReal>
@@ -120,7 +149,7 @@ FixedPoint<TReal>::IterateAveraged(std::vector<TReal> & f, std::vector<TReal> & 
   this->Softmin(Side::Alpha, Side::Beta, g, m_Scratch);
   const UpdateSums alpha = this->Update(Side::Alpha, m_Scratch, f, 0.5);
   const UpdateSums beta = this->Update(Side::Beta, betaSoftmin, g, 0.5);
-  return { this->GetRelativeError(Side::Alpha, alpha), this->GetRelativeError(Side::Beta, beta) };
+  return this->MakeErrors(alpha, beta);
 }
 
 template <typename TReal>
@@ -128,7 +157,8 @@ double
 FixedPoint<TReal>::IterateSelf(Side side, std::vector<TReal> & potential, double relaxation)
 {
   this->Softmin(side, side, potential, m_Scratch);
-  return this->GetRelativeError(side, this->Update(side, m_Scratch, potential, relaxation));
+  const UpdateSums sums = this->Update(side, m_Scratch, potential, relaxation);
+  return sums.MarginalError / m_Mass[static_cast<size_t>(side)];
 }
 
 template <typename TReal>
@@ -151,7 +181,7 @@ FixedPoint<TReal>::IteratePlainly(std::vector<TReal> & f, std::vector<TReal> & g
         }
       });
   }
-  return { this->GetRelativeError(Side::Alpha, alpha), this->GetRelativeError(Side::Beta, beta) };
+  return this->MakeErrors(alpha, beta);
 }
 
 template <typename TReal>

@@ -56,11 +56,13 @@ public:
   {
     double Alpha{ 0.0 };
     double Beta{ 0.0 };
+    /** c so that (f + c, g − c), after the update, is the best of all such pairs; 0 when balanced. */
+    double Translation{ 0.0 };
   };
 
   /** f ← f + ω(T(g) − f), then g ← g + ω(T(f) − g). With \a shift, the unbalanced pair is then moved along (1, −1) to
    * the maximum of the dual (translation-invariant Sinkhorn, Séjourné et al. 2022, Prop. 2): the plain iteration
-   * contracts that mode by λ² only. */
+   * contracts that mode by λ² only. Both masses count as equal, see UnitMassProblem. */
   Errors
   IterateAlternating(std::vector<TReal> & f, std::vector<TReal> & g, double omegaF, double omegaG, bool shift);
 
@@ -79,6 +81,15 @@ public:
    * right first step of a cold start. */
   double
   IterateSelf(Side side, std::vector<TReal> & potential, double relaxation);
+
+  /** Replaces h by the mean (λ h + T(h))/(1+λ) of the potential before the last IterateSelf(), which had this relaxation,
+   * and its image: at the mean the value is the dual one of the pair (h, T(h)), whose error is of second order. */
+  void
+  AverageSelf(Side side, std::vector<TReal> & potential, double relaxation);
+
+  /** (f, g) ← (f + c, g − c). */
+  void
+  Translate(std::vector<TReal> & f, std::vector<TReal> & g, double c) const;
 
   /** The softmin of \a side. */
   void
@@ -104,8 +115,8 @@ private:
          double                     relaxation,
          TReal *                    residual = nullptr) const;
 
-  double
-  GetRelativeError(Side side, const UpdateSums & sums) const;
+  Errors
+  MakeErrors(const UpdateSums & alpha, const UpdateSums & beta) const;
 
   const LevelType &    m_Level;
   Temperature          m_Temperature;

@@ -31,7 +31,8 @@ UpdateSums
 UpdateRangeReference(const UpdateArguments<TReal> & a, SizeValueType begin, SizeValueType end)
 {
   // A marginal e³⁰ times its due is as wrong as any larger one.
-  const auto boundedExp = [](double x) { return std::exp(std::min(x, 30.0)); };
+  constexpr double largest = 30.0;
+  const auto       boundedExp = [largest](double x) { return std::exp(std::min(x, largest)); };
 
   UpdateSums sums;
   for (SizeValueType i = begin; i < end; ++i)
@@ -48,10 +49,18 @@ UpdateRangeReference(const UpdateArguments<TReal> & a, SizeValueType begin, Size
     }
     if (weight > -std::numeric_limits<double>::infinity())
     {
-      const double marginal = boundedExp(weight + f * a.InverseEpsilon + softmin);
-      const double target = boundedExp(weight - f * a.InverseRho);
-      sums.MarginalError += std::abs(marginal - target);
-      sums.DampedMass += a.InverseRho > 0 ? boundedExp(weight - updated * a.InverseRho) : 0.0;
+      const double marginal = weight + f * a.InverseEpsilon + softmin;
+      const double target = weight - f * a.InverseRho;
+      const bool   isBounded = marginal <= largest && target <= largest; // false for NaN
+      sums.MarginalError += isBounded ? std::abs(std::exp(marginal) - std::exp(target)) : std::exp(largest);
+      if (a.InverseRho > 0)
+      {
+        const double exponent = -updated * a.InverseRho;
+        const double damped = boundedExp(weight + exponent);
+        sums.DampedMass += damped;
+        sums.DampedExcess +=
+          std::abs(exponent) < 0.5 ? std::exp(weight) * std::expm1(exponent) : damped - std::exp(weight);
+      }
     }
   }
   return sums;

@@ -46,12 +46,15 @@ struct UpdateSums
   double MarginalError{ 0.0 };
   /** Σ α e^{−f/ρ} after the update; 0 when balanced. */
   double DampedMass{ 0.0 };
+  /** Σ α (e^{−f/ρ} − 1) after the update, which keeps its digits however long the reach; 0 when balanced. */
+  double DampedExcess{ 0.0 };
 
   UpdateSums &
   operator+=(const UpdateSums & other)
   {
     MarginalError += other.MarginalError;
     DampedMass += other.DampedMass;
+    DampedExcess += other.DampedExcess;
     return *this;
   }
 };
@@ -90,7 +93,8 @@ UpdateRange(const UpdateArguments<double> & arguments, SizeValueType begin, Size
  * \a residual may be null, and may be the softmin's array: then it becomes target − marginal of every point.
  *
  * The marginal of the plan at x is α(x) e^{f(x)/ε + softmin(x)}: it costs nothing beyond the update. Exponents are
- * bounded so that no sum is ever infinite. */
+ * bounded so that no sum is ever infinite; a point where a bound is met, or whose potential is NaN, counts as an error
+ * of e³⁰, so that it can never pass for converged. Masses are to be of the order of 1. */
 template <typename TReal>
 UpdateSums
 UpdatePotential(SizeValueType       length,

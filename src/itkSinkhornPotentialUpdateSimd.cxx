@@ -38,6 +38,20 @@ namespace HWY_NAMESPACE
 /** ScaledExp() is good up to here. A marginal e³⁰ times its due is as wrong as any larger one. */
 constexpr double LargestExponent = 30.0;
 
+/** e^x − 1 for |x| ≤ ½ by Taylor's polynomial, to the last digit but one. */
+template <class D, typename TReal = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D>
+           SmallExpMinusOne(D d, hn::Vec<D> x)
+{
+  constexpr int degree = sizeof(TReal) == 4 ? 7 : 14;
+  auto          p = hn::Set(d, TReal(1));
+  for (int k = degree; k > 1; --k)
+  {
+    p = hn::MulAdd(hn::Mul(p, x), hn::Set(d, static_cast<TReal>(1.0 / k)), hn::Set(d, TReal(1)));
+  }
+  return hn::Mul(p, x);
+}
+
 /** Values whose sum is kept in lanes of the array's own type before it is added up in double precision. */
 constexpr SizeValueType BlockLength = 1024;
 
@@ -53,7 +67,10 @@ UpdateBlock(D d, const UpdateArguments<TReal> & a, SizeValueType begin, SizeValu
   const auto unscale = hn::Set(d, static_cast<TReal>(std::ldexp(1.0, -SoftminTraits<TReal>::ScaleExponent)));
   const auto largest = hn::Set(d, static_cast<TReal>(LargestExponent));
   auto       error = hn::Zero(d);
+  const auto wrong = ScaledExp(d, largest);
+  const auto small = hn::Set(d, TReal(0.5));
   auto       damped = hn::Zero(d);
+  auto       excess = hn::Zero(d);
   for (SizeValueType i = begin; i < begin + count; i += hn::Lanes(d))
   {
     const auto weight = hn::LoadU(d, a.LogWeights + i);
@@ -62,17 +79,26 @@ UpdateBlock(D d, const UpdateArguments<TReal> & a, SizeValueType begin, SizeValu
     const auto updated = hn::MulAdd(relaxation, hn::Sub(hn::Mul(scale, softmin), f), f);
     hn::StoreU(updated, d, a.Potential + i);
     // An empty point has the exponent −∞ three times, and contributes the difference of two equal, smallest numbers.
-    const auto marginal = ScaledExp(d, hn::Min(hn::Add(weight, hn::MulAdd(f, inverseEpsilon, softmin)), largest));
-    const auto target = ScaledExp(d, hn::Min(hn::NegMulAdd(f, inverseRho, weight), largest));
+    const auto marginalExponent = hn::Add(weight, hn::MulAdd(f, inverseEpsilon, softmin));
+    const auto targetExponent = hn::NegMulAdd(f, inverseRho, weight);
+    const auto marginal = ScaledExp(d, hn::Min(marginalExponent, largest));
+    const auto target = ScaledExp(d, hn::Min(targetExponent, largest));
     const auto residual = hn::Sub(target, marginal);
-    error = hn::Add(error, hn::Abs(residual));
+    // two bounded exponentials would agree, and so would the bounds of NaN
+    const auto isBounded = hn::And(hn::Le(marginalExponent, largest), hn::Le(targetExponent, largest));
+    error = hn::Add(error, hn::IfThenElse(isBounded, hn::Abs(residual), wrong));
     if (a.Residual != nullptr)
     {
       hn::StoreU(hn::Mul(residual, unscale), d, a.Residual + i);
     }
     if (a.InverseRho > 0)
     {
-      damped = hn::Add(damped, ScaledExp(d, hn::Min(hn::NegMulAdd(updated, inverseRho, weight), largest)));
+      const auto exponent = hn::Neg(hn::Mul(updated, inverseRho));
+      const auto mass = ScaledExp(d, weight);
+      const auto after = ScaledExp(d, hn::Min(hn::Add(weight, exponent), largest));
+      const auto change = hn::Mul(mass, SmallExpMinusOne(d, exponent));
+      damped = hn::Add(damped, after);
+      excess = hn::Add(excess, hn::IfThenElse(hn::Lt(hn::Abs(exponent), small), change, hn::Sub(after, mass)));
     }
   }
   const auto total = [d](hn::Vec<D> v) {
@@ -80,6 +106,7 @@ UpdateBlock(D d, const UpdateArguments<TReal> & a, SizeValueType begin, SizeValu
   };
   sums.MarginalError += total(error);
   sums.DampedMass += total(damped);
+  sums.DampedExcess += total(excess);
 }
 
 template <typename TReal>

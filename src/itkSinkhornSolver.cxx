@@ -17,9 +17,11 @@
  *=========================================================================*/
 #include "itkSinkhornSolver.h"
 #include "itkSinkhornParallel.h"
+#include "itkSinkhornPotentialUpdate.h"
 #include "itkSinkhornPyramid.h"
 #include "itkSinkhornSchedule.h"
 #include "itkSinkhornStageRunner.h"
+#include "itkSinkhornUnitMassProblem.h"
 
 #include "itkMacro.h"
 
@@ -38,6 +40,9 @@ namespace
 
 /** Balanced problems whose masses differ by more than this relative amount have no solution worth the name. */
 constexpr double LargestMassMismatch = 1e-3;
+
+/** Measures that differ by less than this part of the tolerance are taken for equal. */
+constexpr double LeastDifference = 1e-3;
 
 void
 CheckParameters(const SolverParameters & parameters)
@@ -139,66 +144,223 @@ Continue(const SoftminOperator<TReal> & whole,
   return continued;
 }
 
-/** Solves on the operator as it is, warm if the potentials fit. */
+/** Adds the two constants that maximise the dual of an unbalanced pair, one of which is the image of the other: with
+ * A = ⟨α,e^{−f/ρ}⟩ and B = ⟨β,e^{−g/ρ}⟩ they are ±ρ/2 log(A/B), and for both potentials what makes the mass of the
+ * plan, that of the side of the image, agree. The value at the result is the dual one, whose error is of second order.
+ */
 template <typename TReal>
-SolverReport
-SolveOnOperator(const typename SoftminOperator<TReal>::Pointer & op,
-                const std::vector<TReal> &                       logAlpha,
-                const std::vector<TReal> &                       logBeta,
-                const SolverParameters &                         parameters,
-                const double (&mass)[2],
-                SizeValueType          referencePoints,
-                Potentials<TReal> &    potentials,
-                const SolverObserver & observer)
+void
+MaximizeConstants(const UnitMassProblem<TReal> & problem,
+                  const SolverParameters &       parameters,
+                  Side                           image,
+                  ThreadIdType                   workUnits,
+                  Potentials<TReal> &            potentials)
 {
-  SolverReport         report;
-  const double         coarsestResolution = parameters.UsePyramid ? std::numeric_limits<double>::max() : 0.0;
-  const Pyramid<TReal> pyramid(op, logAlpha.data(), logBeta.data(), coarsestResolution);
-  StageRunner<TReal>   runner(pyramid, parameters, mass, referencePoints, observer, report);
-
-  const std::vector<Stage> cold = MakeAnnealingSchedule(pyramid, parameters);
-  const std::vector<Stage> coldSelf = MakeFinalSchedule(pyramid, parameters);
-  const std::vector<Stage> warm{ cold.back() };
-
-  Potentials<TReal> result = std::move(potentials);
-  potentials = Potentials<TReal>();
-
-  runner.SetFractions(0.0, parameters.Debias ? 0.6 : 1.0);
-  report.WarmStarted = result.F.size() == logAlpha.size() && result.G.size() == logBeta.size() &&
-                       runner.RunWarmCross(cold.back(), result.F, result.G);
-  if (!report.WarmStarted && !report.Aborted)
+  const double rho = parameters.Reach * parameters.Reach;
+  const double epsilon = parameters.Blur * parameters.Blur;
+  if (!(rho > 0.0) || !parameters.TranslationInvariant)
   {
-    result.F.clear();
-    result.G.clear();
-    runner.RunCross(cold, result.F, result.G);
+    return;
   }
-
-  if (!parameters.Debias)
-  {
-    result.FAlphaAlpha.clear();
-    result.GBetaBeta.clear();
-  }
-  else if (!report.Aborted)
-  {
-    const auto runSelf = [&](Side side, std::vector<TReal> & potential, double & error) {
-      const bool isWarm = potential.size() == op->GetNumberOfPoints(side);
-      if (!isWarm)
+  const auto logDamped = [&](Side side, const std::vector<TReal> & potential) {
+    const std::vector<TReal> & logWeights = problem.GetLogWeights(side);
+    return std::log1p(SumOverChunks<double>(potential.size(), workUnits, [&](SizeValueType begin, SizeValueType end) {
+      double sum = 0.0;
+      for (SizeValueType i = begin; i < end; ++i)
       {
-        potential.clear();
+        if (logWeights[i] > -std::numeric_limits<TReal>::infinity())
+        {
+          sum += std::exp(static_cast<double>(logWeights[i])) * std::expm1(-static_cast<double>(potential[i]) / rho);
+        }
       }
-      return runner.RunSelf(side, isWarm ? warm : coldSelf, potential, error);
-    };
-    runner.SetFractions(0.6, 0.8);
-    if (runSelf(Side::Alpha, result.FAlphaAlpha, report.MarginalErrorAlphaAlpha))
+      return sum;
+    }));
+  };
+  const double translation = 0.5 * rho * (logDamped(Side::Alpha, potentials.F) - logDamped(Side::Beta, potentials.G));
+  if (std::isfinite(translation))
+  {
+    const double plan = image == Side::Beta ? translation : -translation;
+    const double common = parameters.FinalUpdate ? plan * epsilon / (2.0 * rho + epsilon) : 0.0;
+    ShiftPotential(potentials.F.size(), potentials.F.data(), common + translation, workUnits);
+    ShiftPotential(potentials.G.size(), potentials.G.data(), common - translation, workUnits);
+  }
+}
+
+/** Potentials on the points of a cropped operator, from those on the whole one. */
+template <typename TReal>
+std::vector<TReal>
+Gather(const SoftminOperator<TReal> & whole,
+       const SoftminOperator<TReal> & cropped,
+       Side                           side,
+       const std::vector<TReal> &     full)
+{
+  std::vector<TReal> part;
+  if (full.size() == whole.GetNumberOfPoints(side))
+  {
+    part.resize(cropped.GetNumberOfPoints(side));
+    whole.GatherFrom(cropped, side, full.data(), part.data());
+  }
+  return part;
+}
+
+/** Solves for measures of mass 1 on the operator as it is, warm if the potentials fit. */
+template <typename TReal>
+class SolveOnOperator
+{
+public:
+  SolveOnOperator(const typename SoftminOperator<TReal>::Pointer & op,
+                  const std::vector<TReal> &                       logAlpha,
+                  const std::vector<TReal> &                       logBeta,
+                  const SolverParameters &                         parameters,
+                  SizeValueType                                    referencePoints,
+                  const SolverObserver &                           observer)
+    : m_Operator(op)
+    , m_Parameters(parameters)
+    , m_Pyramid(op, logAlpha.data(), logBeta.data(), parameters.UsePyramid ? std::numeric_limits<double>::max() : 0.0)
+    , m_Runner(m_Pyramid, parameters, m_Mass, referencePoints, observer, m_Report)
+    , m_Cold(MakeAnnealingSchedule(m_Pyramid, parameters))
+  {}
+
+  /** \param areEqual the measures are: their transport is the self-transport of each. */
+  SolverReport
+  Run(bool areEqual, Potentials<TReal> & potentials)
+  {
+    Potentials<TReal> result = std::move(potentials);
+    potentials = Potentials<TReal>();
+    if (areEqual)
     {
-      runner.SetFractions(0.8, 1.0);
-      runSelf(Side::Beta, result.GBetaBeta, report.MarginalErrorBetaBeta);
+      this->RunEqual(result);
+    }
+    else
+    {
+      this->RunCross(result);
+      this->RunSelves(result);
+    }
+    if (!m_Report.Aborted)
+    {
+      m_Report.Converged = m_Report.GetMarginalError() <= m_Parameters.Tolerance; // false for NaN
+      potentials = std::move(result);
+    }
+    return m_Report;
+  }
+
+private:
+  void
+  RunCross(Potentials<TReal> & result)
+  {
+    m_Runner.SetFractions(0.0, m_Parameters.Debias ? 0.6 : 1.0);
+    m_Report.WarmStarted = result.F.size() == m_Operator->GetNumberOfPoints(Side::Alpha) &&
+                           result.G.size() == m_Operator->GetNumberOfPoints(Side::Beta) &&
+                           m_Runner.RunWarmCross(m_Cold.back(), result.F, result.G);
+    if (!m_Report.WarmStarted && !m_Report.Aborted)
+    {
+      result.F.clear();
+      result.G.clear();
+      m_Runner.RunCross(m_Cold, result.F, result.G);
     }
   }
-  if (!report.Aborted)
+
+  void
+  RunSelves(Potentials<TReal> & result)
   {
-    report.Converged = report.GetMarginalError() <= parameters.Tolerance;
-    potentials = std::move(result);
+    if (!m_Parameters.Debias)
+    {
+      result.FAlphaAlpha.clear();
+      result.GBetaBeta.clear();
+      return;
+    }
+    if (m_Report.Aborted)
+    {
+      return;
+    }
+    m_Runner.SetFractions(0.6, 0.8);
+    if (this->RunSelf(Side::Alpha, result.FAlphaAlpha, m_Report.MarginalErrorAlphaAlpha))
+    {
+      m_Runner.SetFractions(0.8, 1.0);
+      this->RunSelf(Side::Beta, result.GBetaBeta, m_Report.MarginalErrorBetaBeta);
+    }
+  }
+
+  bool
+  RunSelf(Side side, std::vector<TReal> & potential, double & error)
+  {
+    const bool isWarm = potential.size() == m_Operator->GetNumberOfPoints(side);
+    if (!isWarm)
+    {
+      potential.clear();
+    }
+    return m_Runner.RunSelf(side,
+                            isWarm ? std::vector<Stage>{ m_Cold.back() } : MakeFinalSchedule(m_Pyramid, m_Parameters),
+                            potential,
+                            error);
+  }
+
+  void
+  RunEqual(Potentials<TReal> & result)
+  {
+    m_Report.WarmStarted = result.FAlphaAlpha.size() == m_Operator->GetNumberOfPoints(Side::Alpha);
+    m_Runner.SetFractions(0.0, 1.0);
+    double error = 0.0;
+    this->RunSelf(Side::Alpha, result.FAlphaAlpha, error);
+    result.F = result.G = result.GBetaBeta = result.FAlphaAlpha;
+    m_Report.MarginalErrorAlpha = m_Report.MarginalErrorBeta = error;
+    m_Report.MarginalErrorAlphaAlpha = m_Report.MarginalErrorBetaBeta = error;
+  }
+
+  typename SoftminOperator<TReal>::Pointer m_Operator;
+  const SolverParameters &                 m_Parameters;
+  SolverReport                             m_Report;
+  const double                             m_Mass[2]{ 1.0, 1.0 };
+  const Pyramid<TReal>                     m_Pyramid;
+  StageRunner<TReal>                       m_Runner;
+  const std::vector<Stage>                 m_Cold;
+};
+
+/** Solves around the mass and continues the potentials to the whole domain: points far from all mass cost nothing but
+ * one softmin for each potential. */
+template <typename TReal>
+SolverReport
+SolveCropped(const typename SoftminOperator<TReal>::Pointer & op,
+             const typename SoftminOperator<TReal>::Pointer & cropped,
+             const std::vector<TReal> &                       logAlpha,
+             const std::vector<TReal> &                       logBeta,
+             const SolverParameters &                         parameters,
+             const SolverObserver &                           observer,
+             bool                                             areEqual,
+             Potentials<TReal> &                              potentials)
+{
+  Potentials<TReal> part;
+  part.F = Gather(*op, *cropped, Side::Alpha, potentials.F);
+  part.G = Gather(*op, *cropped, Side::Beta, potentials.G);
+  part.FAlphaAlpha = Gather(*op, *cropped, Side::Alpha, potentials.FAlphaAlpha);
+  part.GBetaBeta = Gather(*op, *cropped, Side::Beta, potentials.GBetaBeta);
+  potentials = Potentials<TReal>();
+
+  const auto             partAlpha = Gather(*op, *cropped, Side::Alpha, logAlpha);
+  const auto             partBeta = Gather(*op, *cropped, Side::Beta, logBeta);
+  SolveOnOperator<TReal> solve(cropped, partAlpha, partBeta, parameters, op->GetNumberOfPoints(Side::Alpha), observer);
+  SolverReport           report = solve.Run(areEqual, part);
+  if (report.Aborted)
+  {
+    return report;
+  }
+  if (areEqual)
+  {
+    report.EquivalentSoftmins += 1.0;
+    potentials.FAlphaAlpha =
+      Continue<TReal>(*op, *cropped, Side::Alpha, Side::Alpha, logAlpha, parameters, part.FAlphaAlpha);
+    potentials.F = potentials.G = potentials.GBetaBeta = potentials.FAlphaAlpha;
+    return report;
+  }
+  report.EquivalentSoftmins += parameters.Debias ? 4.0 : 2.0;
+  potentials.G = Continue<TReal>(*op, *cropped, Side::Beta, Side::Alpha, logAlpha, parameters, part.F);
+  part.G = Gather(*op, *cropped, Side::Beta, potentials.G);
+  potentials.F = Continue<TReal>(*op, *cropped, Side::Alpha, Side::Beta, logBeta, parameters, part.G);
+  if (parameters.Debias)
+  {
+    potentials.FAlphaAlpha =
+      Continue<TReal>(*op, *cropped, Side::Alpha, Side::Alpha, logAlpha, parameters, part.FAlphaAlpha);
+    potentials.GBetaBeta = Continue<TReal>(*op, *cropped, Side::Beta, Side::Beta, logBeta, parameters, part.GBetaBeta);
   }
   return report;
 }
@@ -254,51 +416,33 @@ Solver<TReal>::Solve(const typename OperatorType::Pointer & op,
                              << ". Normalise them, or set Reach for unbalanced transport.");
   }
 
-  const auto cropped = op->MakeCropped(logAlpha.data(), logBeta.data());
-  if (!cropped)
+  const UnitMassProblem<TReal> problem(logAlpha, logBeta, mass, parameters, workUnits);
+  const auto &                 alpha = problem.GetLogWeights(Side::Alpha);
+  const auto &                 beta = problem.GetLogWeights(Side::Beta);
+  // Measures that differ by rounding, or by no part of what is tolerated, are equal.
+  const double leastDifference =
+    std::max(LeastDifference * parameters.Tolerance, 32.0 * std::numeric_limits<TReal>::epsilon());
+  const bool areEqual =
+    parameters.Debias && op->HasOneSupport() && problem.ComputeDifference(leastDifference) <= leastDifference;
+  problem.Reduce(potentials);
+  const auto   cropped = op->MakeCropped(alpha.data(), beta.data());
+  SolverReport report;
+  if (cropped)
   {
-    return SolveOnOperator(
-      op, logAlpha, logBeta, parameters, mass, op->GetNumberOfPoints(Side::Alpha), potentials, observer);
+    report = SolveCropped<TReal>(op, cropped, alpha, beta, parameters, observer, areEqual, potentials);
   }
-
-  // Points far from all mass cost nothing: the problem is solved around the mass and its potentials are continued to
-  // the whole domain by one softmin each.
-  const auto gather = [&](Side side, const std::vector<TReal> & full) {
-    std::vector<TReal> part;
-    if (full.size() == op->GetNumberOfPoints(side))
-    {
-      part.resize(cropped->GetNumberOfPoints(side));
-      op->GatherFrom(*cropped, side, full.data(), part.data());
-    }
-    return part;
-  };
-  PotentialsType part;
-  part.F = gather(Side::Alpha, potentials.F);
-  part.G = gather(Side::Beta, potentials.G);
-  part.FAlphaAlpha = gather(Side::Alpha, potentials.FAlphaAlpha);
-  part.GBetaBeta = gather(Side::Beta, potentials.GBetaBeta);
-  potentials = PotentialsType();
-
-  SolverReport report = SolveOnOperator(cropped,
-                                        gather(Side::Alpha, logAlpha),
-                                        gather(Side::Beta, logBeta),
-                                        parameters,
-                                        mass,
-                                        op->GetNumberOfPoints(Side::Alpha),
-                                        part,
-                                        observer);
+  else
+  {
+    SolveOnOperator<TReal> solve(op, alpha, beta, parameters, op->GetNumberOfPoints(Side::Alpha), observer);
+    report = solve.Run(areEqual, potentials);
+  }
   if (!report.Aborted)
   {
-    report.EquivalentSoftmins += parameters.Debias ? 4.0 : 2.0;
-    potentials.G = Continue<TReal>(*op, *cropped, Side::Beta, Side::Alpha, logAlpha, parameters, part.F);
-    potentials.F = Continue<TReal>(*op, *cropped, Side::Alpha, Side::Beta, logBeta, parameters, part.G);
-    if (parameters.Debias)
+    if (!areEqual)
     {
-      potentials.FAlphaAlpha =
-        Continue<TReal>(*op, *cropped, Side::Alpha, Side::Alpha, logAlpha, parameters, part.FAlphaAlpha);
-      potentials.GBetaBeta =
-        Continue<TReal>(*op, *cropped, Side::Beta, Side::Beta, logBeta, parameters, part.GBetaBeta);
+      MaximizeConstants(problem, parameters, cropped ? Side::Alpha : Side::Beta, workUnits, potentials);
     }
+    problem.Complete(potentials);
   }
   return report;
 }

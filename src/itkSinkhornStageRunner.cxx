@@ -351,10 +351,11 @@ StageRunner<TReal>::RunSelf(Side                       side,
 
     FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass, m_Scratch[stage.Level]);
     double            error = std::numeric_limits<double>::max();
+    double            relaxation = 0.5;
     for (unsigned int count = 0; error > stage.Tolerance && count < stage.MaximumNumberOfIterations; ++count)
     {
-      const bool   first = cold && k == 0 && count == 0;
-      const double relaxation = first ? 0.5 : 2.0 / 3.0;
+      const bool first = cold && k == 0 && count == 0;
+      relaxation = first ? 0.5 : 2.0 / 3.0;
       error = iteration.IterateSelf(side, potential, relaxation);
       const double begin = this->GetFractionBefore(stages, k);
       const double fraction = begin + (this->GetFractionBefore(stages, k + 1) - begin) * (count + 1) / (count + 11.0);
@@ -364,6 +365,10 @@ StageRunner<TReal>::RunSelf(Side                       side,
       }
     }
     reportedError = error;
+    if (k + 1 == stages.size())
+    {
+      iteration.AverageSelf(side, potential, relaxation);
+    }
     this->CountSoftmins(iteration.GetNumberOfSoftmins(), stage.Level);
   }
   return true;

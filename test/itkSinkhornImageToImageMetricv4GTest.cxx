@@ -187,6 +187,8 @@ TEST(SinkhornMetric, ReachShowsADifferenceOfMass)
   const auto metric = MakeMetric(fixed, moving);
   EXPECT_NEAR(ValueOf(*metric), 0.0, 1e-8);
   metric->SetReach(5.0);
+  EXPECT_NEAR(ValueOf(*metric), 0.0, 1e-8);
+  metric->PreserveMassRatioOn();
   EXPECT_GT(ValueOf(*metric), 0.1);
   EXPECT_NEAR(metric->GetMovingMass(), 2.0 * metric->GetFixedMass(), 1e-9);
 }

@@ -91,6 +91,7 @@ CheckCase(const Json & reference)
   metric->SetMovingTransform(transform);
   metric->SetBlur(reference["blur"]);
   metric->SetReach(reference["reach"]);
+  metric->PreserveMassRatioOn();
   metric->SetDebias(reference["debias"]);
   metric->SetMassModel(reference["mass_model"] == "push-forward" ? itk::Sinkhorn::MassModel::PushForward
                                                                  : itk::Sinkhorn::MassModel::Intensity);

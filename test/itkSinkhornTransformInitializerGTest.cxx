@@ -200,4 +200,115 @@ TEST(SinkhornTransformInitializer, BadInputIsNamedAndLeavesTheTransformAlone)
             std::string::npos);
 }
 
+/** Shapes with too little of something: layers, points, overlap of sizes. */
+TEST(SinkhornTransformInitializer, NeverStretchesWithoutBoundsNorEndsWorse)
+{
+  using ImageType = itk::Image<float, 2>;
+  using TransformType = itk::AffineTransform<double, 2>;
+  using PointType = ImageType::PointType;
+  const auto disc = [](double radius) {
+    return [radius](const PointType & p) {
+      return (p[0] - 32.0) * (p[0] - 32.0) + (p[1] - 32.0) * (p[1] - 32.0) <= radius * radius ? 1.0 : 0.0;
+    };
+  };
+  const auto rows = [&](double half) {
+    return [=](const PointType & p) { return std::abs(p[1] - 32.0) <= half ? disc(12.0)(p) : 0.0; };
+  };
+  const auto points = [](const PointType & p) {
+    return (p[0] == 20.0 && p[1] == 20.0) || (p[0] == 44.0 && p[1] == 30.0) ? 1.0 : 0.0;
+  };
+  using Scene = std::function<double(const PointType &)>;
+  const Scene threeRows = rows(1.0); // just an extent
+  for (const Scene & fixedScene : { Scene(rows(0.0)), threeRows, Scene(points), Scene(disc(0.0)) })
+  {
+    for (const Scene & movingScene : { Scene(disc(20.0)), Scene(disc(3.0)), Scene(rows(0.0)) })
+    {
+      for (const double reach : { 0.0, 6.0, 1e4 })
+      {
+        const auto fixed = Testing::MakeDensity<ImageType>({ 64, 64 }, { 1.0, 1.0 }, fixedScene);
+        const auto moving = Testing::MakeDensity<ImageType>({ 64, 64 }, { 1.0, 1.0 }, movingScene);
+        const auto start = itk::SinkhornTransportImageFilter<ImageType>::New();
+        start->SetFixedImage(fixed);
+        start->SetMovingImage(moving);
+        start->SetReach(reach);
+        start->Update();
+        const auto transform = TransformType::New();
+        const auto initializer = itk::SinkhornTransformInitializer<TransformType, ImageType>::New();
+        initializer->SetTransform(transform);
+        initializer->SetFixedImage(fixed);
+        initializer->SetMovingImage(moving);
+        initializer->SetReach(reach);
+        initializer->InitializeTransform();
+        EXPECT_LE(initializer->GetDivergence(), start->GetDivergence() * (1.0 + 1e-3) + 1e-3);
+        double squares = 0.0;
+        for (unsigned int d = 0; d < 2; ++d)
+        {
+          for (unsigned int e = 0; e < 2; ++e)
+          {
+            squares += std::pow(transform->GetMatrix()(d, e), 2);
+          }
+        }
+        EXPECT_LE(squares, 2.0 * 100.0 + 1e-6);
+        const double determinant = vnl_determinant(transform->GetMatrix().GetVnlMatrix().as_matrix());
+        EXPECT_GE(determinant, 0.01 - 1e-9);
+        if (fixed->GetPixel({ { 32, 31 } }) == 0.0f) // a shape without extent has no shear
+        {
+          const auto & m = transform->GetMatrix();
+          EXPECT_NEAR(m(0, 0), m(1, 1), 1e-6);
+          EXPECT_NEAR(m(0, 1), -m(1, 0), 1e-6);
+        }
+      }
+    }
+  }
+}
+
+TEST(SinkhornTransformInitializer, ALargeFixedImageGetsNoHugeGrid)
+{
+  using ImageType = itk::Image<float, 3>;
+  const auto ball = [](double radius) {
+    return [radius](const ImageType::PointType & p) { return p.GetVectorFromOrigin().GetNorm() <= radius ? 1.0 : 0.0; };
+  };
+  const auto fixed =
+    Testing::MakeDensity<ImageType>({ 40, 40, 40 }, { 5.0, 5.0, 5.0 }, ball(90.0), 0.0, { -97.5, -97.5, -97.5 });
+  const auto moving =
+    Testing::MakeDensity<ImageType>({ 24, 24, 24 }, { 0.5, 0.5, 0.5 }, ball(5.0), 0.0, { -5.75, -5.75, -5.75 });
+  const auto transform = itk::Similarity3DTransform<double>::New();
+  const auto initializer = itk::SinkhornTransformInitializer<itk::Similarity3DTransform<double>, ImageType>::New();
+  initializer->SetTransform(transform);
+  initializer->SetFixedImage(fixed);
+  initializer->SetMovingImage(moving);
+  initializer->SetMaximumNumberOfSteps(3);
+  initializer->InitializeTransform();
+  EXPECT_GE(transform->GetScale(), 0.1 - 1e-9);
+  EXPECT_LE(transform->GetScale(), 1.0);
+}
+
+TEST(SinkhornLinearFit, KeepsToItsLimits)
+{
+  using MapType = LinearMap<2>;
+  PairMoments<2> moments;
+  moments.Weight = 1.0;
+  moments.Source(0, 0) = 4.0;
+  moments.Source(1, 1) = 4.0;
+  moments.Cross(0, 0) = 400.0;
+  moments.Cross(1, 1) = -40.0; // a reflection
+  const MapType         step = FitLinearMap<2>(LinearModel::Affine, moments, 1.0);
+  itk::Point<double, 2> centre;
+  centre.Fill(3.0);
+  for (const double share : { 1.0, 0.5, 0.25 })
+  {
+    const MapType map = ComposePart<2>(LinearModel::Affine, MapType(), step, share, centre, 5.0);
+    EXPECT_GT(vnl_determinant(map.Linear.GetVnlMatrix().as_matrix()), 0.0);
+    EXPECT_LE(std::abs(map.Linear(0, 0)), 5.0 + 1e-12);
+    // the centre goes its share of the way
+    const auto target = centre + (step(centre) - centre) * share;
+    EXPECT_LE(map(centre).EuclideanDistanceTo(target), 1e-9);
+  }
+  moments.Cross(0, 0) = std::nan("");
+  EXPECT_FALSE(moments.IsFinite());
+  const MapType none = FitLinearMap<2>(LinearModel::Rigid, moments, 1.0);
+  EXPECT_EQ(none.Linear(0, 0), 1.0);
+  EXPECT_EQ(none.Offset[0], 0.0);
+}
+
 } // namespace

@@ -119,7 +119,7 @@ RunMethod(const StageInput<VDimension> & input, Progress & progress)
     LevelReport & report = output.Levels.back();
     report.Iterations = static_cast<unsigned int>(method->GetCurrentIteration());
     report.Value = method->GetCurrentMetricValue();
-    report.Converged = method->GetStoppedItself();
+    report.Converged = method->GetConverged();
     progress.Iteration(report.Iterations, report.Value, metric.GetMarginalError ? metric.GetMarginalError() : -1.0);
   });
   method->Update();

@@ -17,14 +17,13 @@
  *=========================================================================*/
 #include "evaluation.h"
 
+#include "itkDisplacementFieldJacobianCalculator.h"
 #include "itkImageRegionConstIterator.h"
 #include "itkImageRegionIteratorWithIndex.h"
 #include "itkLinearInterpolateImageFunction.h"
 #include "itkNearestNeighborInterpolateImageFunction.h"
 #include "itkResampleImageFilter.h"
 #include "itkTransformToDisplacementFieldFilter.h"
-
-#include "vnl/vnl_det.h"
 
 #include <algorithm>
 #include <limits>
@@ -47,73 +46,34 @@ SampleDisplacement(const itk::Transform<double, VDimension, VDimension> * transf
 }
 
 template <unsigned int VDimension>
-typename ImageType<VDimension>::Pointer
-ComputeJacobian(const FieldType<VDimension> * field)
+Folding
+MeasureFolding(const FieldType<VDimension> * field)
 {
-  using Image = ImageType<VDimension>;
-  const auto region = field->GetBufferedRegion();
-  const auto jacobian = Image::New();
-  jacobian->CopyInformation(field);
-  jacobian->SetRegions(region);
-  jacobian->Allocate();
-  vnl_matrix_fixed<double, VDimension, VDimension> toIndex;
-  for (unsigned int r = 0; r < VDimension; ++r)
-  {
-    for (unsigned int c = 0; c < VDimension; ++c)
-    {
-      // (direction · spacing)⁻¹ = spacing⁻¹ · direction⁻¹; the transpose would do for orthonormal directions alone
-      toIndex(r, c) = field->GetInverseDirection()(r, c) / field->GetSpacing()[r];
-    }
-  }
-  for (itk::ImageRegionIteratorWithIndex<Image> it(jacobian, region); !it.IsAtEnd(); ++it)
-  {
-    vnl_matrix_fixed<double, VDimension, VDimension> byIndex;
-    for (unsigned int d = 0; d < VDimension; ++d)
-    {
-      auto lower = it.GetIndex();
-      auto upper = it.GetIndex();
-      lower[d] = std::max(lower[d] - 1, region.GetIndex()[d]);
-      upper[d] = std::min(upper[d] + 1, region.GetUpperIndex()[d]);
-      const double distance = std::max<double>(1.0, static_cast<double>(upper[d] - lower[d]));
-      const auto   difference = (field->GetPixel(upper) - field->GetPixel(lower)) / distance;
-      for (unsigned int component = 0; component < VDimension; ++component)
-      {
-        byIndex(component, d) = difference[component];
-      }
-    }
-    vnl_matrix_fixed<double, VDimension, VDimension> total = byIndex * toIndex;
-    for (unsigned int d = 0; d < VDimension; ++d)
-    {
-      total(d, d) += 1.0;
-    }
-    it.Set(static_cast<float>(vnl_det(total)));
-  }
-  return jacobian;
+  const auto calculator = itk::DisplacementFieldJacobianCalculator<FieldType<VDimension>>::New();
+  calculator->SetDisplacementField(field);
+  calculator->Compute();
+  return { calculator->GetMinimum(),
+           calculator->GetFoldedFraction(),
+           calculator->GetMinimumCentral(),
+           calculator->GetNonDiffeomorphicVolume() };
 }
 
 template <unsigned int VDimension>
-Folding
-MeasureFolding(const ImageType<VDimension> * jacobian)
+typename ImageType<VDimension>::Pointer
+ComputeJacobian(const FieldType<VDimension> * field)
 {
-  auto region = jacobian->GetBufferedRegion();
-  for (unsigned int d = 0; d < VDimension; ++d)
-  {
-    if (region.GetSize()[d] > 4)
-    {
-      region.SetIndex(d, region.GetIndex()[d] + 2);
-      region.SetSize(d, region.GetSize()[d] - 4);
-    }
-  }
-  Folding            folding;
-  itk::SizeValueType folded = 0;
-  folding.MinimumJacobian = std::numeric_limits<double>::max();
-  for (itk::ImageRegionConstIterator<ImageType<VDimension>> it(jacobian, region); !it.IsAtEnd(); ++it)
-  {
-    folding.MinimumJacobian = std::min<double>(folding.MinimumJacobian, it.Get());
-    folded += it.Get() <= 0.0F ? 1 : 0;
-  }
-  folding.Fraction = static_cast<double>(folded) / static_cast<double>(region.GetNumberOfPixels());
-  return folding;
+  const auto calculator = itk::DisplacementFieldJacobianCalculator<FieldType<VDimension>>::New();
+  calculator->SetDisplacementField(field);
+  return calculator->ComputeImage();
+}
+
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+ComputeCentralJacobian(const FieldType<VDimension> * field)
+{
+  const auto calculator = itk::DisplacementFieldJacobianCalculator<FieldType<VDimension>>::New();
+  calculator->SetDisplacementField(field);
+  return calculator->ComputeCentralImage();
 }
 
 template <unsigned int VDimension>
@@ -206,7 +166,8 @@ WarpMask(const MaskImageType<VDimension> *                      moving,
 #define SINKHORN_REGISTER_INSTANTIATE(D)                                                                            \
   template FieldType<D>::Pointer SampleDisplacement<D>(const itk::Transform<double, D, D> *, const ImageType<D> *); \
   template ImageType<D>::Pointer ComputeJacobian<D>(const FieldType<D> *);                                          \
-  template Folding               MeasureFolding<D>(const ImageType<D> *);                                           \
+  template ImageType<D>::Pointer ComputeCentralJacobian<D>(const FieldType<D> *);                                   \
+  template Folding               MeasureFolding<D>(const FieldType<D> *);                                           \
   template DiceScores            ComputeDice<D>(const LabelImageType<D> *, const LabelImageType<D> *);              \
   template ImageType<D>::Pointer WarpImage<D>(                                                                      \
     const ImageType<D> *, const itk::Transform<double, D, D> *, const ImageType<D> *, float, bool);                 \

@@ -36,23 +36,31 @@ typename FieldType<VDimension>::Pointer
 SampleDisplacement(const itk::Transform<double, VDimension, VDimension> * transform,
                    const ImageType<VDimension> *                          reference);
 
-/** det(∂T/∂x) at every voxel by central differences of the displacement (one-sided on the border), in physical space:
- * ∂u/∂x = ∂u/∂index · (direction · spacing)⁻¹. */
+/** How a map folds; see itk::DisplacementFieldJacobianCalculator. */
+struct Folding
+{
+  /** Least determinant of the Jacobian, and the part of the voxels where it is ≤ 0, by the strict criterion. */
+  double MinimumJacobian{ 1.0 };
+  double Fraction{ 0.0 };
+  /** The least one by central differences. */
+  double MinimumJacobianCentral{ 1.0 };
+  /** mm^dimension */
+  double NonDiffeomorphicVolume{ 0.0 };
+};
+
+template <unsigned int VDimension>
+Folding
+MeasureFolding(const FieldType<VDimension> * field);
+
+/** Least determinant of the Jacobian of x ↦ x + field(x) at every voxel, by the strict criterion. */
 template <unsigned int VDimension>
 typename ImageType<VDimension>::Pointer
 ComputeJacobian(const FieldType<VDimension> * field);
 
-struct Folding
-{
-  double MinimumJacobian{ 1.0 };
-  /** Part of the voxels with det ≤ 0, in [0, 1]. */
-  double Fraction{ 0.0 };
-};
-
-/** Away from the outermost two voxels of every axis that has more than four. */
+/** The same by central differences. */
 template <unsigned int VDimension>
-Folding
-MeasureFolding(const ImageType<VDimension> * jacobian);
+typename ImageType<VDimension>::Pointer
+ComputeCentralJacobian(const FieldType<VDimension> * field);
 
 /** Dice = 2|A∩B| / (|A|+|B|) of each label above 0 that is in either image. */
 struct DiceScores

@@ -34,18 +34,21 @@ namespace
 
 template <unsigned int VDimension>
 double
-FindMinimum(const ImageType<VDimension> * image)
-{
-  const float * first = image->GetBufferPointer();
-  return *std::min_element(first, first + image->GetBufferedRegion().GetNumberOfPixels());
-}
-
-template <unsigned int VDimension>
-double
 FindMaximum(const ImageType<VDimension> * image)
 {
   const float * first = image->GetBufferPointer();
   return *std::max_element(first, first + image->GetBufferedRegion().GetNumberOfPixels());
+}
+
+/** 1 where the image is below \a limit, else 0. */
+template <unsigned int VDimension>
+void
+MarkBelow(ImageType<VDimension> * image, double limit)
+{
+  float * first = image->GetBufferPointer();
+  std::transform(first, first + image->GetBufferedRegion().GetNumberOfPixels(), first, [limit](float value) {
+    return value < limit ? 1.0F : 0.0F;
+  });
 }
 
 /** Gaussian of \a width voxels along each axis. */
@@ -111,8 +114,8 @@ template <unsigned int VDimension>
 double
 FoldGuard<VDimension>::FindLeastDeterminant(const MapPair<VDimension> & pair)
 {
-  return std::min(FindMinimum<VDimension>(ComputeJacobian<VDimension>(pair.Forward)),
-                  FindMinimum<VDimension>(ComputeJacobian<VDimension>(pair.Inverse)));
+  return std::min(MeasureFolding<VDimension>(pair.Forward).MinimumJacobianCentral,
+                  MeasureFolding<VDimension>(pair.Inverse).MinimumJacobianCentral);
 }
 
 template <unsigned int VDimension>
@@ -122,13 +125,13 @@ FoldGuard<VDimension>::Relax(MapPair<VDimension> & pair, double limit)
   MapPair<VDimension> relaxed = pair;
   for (unsigned int round = 0; round < mostRounds; ++round)
   {
-    const auto places = MarkTightPlaces(relaxed, limit);
-    if (!places)
+    const auto marks = MarkLowJacobian(relaxed, limit);
+    if (!marks)
     {
       pair = relaxed;
       return true;
     }
-    RelaxOnce(relaxed, places, GetWidth(round));
+    RelaxOnce(relaxed, marks, GetWidth(round));
   }
   if (FindLeastDeterminant(relaxed) < limit)
   {
@@ -140,9 +143,9 @@ FoldGuard<VDimension>::Relax(MapPair<VDimension> & pair, double limit)
 
 template <unsigned int VDimension>
 void
-FoldGuard<VDimension>::RelaxOnce(MapPair<VDimension> & pair, const Image * places, double width)
+FoldGuard<VDimension>::RelaxOnce(MapPair<VDimension> & pair, const Image * marks, double width)
 {
-  pair.Forward = Blend(pair.Forward, places, width);
+  pair.Forward = Blend(pair.Forward, marks, width);
   pair.Inverse = Invert<VDimension>(pair.Forward, pair.Inverse);
   pair.Forward = Invert<VDimension>(pair.Inverse, pair.Forward);
 }
@@ -156,15 +159,15 @@ FoldGuard<VDimension>::RelaxComposition(MapPair<VDimension> & one, MapPair<VDime
   for (unsigned int round = 0; round <= mostRounds; ++round)
   {
     const auto total = ComposeFields<VDimension>(second.Inverse, first.Forward);
-    const auto places = MarkTightPlaces(total, limit);
-    if (!HasMarks(places))
+    const auto marks = MarkLowCentralJacobian(total, limit);
+    if (!HasMarks(marks))
     {
       one = first;
       other = second;
       return true;
     }
-    RelaxOnce(first, places, GetWidth(round));
-    RelaxOnce(second, Carry(places, total), GetWidth(round));
+    RelaxOnce(first, marks, GetWidth(round));
+    RelaxOnce(second, Carry(marks, total), GetWidth(round));
   }
   return false;
 }
@@ -176,12 +179,12 @@ FoldGuard<VDimension>::RelaxForward(MapPair<VDimension> & pair, double limit)
   const typename Field::Pointer original = pair.Forward;
   for (unsigned int round = 0; round < mostForwardRounds; ++round)
   {
-    const auto places = MarkTightPlaces(pair.Forward, limit);
-    if (!HasMarks(places))
+    const auto marks = MarkLowJacobian(pair.Forward, limit);
+    if (!HasMarks(marks))
     {
       break;
     }
-    pair.Forward = Blend(pair.Forward, places, 1.5 + 0.25 * round);
+    pair.Forward = Blend(pair.Forward, marks, 0.7 + 0.1 * round); // as little as is needed
   }
   if (pair.Forward == original)
   {
@@ -222,23 +225,29 @@ FoldGuard<VDimension>::HasMarks(const Image * marks)
 
 template <unsigned int VDimension>
 typename ImageType<VDimension>::Pointer
-FoldGuard<VDimension>::MarkTightPlaces(const Field * field, double limit)
+FoldGuard<VDimension>::MarkLowJacobian(const Field * field, double limit)
 {
-  const auto places = ComputeJacobian<VDimension>(field);
-  for (itk::ImageRegionIterator<Image> it(places, places->GetBufferedRegion()); !it.IsAtEnd(); ++it)
-  {
-    it.Set(it.Get() < limit ? 1.0F : 0.0F);
-  }
-  return places;
+  const auto marks = ComputeJacobian<VDimension>(field);
+  MarkBelow<VDimension>(marks, limit);
+  return marks;
 }
 
-/** 1 where the map or its inverse is too tight, on the side of the forward map; nullptr if nowhere. */
 template <unsigned int VDimension>
 typename ImageType<VDimension>::Pointer
-FoldGuard<VDimension>::MarkTightPlaces(const MapPair<VDimension> & pair, double limit)
+FoldGuard<VDimension>::MarkLowCentralJacobian(const Field * field, double limit)
 {
-  const auto forward = MarkTightPlaces(pair.Forward, limit);
-  const auto inverse = MarkTightPlaces(pair.Inverse, limit);
+  const auto marks = ComputeCentralJacobian<VDimension>(field);
+  MarkBelow<VDimension>(marks, limit);
+  return marks;
+}
+
+/** 1 where the map or its inverse has a low Jacobian, on the side of the forward map; nullptr if nowhere. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+FoldGuard<VDimension>::MarkLowJacobian(const MapPair<VDimension> & pair, double limit)
+{
+  const auto forward = MarkLowCentralJacobian(pair.Forward, limit);
+  const auto inverse = MarkLowCentralJacobian(pair.Inverse, limit);
   if (!HasMarks(forward) && !HasMarks(inverse))
   {
     return nullptr;
@@ -254,9 +263,9 @@ FoldGuard<VDimension>::MarkTightPlaces(const MapPair<VDimension> & pair, double 
 
 template <unsigned int VDimension>
 typename FieldType<VDimension>::Pointer
-FoldGuard<VDimension>::Blend(const Field * field, const Image * places, double width)
+FoldGuard<VDimension>::Blend(const Field * field, const Image * marks, double width)
 {
-  const auto weights = SmoothByVoxels<Image>(places, width);
+  const auto weights = SmoothByVoxels<Image>(marks, width);
   const auto smooth = SmoothByVoxels<Field>(field, width);
   // A single mark gets its full weight at its centre.
   const double peak = std::pow(width * std::sqrt(2.0 * itk::Math::pi), VDimension);

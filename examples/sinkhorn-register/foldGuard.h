@@ -36,28 +36,34 @@ template <unsigned int VDimension>
 typename FieldType<VDimension>::Pointer
 ComposeFields(const FieldType<VDimension> * second, const FieldType<VDimension> * first);
 
-/** Keeps a discretised map invertible. Where the determinant of the Jacobian of the map or of its inverse has fallen
- * below a limit, the displacement is replaced by a smoother one, in the neighbourhood of that place only and no more
- * than is needed, so that a few tight places do not stop the rest of the map. */
+/** Keeps a discretised map invertible. Where the determinant of the Jacobian of the map or of its inverse, by the
+ * strict criterion of itk::DisplacementFieldJacobianCalculator, has fallen below a limit, the displacement is replaced
+ * by a smoother one, in the neighbourhood of that place only and no more than is needed, so that a few voxels of low
+ * Jacobian do not stop the rest of the map. */
 template <unsigned int VDimension>
 class FoldGuard
 {
 public:
-  /** Least determinant of the Jacobian over both maps of \a pair. */
+  /** Least determinant of the Jacobian over both maps of \a pair, by central differences. */
   static double
   FindLeastDeterminant(const MapPair<VDimension> & pair);
 
-  /** Relaxes \a pair (new fields; the old ones are left alone) until no determinant is below \a limit.
+  /** Relaxes \a pair (new fields; the old ones are left alone) until no determinant by central differences is below
+   * \a limit: an inverse that was found by iterations scatters by a part of a voxel from node to node, which one-sided
+   * differences would take for folds.
    * \return whether that was reached. */
   static bool
   Relax(MapPair<VDimension> & pair, double limit);
 
   /** Relaxes both, which lead to a common middle, until the map from \a one to \a other, sampled on the grid of \a one,
-   * has no determinant below \a limit. \return whether that was reached. */
+   * has no determinant by central differences below \a limit. A few cells may still be inside out for a while:
+   * RelaxForward() mends them at the end, and held to the strict criterion at every step, they would stop all others.
+   * \return whether that was reached. */
   static bool
   RelaxComposition(MapPair<VDimension> & one, MapPair<VDimension> & other, double limit);
 
-  /** Relaxes the forward map of \a pair alone until no determinant of it is below \a limit, and finds its inverse.
+  /** Relaxes the forward map of \a pair alone until no determinant of it is below \a limit by the strict criterion, and
+   * finds its inverse.
    * \return whether anything had to be changed. */
   static bool
   RelaxForward(MapPair<VDimension> & pair, double limit);
@@ -65,17 +71,21 @@ public:
   using Field = FieldType<VDimension>;
   using Image = ImageType<VDimension>;
 
-  /** 1 where the determinant of the Jacobian of x ↦ x + field(x) is below \a limit, away from the border; else 0. */
+  /** 1 where the determinant of the Jacobian of x ↦ x + field(x), by the strict criterion, is below \a limit, else 0.
+   */
   static typename Image::Pointer
-  MarkTightPlaces(const Field * field, double limit);
+  MarkLowJacobian(const Field * field, double limit);
+  /** The same by central differences. */
+  static typename Image::Pointer
+  MarkLowCentralJacobian(const Field * field, double limit);
   static bool
   HasMarks(const Image * marks);
   /** Takes marks to where x ↦ x + field(x) takes them. */
   static typename Image::Pointer
   Carry(const Image * marks, const Field * field);
-  /** A field that is smoother, by a Gaussian of \a width voxels, in the neighbourhood of \a places. */
+  /** A field that is smoother, by a Gaussian of \a width voxels, in the neighbourhood of \a marks. */
   static typename Field::Pointer
-  Blend(const Field * field, const Image * places, double width);
+  Blend(const Field * field, const Image * marks, double width);
   /** Voxels, wider from round to round. */
   static double
   GetWidth(unsigned int round)
@@ -89,9 +99,9 @@ private:
   static constexpr unsigned int mostForwardRounds = 40;
 
   static typename Image::Pointer
-  MarkTightPlaces(const MapPair<VDimension> & pair, double limit);
+  MarkLowJacobian(const MapPair<VDimension> & pair, double limit);
   static void
-  RelaxOnce(MapPair<VDimension> & pair, const Image * places, double width);
+  RelaxOnce(MapPair<VDimension> & pair, const Image * marks, double width);
 };
 
 } // namespace SinkhornRegister

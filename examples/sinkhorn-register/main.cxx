@@ -42,7 +42,11 @@ SetThreads(unsigned int threads)
   }
 }
 
-void
+/** Exit status of a run whose result was worse than its start, which was handed over in its place. */
+constexpr int exitKeptStart = 3;
+
+/** \return whether the result itself was handed over. */
+bool
 Run(const Options & options)
 {
   SetThreads(options.Threads);
@@ -63,12 +67,9 @@ Run(const Options & options)
   }
   if (fixed.Dimension == 2)
   {
-    RunPipeline<2>(options, fixed, moving);
+    return RunPipeline<2>(options, fixed, moving);
   }
-  else
-  {
-    RunPipeline<3>(options, fixed, moving);
-  }
+  return RunPipeline<3>(options, fixed, moving);
 }
 
 } // namespace
@@ -80,11 +81,11 @@ main(int argc, char ** argv)
   {
     Options   options;
     const int finished = ParseCommandLine(argc, argv, options);
-    if (finished < 0)
+    if (finished >= 0)
     {
-      Run(options);
+      return finished;
     }
-    return finished < 0 ? EXIT_SUCCESS : finished;
+    return Run(options) ? EXIT_SUCCESS : exitKeptStart;
   }
   catch (const UsageError & error)
   {

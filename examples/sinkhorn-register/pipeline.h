@@ -24,11 +24,12 @@
 namespace SinkhornRegister
 {
 
-/** The whole job for images of one dimension: read, register, evaluate, write.
+/** The whole job for images of one dimension: read, register, evaluate, write. A result that is less similar to the
+ * fixed image than its start is not handed over: the start is, and the report and standard error say so.
  * \param fixed, moving headers of the two files, of this dimension.
- * \exception UsageError, itk::ExceptionObject */
+ * \return whether the result itself was handed over. \exception UsageError, itk::ExceptionObject */
 template <unsigned int VDimension>
-void
+bool
 RunPipeline(const Options & options, const FileFacts & fixed, const FileFacts & moving);
 
 } // namespace SinkhornRegister

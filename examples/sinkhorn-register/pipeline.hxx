@@ -32,14 +32,18 @@
 #include "progress.h"
 #include "report.h"
 #include "resultFiles.h"
+#include "similarity.h"
 #include "smoothing.h"
 #include "stages.h"
 
 #include "itkDisplacementFieldTransform.h"
+#include "itkIdentityTransform.h"
+#include "itkTranslationTransform.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iostream>
 
 namespace SinkhornRegister
 {
@@ -222,12 +226,69 @@ StartFromSprings(const Options &                               options,
   return reach;
 }
 
-/** Runs the stages; \a transform receives their composition. Settings that were left open are chosen. */
+template <unsigned int VDimension>
+using CompositePointer = typename itk::CompositeTransform<double, VDimension>::Pointer;
+
+template <unsigned int VDimension>
+CompositePointer<VDimension>
+CopyQueue(const itk::CompositeTransform<double, VDimension> * transform)
+{
+  const auto copy = itk::CompositeTransform<double, VDimension>::New();
+  for (itk::SizeValueType i = 0; i < transform->GetNumberOfTransforms(); ++i)
+  {
+    copy->AddTransform(transform->GetNthTransform(i));
+  }
+  return copy;
+}
+
+/** Hands the more similar one over where the result is less similar than the identity that it began with: the start
+ * from springs or the identity. */
+template <unsigned int VDimension>
+void
+KeepBetter(const Inputs<VDimension> &                          inputs,
+           const itk::CompositeTransform<double, VDimension> * linearStart,
+           itk::CompositeTransform<double, VDimension> *       transform,
+           Report &                                            report)
+{
+  const auto similarity = [&](const itk::Transform<double, VDimension, VDimension> * map) {
+    return MeasureSimilarity<VDimension>(inputs.Fixed, inputs.Moving, inputs.FixedMask, inputs.MovingMask, map);
+  };
+  report.SimilarityBefore = similarity(itk::IdentityTransform<double, VDimension>::New());
+  report.SimilarityAfter = similarity(transform);
+  if (report.SimilarityAfter >= report.SimilarityBefore)
+  {
+    return;
+  }
+  const double worse = report.SimilarityAfter;
+  const bool   hasLinear = linearStart->GetNumberOfTransforms() > 0;
+  const double linear = hasLinear ? similarity(linearStart) : 0.0;
+  transform->ClearTransformQueue();
+  if (hasLinear && linear > report.SimilarityBefore)
+  {
+    for (itk::SizeValueType i = 0; i < linearStart->GetNumberOfTransforms(); ++i)
+    {
+      transform->AddTransform(linearStart->GetNthTransform(i));
+    }
+  }
+  else
+  {
+    transform->AddTransform(itk::TranslationTransform<double, VDimension>::New());
+  }
+  report.Kept = hasLinear && linear > report.SimilarityBefore ? "linear start" : "start";
+  report.SimilarityAfter = std::max(report.SimilarityBefore, linear);
+  std::cerr << "sinkhorn-register: the registration ended less similar than it began (mutual information "
+            << report.SimilarityBefore << " -> " << worse << "); the " << report.Kept
+            << " is handed over instead. Try another --metric, --transform or --initialize, or masks.\n";
+}
+
+/** Runs the stages; \a transform receives their composition, \a linearStart that of the start from springs. Settings
+ * that were left open are chosen. */
 template <unsigned int VDimension>
 void
 RunStages(Options &                                     options,
           const Inputs<VDimension> &                    inputs,
           itk::CompositeTransform<double, VDimension> * transform,
+          CompositePointer<VDimension> &                linearStart,
           Report &                                      report,
           Progress &                                    progress)
 {
@@ -243,6 +304,7 @@ RunStages(Options &                                     options,
       }
     }
   }
+  linearStart = CopyQueue<VDimension>(transform);
   HalfwayMaps<VDimension> maps;
   for (const Stage & stage : options.Stages)
   {
@@ -311,7 +373,8 @@ EvaluateEnds(const StageInput<VDimension> &                input,
   report.ValueAfter = after.Value;
   report.HasMarginalError = input.Parameters.Metric == MetricKind::Sinkhorn;
   report.MarginalError = after.MarginalError;
-  report.Converged = report.HasMarginalError ? after.Converged : report.Levels.back().Converged;
+  // The last level met its own criterion, what it led to was kept, and the transport that measures it has converged.
+  report.Converged = report.Levels.back().Converged && report.Kept == "result" && after.Converged;
   report.Blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(input.Grid.Factors.size() - 1));
 }
 
@@ -342,8 +405,36 @@ MeasureAgreement(const Inputs<VDimension> &                          inputs,
   }
 }
 
+/** The registration itself: nothing to do where both images show the same. */
 template <unsigned int VDimension>
 void
+Register(Options &                                     options,
+         const Inputs<VDimension> &                    inputs,
+         itk::CompositeTransform<double, VDimension> * transform,
+         Report &                                      report,
+         Progress &                                    progress)
+{
+  const bool areEqual = !inputs.FixedMask && !inputs.MovingMask && AreEqual<VDimension>(inputs.Fixed, inputs.Moving);
+  const auto main = PrepareStage<VDimension>(options, options.Main, inputs);
+  if (areEqual)
+  {
+    progress.Say("both images show the same: the map is the identity");
+    transform->AddTransform(itk::TranslationTransform<double, VDimension>::New());
+    report.Levels.push_back({ 0, 0.0, true });
+    options.Stages.clear();
+  }
+  else
+  {
+    auto linearStart = itk::CompositeTransform<double, VDimension>::New();
+    RunStages<VDimension>(options, inputs, transform, linearStart, report, progress);
+    MendFolds<VDimension>(ShrinkGeometry<VDimension>(main.Grid.Image, main.Grid.Factors.back()), transform);
+    KeepBetter<VDimension>(inputs, linearStart, transform, report);
+  }
+  EvaluateEnds<VDimension>(main, transform, report);
+}
+
+template <unsigned int VDimension>
+bool
 RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & moving)
 {
   const auto               start = std::chrono::steady_clock::now();
@@ -359,14 +450,11 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
   report.Dimension = VDimension;
 
   const auto transform = itk::CompositeTransform<double, VDimension>::New();
-  RunStages<VDimension>(options, inputs, transform, report, progress);
-  const auto main = PrepareStage<VDimension>(options, options.Main, inputs);
-  MendFolds<VDimension>(ShrinkGeometry<VDimension>(main.Grid.Image, main.Grid.Factors.back()), transform);
-  EvaluateEnds<VDimension>(main, transform, report);
+  Register<VDimension>(options, inputs, transform, report, progress);
 
   const auto field = SampleDisplacement<VDimension>(transform, inputs.Fixed);
   const auto jacobian = ComputeJacobian<VDimension>(field);
-  report.Folds = MeasureFolding<VDimension>(jacobian);
+  report.Folds = MeasureFolding<VDimension>(field);
   const auto toFile = inputs.MapToFile(transform);
   MeasureAgreement<VDimension>(inputs, transform, toFile, report);
   report.Seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -395,6 +483,7 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
 
   progress.Say(overview.Caption);
   progress.Say("results in " + options.Output);
+  return report.Kept == "result";
 }
 
 } // namespace SinkhornRegister

@@ -20,7 +20,7 @@
 namespace SinkhornRegister
 {
 
-template void
+template bool
 RunPipeline<2>(const Options &, const FileFacts &, const FileFacts &);
 
 } // namespace SinkhornRegister

@@ -129,11 +129,16 @@ WriteReport(const std::string & path, const Options & options, const Report & re
   json["value_after"] = Number(report.ValueAfter);
   json["iterations"] = iterations;
   json["converged"] = report.Converged;
+  json["kept"] = report.Kept;
+  json["similarity_before"] = Number(report.SimilarityBefore);
+  json["similarity_after"] = Number(report.SimilarityAfter);
   json["marginal_error"] = report.HasMarginalError ? Number(report.MarginalError) : Json(nullptr);
   json["seconds"] = Number(report.Seconds);
   json["peak_memory_mb"] = GetPeakMemory();
   json["min_jacobian"] = Number(report.Folds.MinimumJacobian);
   json["folded_fraction"] = Number(report.Folds.Fraction);
+  json["min_jacobian_central"] = Number(report.Folds.MinimumJacobianCentral);
+  json["non_diffeomorphic_volume"] = Number(report.Folds.NonDiffeomorphicVolume);
   if (report.HasDice)
   {
     json["dice_before"] = PerLabel(report.DiceBefore);

@@ -41,7 +41,11 @@ struct Report
   std::vector<LevelReport> Levels;
   double                   Seconds{ 0.0 };
   Folding                  Folds;
-  bool                     HasLandmarks{ false };
+  /** What was handed over: "result", "linear start" or "start", with the similarity of each that there was. */
+  std::string Kept{ "result" };
+  double      SimilarityBefore{ 0.0 };
+  double      SimilarityAfter{ 0.0 };
+  bool        HasLandmarks{ false };
   /** Mean distance of corresponding landmarks, mm. */
   double     ErrorBefore{ 0.0 };
   double     ErrorAfter{ 0.0 };

@@ -72,13 +72,14 @@ public:
     m_ForceSitsOnMovingImage = on;
   }
   /** To be called at the end of each iteration. The value need not fall at every one: forces of mass are not its
-   * gradient, and mending tight places costs something. */
+   * gradient, and relaxing a low Jacobian costs something. */
   void
   Watch()
   {
     const double value = this->m_CurrentMetricValue;
-    if (m_Shaper.GetForce() == ForceKind::MassTimesWay && this->HasGoneAstray(value))
+    if (m_Shaper.GetForce() == ForceKind::MassTimesWay && this->HasDiverged(value))
     {
+      m_Diverged = true;
       this->m_IsConverged = true;
       return;
     }
@@ -91,6 +92,7 @@ public:
     }
     else if (!stands || --m_Patience == 0)
     {
+      m_Blocked = !stands;
       m_Patience = mostPatience;
       m_Step *= 0.5;
     }
@@ -105,11 +107,12 @@ public:
   {
     m_SmallestValue = value;
   }
-  /** Shorter and shorter steps or folds in the way ended the current level, not the number of iterations. */
+  /** The current level ended because the value does not fall any more or is as small as it has to be: not the number of
+   * iterations, a divergence or folds in the way ended it. */
   bool
-  GetStoppedItself() const
+  GetConverged() const
   {
-    return this->m_IsConverged;
+    return this->m_IsConverged && !m_Diverged && !m_Blocked;
   }
 
 protected:
@@ -131,7 +134,9 @@ protected:
     m_BestValue = itk::NumericTraits<double>::max();
     m_FirstValue = 0.0;
     m_BestMassValue = itk::NumericTraits<double>::max();
-    m_Astray = 0;
+    m_NumberOfRises = 0;
+    m_Diverged = false;
+    m_Blocked = false;
     m_Patience = mostPatience;
     m_Step = 1.0;
     m_Shaper.SetSigmas(m_UpdateSigmas[level]);
@@ -231,7 +236,7 @@ protected:
   /** Mean squares, relative to their value at the beginning of a level, below which the level has done its work: finer
    * ones see what is left better. */
   static constexpr double unexplainedPart = 0.01;
-  /** Least determinant of the Jacobian of the half-way maps and of their inverses. */
+  /** Least determinant of the Jacobian of the half-way maps and of their inverses, by central differences. */
   static constexpr double smallestDeterminant = 0.05;
   /** The same of the whole map from fixed to moving. */
   static constexpr double smallestTotalDeterminant = 0.01;
@@ -347,15 +352,15 @@ private:
    * difference from one to the other, however well they match, and every step makes it worse. Then the level ends with
    * its best maps. \param value of the maps before the present step. */
   bool
-  HasGoneAstray(double value)
+  HasDiverged(double value)
   {
     if (value < m_BestMassValue)
     {
       m_BestMassValue = value;
       this->RememberMaps();
-      m_Astray = 0;
+      m_NumberOfRises = 0;
     }
-    else if (value > 1.5 * m_BestMassValue && ++m_Astray == mostPatience)
+    else if (value > 1.5 * m_BestMassValue && ++m_NumberOfRises == mostPatience)
     {
       this->ReturnToRememberedMaps();
       return true;
@@ -376,7 +381,10 @@ private:
   double       m_BestValue{ 0.0 };
   double       m_FirstValue{ 0.0 };
   double       m_BestMassValue{ 0.0 };
-  unsigned int m_Astray{ 0 };
+  unsigned int m_NumberOfRises{ 0 };
+  bool         m_Diverged{ false };
+  /** The last halving of the step was for folds. */
+  bool         m_Blocked{ false };
   unsigned int m_Patience{ 0 };
 };
 

@@ -133,8 +133,8 @@ VelocityFlow<VDimension>::Relax(double limit)
   const VelocityFlow before = *this;
   for (unsigned int round = 0;; ++round)
   {
-    const auto starts = Guard::MarkTightPlaces(m_Whole, limit);
-    const auto ends = Guard::MarkTightPlaces(m_Inverse, limit);
+    const auto starts = Guard::MarkLowCentralJacobian(m_Whole, limit);
+    const auto ends = Guard::MarkLowCentralJacobian(m_Inverse, limit);
     if (!Guard::HasMarks(starts) && !Guard::HasMarks(ends))
     {
       return true;

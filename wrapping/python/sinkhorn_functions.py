@@ -202,6 +202,7 @@ def sinkhorn_transport_image_filter(
     tolerance=None,
     maximum_number_of_iterations=None,
     normalize_masses=None,
+    preserve_mass_ratio=None,
     clamp_negative=None,
     fixed_mask=None,
     moving_mask=None,
@@ -229,7 +230,9 @@ def sinkhorn_transport_image_filter(
     maximum_number_of_iterations : int
         Default 200. Without convergence there is a RuntimeWarning.
     normalize_masses : bool
-        Scale the masses to 1 each, or with a reach by one common factor. Default True.
+        Scale the masses to 1 each. Default True.
+    preserve_mass_ratio : bool
+        With a reach, scale both masses by one common factor instead: their difference means something. Default False.
     clamp_negative : bool
         Count negative voxels as 0 instead of refusing them. Default False.
     fixed_mask, moving_mask : itk.SpatialObject, itk.Image or array
@@ -267,6 +270,7 @@ def sinkhorn_transport_image_filter(
         "Tolerance": tolerance,
         "MaximumNumberOfIterations": maximum_number_of_iterations,
         "NormalizeMasses": normalize_masses,
+        "PreserveMassRatio": preserve_mass_ratio,
         "ClampNegative": clamp_negative,
     }
     _configure(instance, settings, progress)

@@ -30,6 +30,7 @@ def evaluate(reference):
     metric.SetMovingTransform(transform)
     metric.SetBlur(reference["blur"])
     metric.SetReach(reference["reach"])
+    metric.PreserveMassRatioOn()
     metric.SetDebias(reference["debias"])
     metric.SetMassModel(reference["mass_model"])
     metric.SetTolerance(reference["tolerance"])
