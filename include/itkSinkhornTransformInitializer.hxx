@@ -251,9 +251,9 @@ template <typename TTransform, typename TFixedImage, typename TMovingImage>
 bool
 SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::IsFlat(const DensityType & density)
 {
-  // in units of the spacing
-  auto covariance = MatrixType(density.GetDirection().GetTranspose()) * ComputeMoments(density).Source *
-                    MatrixType(density.GetDirection());
+  // along the axes of the grid, in units of the spacing
+  const MatrixType toAxes(density.GetInverseDirection());
+  auto             covariance = toAxes * ComputeMoments(density).Source * MatrixType(toAxes.GetTranspose());
   for (unsigned int d = 0; d < ImageDimension; ++d)
   {
     for (unsigned int e = 0; e < ImageDimension; ++e)

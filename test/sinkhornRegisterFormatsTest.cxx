@@ -112,6 +112,13 @@ protected:
     return io;
   }
 
+  /** A blob whose slices lie the farther to the right the higher they are. */
+  static double
+  LeaningBlob(const Volume::PointType & point)
+  {
+    return BlobAt<3>(PointAt(5.0 + 0.4 * point[2], 11.0, 15.0), 6.0)(point);
+  }
+
   /** Slices of a DICOM series along z. */
   void
   WriteSeries(const std::string & folder, const std::string & uid, const std::vector<int> & slices) const
@@ -120,9 +127,8 @@ protected:
     fs::create_directories(Path(folder));
     for (const int z : slices)
     {
-      const auto slice = MakeImage<short, 3>({ { 24, 22, 1 } }, [&](const Slice::PointType & p) {
-        return BlobAt<3>(PointAt(11.0, 11.0, 15.0), 6.0)(PointAt(p[0], p[1], 3.0 * z));
-      });
+      const auto slice = MakeImage<short, 3>(
+        { { 24, 22, 1 } }, [&](const Slice::PointType & p) { return LeaningBlob(PointAt(p[0], p[1], 3.0 * z)); });
       auto &     entries = slice->GetMetaDataDictionary();
       const auto set = [&entries](const char * key, const std::string & value) {
         itk::EncapsulateMetaData<std::string>(entries, key, value);
@@ -241,8 +247,7 @@ TEST_F(SinkhornRegisterFormats, DicomSeriesAndSlices)
   const std::string uid = "1.2.826.0.1.3680043.2.1125.1";
   WriteSeries("series", uid, { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 });
   const auto place = [](itk::ImageBase<3> * image) { image->SetSpacing(VectorOf(1.0, 1.0, 3.0)); };
-  Write(MakeImage<short, 3>({ { 24, 22, 10 } }, BlobAt<3>(PointAt(11.0, 11.0, 15.0), 6.0), place).GetPointer(),
-        Path("volume.nrrd"));
+  Write(MakeImage<short, 3>({ { 24, 22, 10 } }, &LeaningBlob, place).GetPointer(), Path("volume.nrrd"));
   ExpectRun("volume.nrrd", "series", "--transform translation");
   const auto warped = Read<itk::Image<short, 3>>(Path("out/warped.nii.gz"));
   const auto volume = Read<itk::Image<short, 3>>(Path("volume.nrrd"));

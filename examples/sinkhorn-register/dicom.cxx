@@ -52,50 +52,44 @@ FindSeries(const std::string & folder, const std::string & what)
   return names->GetFileNames(series.front());
 }
 
-void
-StackSlices(FileFacts & facts)
+namespace
 {
-  if (facts.Slices.size() < 2)
+
+/** Origin of a slice. \exception UsageError if it does not lie like the first one, whose geometry is given. */
+vnl_vector<double>
+ReadPosition(const std::string & file, const FileGeometry & first, const std::string & what)
+{
+  const auto io = itk::GDCMImageIO::New();
+  io->SetFileName(file);
+  io->ReadImageInformation();
+  bool same = io->GetNumberOfDimensions() == 3 && io->GetDimensions(2) == 1;
+  for (unsigned int d = 0; same && d < 2; ++d)
   {
-    return;
-  }
-  const std::string   what = facts.Describe();
-  FileGeometry &      geometry = facts.Geometry;
-  vnl_vector<double>  normal(3);
-  std::vector<double> positions;
-  vnl_vector<double>  last(3);
-  for (unsigned int r = 0; r < 3; ++r)
-  {
-    normal[r] = geometry.Direction(r, 2);
-  }
-  for (const std::string & file : facts.Slices)
-  {
-    const auto io = itk::GDCMImageIO::New();
-    io->SetFileName(file);
-    io->ReadImageInformation();
-    bool same = io->GetNumberOfDimensions() == 3 && io->GetDimensions(2) == 1;
-    for (unsigned int d = 0; same && d < 2; ++d)
-    {
-      const std::vector<double> axis = io->GetDirection(d);
-      same = io->GetDimensions(d) == geometry.Size[d] &&
-             std::abs(io->GetSpacing(d) - geometry.Spacing[d]) < 1e-3 * geometry.Spacing[d];
-      for (unsigned int r = 0; r < 3; ++r)
-      {
-        same = same && std::abs(axis[r] - geometry.Direction(r, d)) < 1e-3;
-      }
-    }
-    if (!same)
-    {
-      throw UsageError(
-        what + ": slice '" + file +
-        "' differs from the first one in size, spacing or orientation; convert the series to NIfTI first");
-    }
+    const std::vector<double> axis = io->GetDirection(d);
+    same =
+      io->GetDimensions(d) == first.Size[d] && std::abs(io->GetSpacing(d) - first.Spacing[d]) < 1e-3 * first.Spacing[d];
     for (unsigned int r = 0; r < 3; ++r)
     {
-      last[r] = io->GetOrigin(r);
+      same = same && std::abs(axis[r] - first.Direction(r, d)) < 1e-3;
     }
-    positions.push_back(dot_product(normal, last));
   }
+  if (!same)
+  {
+    throw UsageError(what + ": slice '" + file +
+                     "' differs from the first one in size, spacing or orientation; convert the series to NIfTI first");
+  }
+  vnl_vector<double> position(3);
+  for (unsigned int r = 0; r < 3; ++r)
+  {
+    position[r] = io->GetOrigin(r);
+  }
+  return position;
+}
+
+/** \exception UsageError unless the positions along the normal are evenly spaced. */
+void
+CheckSteps(const std::vector<double> & positions, const FileFacts & facts)
+{
   std::vector<double> steps;
   for (std::size_t i = 1; i < positions.size(); ++i)
   {
@@ -109,25 +103,38 @@ StackSlices(FileFacts & facts)
     if (!(std::abs(spacing) > 0.0) || std::abs(steps[i] - spacing) > 0.05 * std::abs(spacing))
     {
       std::ostringstream text;
-      text << what << ": its slices are not evenly spaced, '" << facts.Slices[i] << "' and '" << facts.Slices[i + 1]
-           << "' are " << steps[i] << " mm apart, others " << spacing
+      text << facts.Describe() << ": its slices are not evenly spaced, '" << facts.Slices[i] << "' and '"
+           << facts.Slices[i + 1] << "' are " << steps[i] << " mm apart, others " << spacing
            << " mm; is a slice missing? Complete the series, or resample it onto an even grid";
       throw UsageError(text.str());
     }
   }
-  // The slices may be offset sideways, too: a gantry tilt, which the direction then shows.
-  const double       count = static_cast<double>(positions.size() - 1);
-  vnl_vector<double> step(3);
-  for (unsigned int r = 0; r < 3; ++r)
+}
+
+} // namespace
+
+void
+StackSlices(FileFacts & facts)
+{
+  if (facts.Slices.size() < 2)
   {
-    step[r] = (last[r] - geometry.Origin[r]) / count;
+    return;
   }
+  FileGeometry &                  geometry = facts.Geometry;
+  const vnl_vector<double>        normal = geometry.Direction.get_column(2);
+  std::vector<vnl_vector<double>> corners;
+  std::vector<double>             positions;
+  for (const std::string & file : facts.Slices)
+  {
+    corners.push_back(ReadPosition(file, geometry, facts.Describe()));
+    positions.push_back(dot_product(normal, corners.back()));
+  }
+  CheckSteps(positions, facts);
+  // The slices may be offset sideways, too: a gantry tilt, which the direction then shows.
+  const vnl_vector<double> step = (corners.back() - corners.front()) / static_cast<double>(corners.size() - 1);
   geometry.Size[2] = facts.Slices.size();
   geometry.Spacing[2] = step.two_norm();
-  for (unsigned int r = 0; r < 3; ++r)
-  {
-    geometry.Direction(r, 2) = step[r] / geometry.Spacing[2];
-  }
+  geometry.Direction.set_column(2, step / geometry.Spacing[2]);
 }
 
 } // namespace SinkhornRegister
