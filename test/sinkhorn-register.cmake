@@ -6,6 +6,7 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
     SinkhornRegisterTestDriver
     sinkhornRegisterErrorsTest.cxx
     sinkhornRegisterExperimentsTest.cxx
+    sinkhornRegisterLandmarksTest.cxx
     sinkhornRegisterRealDataTest.cxx
     sinkhornRegisterResultsTest.cxx)
   target_compile_features(SinkhornRegisterTestDriver PRIVATE cxx_std_17)

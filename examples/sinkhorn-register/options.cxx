@@ -211,10 +211,10 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   app
     .add_option("--landmarks",
                 options.Landmarks,
-                "FIXED MOVING: text files of corresponding points, one a line, mm (LPS), for the target registration "
-                "error")
+                "FIXED MOVING: files of corresponding points, mm (LPS), for the target registration error: tables, "
+                "elastix, ANTs, Slicer")
     ->expected(2);
-  app.add_flag("--landmark-indices", options.LandmarksAreIndices, "the landmarks are voxel indices of their images");
+  app.add_flag("--landmark-indices", options.LandmarksAreIndices, "the landmarks are voxel indices of their images (files may say so themselves)");
   app.add_option("--density",
                  raw.Density,
                  "how intensities become mass: as-is | shift (minus the minimum) | clamp (negatives to 0) | "

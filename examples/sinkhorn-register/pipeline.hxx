@@ -79,7 +79,7 @@ CheckSize(const ImageType<VDimension> * image, const std::string & what)
 
 template <unsigned int VDimension>
 Inputs<VDimension>
-ReadInputs(const Options & options)
+ReadInputs(const Options & options, Progress & progress)
 {
   Inputs<VDimension> inputs;
   inputs.Fixed = ReadImage<VDimension>(options.Fixed, "fixed image");
@@ -102,16 +102,13 @@ ReadInputs(const Options & options)
   }
   if (!options.Landmarks.empty())
   {
-    const bool asIndices = options.LandmarksAreIndices;
-    inputs.FixedLandmarks = ReadLandmarks<VDimension>(
-      options.Landmarks[0], asIndices ? inputs.Fixed.GetPointer() : nullptr, "fixed landmarks");
-    inputs.MovingLandmarks = ReadLandmarks<VDimension>(
-      options.Landmarks[1], asIndices ? inputs.Moving.GetPointer() : nullptr, "moving landmarks");
-    if (inputs.FixedLandmarks.size() != inputs.MovingLandmarks.size())
+    const auto pairs = ReadLandmarkPairs<VDimension>(
+      options.Landmarks, options.LandmarksAreIndices, inputs.Fixed.GetPointer(), inputs.Moving.GetPointer());
+    inputs.FixedLandmarks = pairs.Fixed;
+    inputs.MovingLandmarks = pairs.Moving;
+    for (const std::string & notice : pairs.Notices)
     {
-      throw UsageError("--landmarks: '" + options.Landmarks[0] + "' holds " +
-                       std::to_string(inputs.FixedLandmarks.size()) + " points and '" + options.Landmarks[1] + "' " +
-                       std::to_string(inputs.MovingLandmarks.size()) + "; they must correspond line by line");
+      progress.Warn(notice);
     }
   }
   return inputs;
@@ -390,13 +387,13 @@ RunPipeline(const Options & given, const std::string & movingComponentType)
 {
   const auto               start = std::chrono::steady_clock::now();
   Options                  options = given;
-  const Inputs<VDimension> inputs = ReadInputs<VDimension>(options);
+  Progress                 progress(options.Quiet);
+  const Inputs<VDimension> inputs = ReadInputs<VDimension>(options, progress);
   if (options.IsRecipe)
   {
     AdaptRecipe<VDimension>(options, inputs);
   }
   OutputFolder folder(options.Output);
-  Progress     progress(options.Quiet);
   Report       report;
   report.Dimension = VDimension;
 
@@ -413,6 +410,7 @@ RunPipeline(const Options & given, const std::string & movingComponentType)
   {
     const auto identity = itk::IdentityTransform<double, VDimension>::New();
     report.HasLandmarks = true;
+    report.NumberOfLandmarks = inputs.FixedLandmarks.size();
     report.ErrorBefore =
       ComputeTargetError<VDimension>(inputs.FixedLandmarks, inputs.MovingLandmarks, identity.GetPointer());
     report.ErrorAfter =

@@ -143,6 +143,7 @@ WriteReport(const std::string & path, const Options & options, const Report & re
   }
   if (report.HasLandmarks)
   {
+    json["landmark_pairs"] = report.NumberOfLandmarks;
     json["tre_before"] = Number(report.ErrorBefore);
     json["tre_after"] = Number(report.ErrorAfter);
   }

@@ -42,6 +42,8 @@ struct Report
   double                   Seconds{ 0.0 };
   Folding                  Folds;
   bool                     HasLandmarks{ false };
+  /** Pairs whose points both have coordinates. */
+  std::size_t NumberOfLandmarks{ 0 };
   /** Mean distance of corresponding landmarks, mm. */
   double     ErrorBefore{ 0.0 };
   double     ErrorAfter{ 0.0 };
