@@ -11,6 +11,7 @@ if(Sinkhorn_BUILD_EXAMPLES OR Sinkhorn_BUILD_BENCHMARK)
   list(
     APPEND
     Sinkhorn_ITK_REQUEST
+    ITKHDF5
     ITKImageGrid
     ITKImageIntensity
     ITKImageSources
@@ -26,9 +27,11 @@ if(Sinkhorn_BUILD_EXAMPLES OR Sinkhorn_BUILD_BENCHMARK)
     ITKIOTransformHDF5
     ITKIOTransformInsightLegacy
     ITKOptimizersv4
+    ITKPNG
     ITKRegistrationMethodsv4
     ITKSmoothing
-    ITKThresholding)
+    ITKThresholding
+    ITKZLIB)
 endif()
 
 # Finds ITK with these components (ITK_LIBRARIES, ITK_USE_FILE). Inside ITK's tree, ITK's own internal configuration.

@@ -26,6 +26,7 @@
 #include "images.h"
 #include "intensities.h"
 #include "landmarks.h"
+#include "limits.h"
 #include "metrics.h"
 #include "outputs.h"
 #include "overview.h"
@@ -389,11 +390,12 @@ RunPipeline(const Options & given, const std::string & movingComponentType)
   Options                  options = given;
   Progress                 progress(options.Quiet);
   const Inputs<VDimension> inputs = ReadInputs<VDimension>(options, progress);
+  CheckLimits<VDimension>(options, inputs.Fixed, inputs.Moving);
   if (options.IsRecipe)
   {
     AdaptRecipe<VDimension>(options, inputs);
   }
-  OutputFolder folder(options.Output);
+  OutputFolder folder(options.Output, ListInputFiles(options));
   Report       report;
   report.Dimension = VDimension;
 

@@ -17,6 +17,7 @@
  *=========================================================================*/
 #include "report.h"
 
+#include "checkedFile.h"
 #include "stages.h"
 
 #include "itkVersion.h"
@@ -25,7 +26,6 @@
 
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 
 #ifndef _WIN32
 #include <sys/resource.h>
@@ -157,12 +157,7 @@ WriteReport(const std::string & path, const Options & options, const Report & re
   json["learning_rate"] = ChooseLearningRate(stage);
   json["version"] = SINKHORN_REGISTER_VERSION;
   json["itk_version"] = itk::Version::GetITKVersion();
-  std::ofstream file(path);
-  file << json.dump(2) << "\n";
-  if (!file.flush())
-  {
-    throw UsageError("output '" + path + "': can't be written; is the disk full?");
-  }
+  WriteBytes(path, json.dump(2) + "\n");
 }
 
 std::string

@@ -17,11 +17,14 @@
  *=========================================================================*/
 #include "writing.h"
 
+#include "checkedFile.h"
+#include "transformFile.h"
+
 #include "itkCastImageFilter.h"
 #include "itkImageFileWriter.h"
-#include "itkTransformFileWriter.h"
 
 #include <cmath>
+#include <filesystem>
 #include <type_traits>
 
 namespace SinkhornRegister
@@ -43,6 +46,14 @@ WriteAs(const ImageType<VDimension> * image, const std::string & path)
   for (itk::SizeValueType i = 0; i < image->GetBufferedRegion().GetNumberOfPixels(); ++i)
   {
     out[i] = std::is_integral<TPixel>::value ? static_cast<TPixel>(std::lround(in[i])) : static_cast<TPixel>(in[i]);
+  }
+  if constexpr (VDimension == 2 && std::is_integral<TPixel>::value && std::is_unsigned<TPixel>::value)
+  {
+    if (std::filesystem::path(path).extension() == ".png")
+    {
+      WritePng<TPixel>(output, path); // ITK's writer does not survive a full disk
+      return;
+    }
   }
   const auto writer = itk::ImageFileWriter<OutputType>::New();
   writer->SetFileName(path);
@@ -93,11 +104,7 @@ template <unsigned int VDimension>
 void
 WriteTransform(const itk::CompositeTransform<double, VDimension> * transform, const std::string & path)
 {
-  const auto writer = itk::TransformFileWriterTemplate<double>::New();
-  writer->SetFileName(path);
-  writer->SetInput(transform);
-  writer->UseCompressionOn();
-  writer->Update();
+  WriteTransformFile<VDimension>(transform, path);
 }
 
 template void
