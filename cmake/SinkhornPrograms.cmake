@@ -11,6 +11,7 @@ if(Sinkhorn_BUILD_EXAMPLES OR Sinkhorn_BUILD_BENCHMARK)
   list(
     APPEND
     Sinkhorn_ITK_REQUEST
+    ITKHDF5
     ITKImageGrid
     ITKImageIntensity
     ITKImageSources
@@ -29,6 +30,7 @@ if(Sinkhorn_BUILD_EXAMPLES OR Sinkhorn_BUILD_BENCHMARK)
     ITKIOTransformInsightLegacy
     ITKJPEG
     ITKOptimizersv4
+    ITKPNG
     ITKRegistrationMethodsv4
     ITKSmoothing
     ITKThresholding

@@ -8,6 +8,9 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
     sinkhornRegisterExperimentsTest.cxx
     sinkhornRegisterFormatsTest.cxx
     sinkhornRegisterInputsTest.cxx
+    sinkhornRegisterFilesTest.cxx
+    sinkhornRegisterLandmarksTest.cxx
+    sinkhornRegisterLimitsTest.cxx
     sinkhornRegisterRealDataTest.cxx
     sinkhornRegisterResultsTest.cxx)
   target_compile_features(SinkhornRegisterTestDriver PRIVATE cxx_std_17)
@@ -21,4 +24,13 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
     set(_sinkhorn_environment ENVIRONMENT "SINKHORN_TEST_DATA=${SINKHORN_TEST_DATA}")
   endif()
   gtest_discover_tests(SinkhornRegisterTestDriver DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 900 ${_sinkhorn_environment})
+  if(NOT Sinkhorn_BUILD_AS_ITK_MODULE AND CMAKE_VERSION VERSION_GREATER_EQUAL 3.19)
+    # All targets have to be built, as for any installation.
+    add_test(
+      NAME SinkhornRegisterInstalled
+      COMMAND
+        ${CMAKE_COMMAND} -DBUILD=${Sinkhorn_BINARY_DIR} -DFOLDER=${CMAKE_CURRENT_BINARY_DIR}/installed
+        -DPROGRAM=${CMAKE_INSTALL_BINDIR}/sinkhorn-register -P
+        ${CMAKE_CURRENT_LIST_DIR}/sinkhornRegisterInstalled.cmake)
+  endif()
 endif()

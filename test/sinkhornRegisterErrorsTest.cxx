@@ -99,10 +99,10 @@ TEST_F(SinkhornRegisterErrors, UnknownOptionsAndValues)
   ExpectRefusal("--learning-rate 0", { "--learning-rate" });
   ExpectRefusal("--threads many", { "--threads" });
   ExpectRefusal("--landmarks " + Path("nowhere.txt") + " " + Path("nowhere.txt"), { "fixed landmarks", "nowhere.txt" });
-  std::ofstream(Path("one.txt")) << "points\n1 2\n";
-  std::ofstream(Path("two.txt")) << "1, 2, 7\n3, 4\n";
-  std::ofstream(Path("none.txt")) << "nothing\n";
-  ExpectRefusal("--landmarks " + Path("one.txt") + " " + Path("two.txt"), { "1 points", "2;", "correspond" });
+  std::ofstream(Path("one.txt")) << "1 2\n";
+  std::ofstream(Path("two.txt")) << "1, 2\n3, 4\n";
+  std::ofstream(Path("none.txt")) << "# nothing\n";
+  ExpectRefusal("--landmarks " + Path("one.txt") + " " + Path("two.txt"), { "1 point ", "2 points;", "correspond" });
   ExpectRefusal("--landmarks " + Path("one.txt") + " " + Path("none.txt"), { "moving landmarks", "no point" });
   ExpectRefusal("--landmark-indices", { "--landmark-indices", "--landmarks" });
   ExpectRefusal("--finish demons", { "--finish", "demons", "meansquares" });

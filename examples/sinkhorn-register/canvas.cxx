@@ -17,7 +17,8 @@
  *=========================================================================*/
 #include "canvas.h"
 
-#include "itkImageFileWriter.h"
+#include "checkedFile.h"
+
 
 #include <algorithm>
 #include <cmath>
@@ -128,11 +129,7 @@ Canvas::TextWidth(const std::string & text, int scale)
 void
 Canvas::Write(const std::string & path) const
 {
-  const auto writer = itk::ImageFileWriter<PictureType>::New();
-  writer->SetFileName(path);
-  writer->SetInput(m_Picture);
-  writer->UseCompressionOn();
-  writer->Update();
+  WritePng<PictureType::PixelType>(m_Picture, path);
 }
 
 } // namespace SinkhornRegister

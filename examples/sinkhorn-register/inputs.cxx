@@ -22,6 +22,8 @@
 #include "itkImageRegionConstIteratorWithIndex.h"
 
 #include <algorithm>
+#include <iterator>
+#include <type_traits>
 
 namespace SinkhornRegister
 {
@@ -124,28 +126,39 @@ BringTogether(const Options & options, Inputs<VDimension> & inputs)
   move(inputs.MovingLabels);
 }
 
+/** The landmarks of both images in the plane in which these are registered, and what a user should know about them. */
 template <unsigned int VDimension>
-Landmarks<VDimension>
-ReadPoints(const std::string & path, const FileFacts & facts, const SlicePlane & plane, bool asIndices)
+void
+ReadPoints(const Options & options, const FileFacts & fixed, const FileFacts & moving, Inputs<VDimension> & inputs)
 {
-  const std::string role = facts.Role.substr(0, facts.Role.find(' ')) + " landmarks";
+  const auto read = [&](auto dimension) {
+    constexpr unsigned int points = decltype(dimension)::value;
+    const auto             fixedGrid = inputs.Plane.template MakeGrid<points>(fixed);
+    const auto             movingGrid = inputs.Plane.template MakeGrid<points>(moving);
+    return ReadLandmarkPairs<points>(
+      options.Landmarks, options.LandmarksAreIndices, fixedGrid.GetPointer(), movingGrid.GetPointer());
+  };
   if constexpr (VDimension == 2)
   {
-    if (facts.Geometry.GetDimension() > 2)
+    if (fixed.Geometry.GetDimension() > 2)
     {
       // Points of a slice in space have three coordinates.
-      const auto   grid = plane.MakeGrid<3>(facts);
-      const auto   points = ReadLandmarks<3>(path, asIndices ? grid.GetPointer() : nullptr, role);
-      Landmarks<2> flat;
-      for (const auto & point : points)
-      {
-        flat.push_back(plane.Project(point));
-      }
-      return flat;
+      const auto pairs = read(std::integral_constant<unsigned int, 3>());
+      const auto project = [&](const Landmarks<3> & from, Landmarks<2> & to) {
+        std::transform(from.begin(), from.end(), std::back_inserter(to), [&](const auto & point) {
+          return inputs.Plane.Project(point);
+        });
+      };
+      project(pairs.Fixed, inputs.FixedLandmarks);
+      project(pairs.Moving, inputs.MovingLandmarks);
+      inputs.Notices = pairs.Notices;
+      return;
     }
   }
-  const auto grid = plane.MakeGrid<VDimension>(facts);
-  return ReadLandmarks<VDimension>(path, asIndices ? grid.GetPointer() : nullptr, role);
+  const auto pairs = read(std::integral_constant<unsigned int, VDimension>());
+  inputs.FixedLandmarks = pairs.Fixed;
+  inputs.MovingLandmarks = pairs.Moving;
+  inputs.Notices = pairs.Notices;
 }
 
 template <unsigned int VDimension>
@@ -173,15 +186,7 @@ ReadCompanions(const Options & options, const FileFacts & fixed, const FileFacts
   }
   if (!options.Landmarks.empty())
   {
-    const bool asIndices = options.LandmarksAreIndices;
-    inputs.FixedLandmarks = ReadPoints<VDimension>(options.Landmarks[0], fixed, inputs.Plane, asIndices);
-    inputs.MovingLandmarks = ReadPoints<VDimension>(options.Landmarks[1], moving, inputs.Plane, asIndices);
-    if (inputs.FixedLandmarks.size() != inputs.MovingLandmarks.size())
-    {
-      throw UsageError("--landmarks: '" + options.Landmarks[0] + "' holds " +
-                       std::to_string(inputs.FixedLandmarks.size()) + " points and '" + options.Landmarks[1] + "' " +
-                       std::to_string(inputs.MovingLandmarks.size()) + "; they must correspond line by line");
-    }
+    ReadPoints<VDimension>(options, fixed, moving, inputs);
   }
 }
 

@@ -43,7 +43,9 @@ struct Inputs
   /** As they lie in their files, but for the plane. */
   Landmarks<VDimension> FixedLandmarks;
   Landmarks<VDimension> MovingLandmarks;
-  SlicePlane            Plane;
+  /** What a user should know about the landmarks. */
+  std::vector<std::string> Notices;
+  SlicePlane               Plane;
   /** From the moving image as it is registered to where it lies in its file, mm. */
   itk::Vector<double, VDimension> Shift;
 

@@ -17,56 +17,172 @@
  *=========================================================================*/
 #include "landmarks.h"
 
+#include "landmarkFiles.h"
 #include "options.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 namespace SinkhornRegister
 {
+namespace
+{
 
 template <unsigned int VDimension>
-Landmarks<VDimension>
-ReadLandmarks(const std::string & path, const ImageType<VDimension> * image, const std::string & role)
+using IndexType = itk::ContinuousIndex<double, VDimension>;
+
+/** How far a continuous index lies outside of an image, as a part of its longest axis (by extent). */
+template <unsigned int VDimension>
+double
+MeasureOutside(const ImageType<VDimension> * image, const IndexType<VDimension> & index)
 {
-  std::ifstream file(path);
-  if (!file)
+  const auto & region = image->GetLargestPossibleRegion();
+  double       longest = 0.0;
+  double       farthest = 0.0;
+  for (unsigned int d = 0; d < VDimension; ++d)
   {
-    throw UsageError(role + " '" + path + "': no such file, or it can't be read");
+    const double spacing = image->GetSpacing()[d];
+    const double first = static_cast<double>(region.GetIndex()[d]) - 0.5;
+    const double last = first + static_cast<double>(region.GetSize()[d]);
+    longest = std::max(longest, spacing * static_cast<double>(region.GetSize()[d]));
+    farthest = std::max(farthest, spacing * std::max(first - index[d], index[d] - last));
   }
-  Landmarks<VDimension> landmarks;
-  for (std::string line; std::getline(file, line);)
+  return std::max(0.0, farthest) / longest;
+}
+
+/** Continuous index of coordinates that are indices or physical points. \param sign of x and y, to try RAS. */
+template <unsigned int VDimension>
+IndexType<VDimension>
+ToIndex(const ImageType<VDimension> * image, const std::vector<double> & coordinates, bool asIndices, double sign = 1.0)
+{
+  IndexType<VDimension>          index;
+  itk::Point<double, VDimension> point;
+  for (unsigned int d = 0; d < VDimension; ++d)
   {
-    std::replace(line.begin(), line.end(), ',', ' ');
-    std::istringstream                       stream(line);
-    itk::ContinuousIndex<double, VDimension> coordinates;
-    bool                                     complete = true;
-    for (unsigned int d = 0; d < VDimension; ++d)
+    index[d] = coordinates[d];
+    point[d] = d < 2 ? sign * coordinates[d] : coordinates[d];
+  }
+  return asIndices ? index : image->template TransformPhysicalPointToContinuousIndex<double>(point);
+}
+
+/** How far the farthest point of a file lies outside. */
+template <unsigned int VDimension>
+double
+MeasureFarthest(const ImageType<VDimension> * image, const LandmarkFile & file, bool asIndices, double sign = 1.0)
+{
+  double farthest = 0.0;
+  for (const LandmarkRow & row : file.Rows)
+  {
+    if (!row.IsGap)
     {
-      complete = complete && static_cast<bool>(stream >> coordinates[d]);
+      farthest = std::max(
+        farthest, MeasureOutside<VDimension>(image, ToIndex<VDimension>(image, row.Coordinates, asIndices, sign)));
     }
-    if (!complete)
+  }
+  return farthest;
+}
+
+template <unsigned int VDimension>
+std::string
+SuggestUnits(const ImageType<VDimension> * image, const LandmarkFile & file, bool asIndices)
+{
+  if (MeasureFarthest<VDimension>(image, file, !asIndices) == 0.0)
+  {
+    return asIndices ? "; as points in mm all of them lie inside: leave --landmark-indices out"
+                     : "; as voxel indices all of them lie inside: add --landmark-indices";
+  }
+  if (!asIndices && MeasureFarthest<VDimension>(image, file, false, -1.0) == 0.0)
+  {
+    return "; as RAS all of them lie inside: change the signs of x and y, for LPS";
+  }
+  return asIndices ? "; they must be voxel indices, counted from 0" : "; they must be in mm, LPS";
+}
+
+/** The points of a file. Some may lie just outside of the image; far off, the units are another's. */
+template <unsigned int VDimension>
+std::vector<itk::Point<double, VDimension>>
+PlacePoints(const ImageType<VDimension> * image,
+            const LandmarkFile &          file,
+            bool                          asIndices,
+            std::vector<std::string> &    notices)
+{
+  constexpr double                            tooFar = 0.25;
+  std::vector<itk::Point<double, VDimension>> points(file.Rows.size());
+  std::size_t                                 outside = 0;
+  std::size_t                                 firstOutside = 0;
+  for (std::size_t i = 0; i < file.Rows.size(); ++i)
+  {
+    if (file.Rows[i].IsGap)
     {
       continue;
     }
-    itk::Point<double, VDimension> point;
-    if (image)
+    const auto   index = ToIndex<VDimension>(image, file.Rows[i].Coordinates, asIndices);
+    const double distance = MeasureOutside<VDimension>(image, index);
+    if (distance > tooFar)
     {
-      image->TransformContinuousIndexToPhysicalPoint(coordinates, point);
+      throw UsageError(file.Place(i) + ": the point lies far outside of its image, by " +
+                       std::to_string(static_cast<long long>(std::min(1e9, 100.0 * distance))) +
+                       " % of the image's extent" + SuggestUnits<VDimension>(image, file, asIndices));
     }
-    else
-    {
-      std::copy_n(coordinates.GetDataPointer(), VDimension, point.GetDataPointer());
-    }
-    landmarks.push_back(point);
+    firstOutside = distance > 0.0 && outside == 0 ? i : firstOutside;
+    outside += distance > 0.0 ? 1 : 0;
+    image->TransformContinuousIndexToPhysicalPoint(index, points[i]);
   }
-  if (landmarks.empty())
+  if (2 * outside > file.Rows.size())
   {
-    throw UsageError(role + " '" + path + "': holds no point; a line for each is wanted, " +
-                     std::to_string(VDimension) + " numbers separated by blanks or commas");
+    throw UsageError(file.Place(firstOutside) + ": this point and most others lie outside of their image" +
+                     SuggestUnits<VDimension>(image, file, asIndices));
   }
-  return landmarks;
+  if (outside > 0)
+  {
+    notices.push_back(file.Place(firstOutside) + ": " +
+                      (outside > 1 ? std::to_string(outside) + " points, this the "
+                                                               "first, lie"
+                                   : "the point lies") +
+                      " outside of the image");
+  }
+  return points;
+}
+
+bool
+AreIndices(const LandmarkFile & file, bool asIndices)
+{
+  if (asIndices && file.Space == LandmarkSpace::Physical)
+  {
+    throw UsageError(file.Role + " '" + file.Path +
+                     "': the file says that its points are in mm, but --landmark-indices that they are voxel indices");
+  }
+  return asIndices || file.Space == LandmarkSpace::Index;
+}
+
+} // namespace
+
+template <unsigned int VDimension>
+LandmarkPairs<VDimension>
+ReadLandmarkPairs(const std::vector<std::string> & paths,
+                  bool                             asIndices,
+                  const ImageType<VDimension> *    fixed,
+                  const ImageType<VDimension> *    moving)
+{
+  const LandmarkFile        fixedFile = ReadLandmarkFile(paths[0], "fixed landmarks", VDimension);
+  const LandmarkFile        movingFile = ReadLandmarkFile(paths[1], "moving landmarks", VDimension);
+  const bool                fixedAsIndices = AreIndices(fixedFile, asIndices);
+  const bool                movingAsIndices = AreIndices(movingFile, asIndices);
+  const LandmarkMatches     matches = MatchLandmarks(fixedFile, movingFile);
+  LandmarkPairs<VDimension> pairs;
+  const auto                fixedPoints = PlacePoints<VDimension>(fixed, fixedFile, fixedAsIndices, pairs.Notices);
+  const auto                movingPoints = PlacePoints<VDimension>(moving, movingFile, movingAsIndices, pairs.Notices);
+  for (const auto & match : matches)
+  {
+    pairs.Fixed.push_back(fixedPoints[match.first]);
+    pairs.Moving.push_back(movingPoints[match.second]);
+  }
+  const std::size_t given = std::max(fixedFile.Rows.size(), movingFile.Rows.size());
+  if (matches.size() < given)
+  {
+    pairs.Notices.push_back("--landmarks: " + std::to_string(given - matches.size()) + " of " + std::to_string(given) +
+                            " pairs are left out, one of their points has no coordinates");
+  }
+  return pairs;
 }
 
 template <unsigned int VDimension>
@@ -83,9 +199,10 @@ ComputeTargetError(const Landmarks<VDimension> &                          fixed,
   return sum / static_cast<double>(fixed.size());
 }
 
-#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                  \
-  template Landmarks<D> ReadLandmarks<D>(const std::string &, const ImageType<D> *, const std::string &); \
-  template double       ComputeTargetError<D>(                                                            \
+#define SINKHORN_REGISTER_INSTANTIATE(D)                                                 \
+  template LandmarkPairs<D> ReadLandmarkPairs<D>(                                        \
+    const std::vector<std::string> &, bool, const ImageType<D> *, const ImageType<D> *); \
+  template double ComputeTargetError<D>(                                                 \
     const Landmarks<D> &, const Landmarks<D> &, const itk::Transform<double, D, D> *);
 SINKHORN_REGISTER_INSTANTIATE(2)
 SINKHORN_REGISTER_INSTANTIATE(3)

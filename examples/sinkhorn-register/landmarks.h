@@ -31,13 +31,27 @@ namespace SinkhornRegister
 template <unsigned int VDimension>
 using Landmarks = std::vector<itk::Point<double, VDimension>>;
 
-/** Points of a text file, one a line, coordinates separated by blanks or commas; further columns, and lines that do not
- * begin with as many numbers, such as headings, are passed over. \param image if not nullptr, the file holds
- * (continuous) voxel indices of this image, else physical points, mm, LPS. \param role names the file in messages.
- * \exception UsageError if the file can't be read or holds no point. */
+/** Corresponding points of both images, mm, LPS. */
 template <unsigned int VDimension>
-Landmarks<VDimension>
-ReadLandmarks(const std::string & path, const ImageType<VDimension> * image, const std::string & role);
+struct LandmarkPairs
+{
+  Landmarks<VDimension> Fixed;
+  Landmarks<VDimension> Moving;
+  /** What a user should know: pairs left out, points outside their image. */
+  std::vector<std::string> Notices;
+};
+
+/** Reads the files of landmarks of a fixed and a moving image; see ReadLandmarkFile() and MatchLandmarks().
+ * \param asIndices they hold (continuous) voxel indices; a file that says otherwise is refused, and one that says so
+ * itself is heeded without it.
+ * \exception UsageError if a file can't be read in one way only, or if its points lie so far outside of the image that
+ * they can't be meant in these units. */
+template <unsigned int VDimension>
+LandmarkPairs<VDimension>
+ReadLandmarkPairs(const std::vector<std::string> & paths,
+                  bool                             asIndices,
+                  const ImageType<VDimension> *    fixed,
+                  const ImageType<VDimension> *    moving);
 
 /** Mean distance between T(fixed point) and its moving point, mm. */
 template <unsigned int VDimension>

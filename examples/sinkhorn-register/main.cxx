@@ -20,6 +20,7 @@
 #include "imageFile.h"
 #include "options.h"
 #include "pipeline.h"
+#include "signals.h"
 
 #include "itkMultiThreaderBase.h"
 
@@ -50,6 +51,7 @@ bool
 Run(const Options & options)
 {
   SetThreads(options.Threads);
+  itk::Object::SetGlobalWarningDisplay(!options.Quiet);
   const FileFacts fixed = InspectFile(options.Fixed, "fixed image");
   const FileFacts moving = InspectFile(options.Moving, "moving image");
   if (fixed.Dimension != moving.Dimension)
@@ -77,6 +79,7 @@ Run(const Options & options)
 int
 main(int argc, char ** argv)
 {
+  CatchSignals();
   try
   {
     Options   options;
@@ -98,6 +101,10 @@ main(int argc, char ** argv)
   catch (const std::exception & error)
   {
     std::cerr << "sinkhorn-register: " << error.what() << std::endl;
+  }
+  catch (...)
+  {
+    std::cerr << "sinkhorn-register: an error of a kind that is not known here" << std::endl;
   }
   return EXIT_FAILURE;
 }

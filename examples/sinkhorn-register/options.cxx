@@ -20,6 +20,8 @@
 #include "parsing.h"
 #include "stageOptions.h"
 
+#include "itkThreadSupport.h"
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -117,6 +119,40 @@ InterpretStart(const RawValues & raw, bool transports, Options & options)
   }
 }
 
+/** Refuses options that change nothing: who gives them believes that they do. */
+void
+CheckUse(const CLI::App & app, const Options & options)
+{
+  for (const auto & setting : settingOptions)
+  {
+    if (app.count(setting.second) > 0 && std::none_of(options.Stages.begin(),
+                                                      options.Stages.end(),
+                                                      [&](const auto & stage) { return HasUse(setting.first, stage); }))
+    {
+      throw UsageError(setting.second + ": has no meaning here, it belongs to " + GetUse(setting.first) +
+                       "; leave it out, or choose another --metric or --transform");
+    }
+  }
+  const bool comparesMass =
+    std::any_of(options.Stages.begin(), options.Stages.end(), [](const auto & stage) { return HasUse("blur", stage); });
+  const bool shapesMass = options.Mass.How == Density::Mode::Shift || options.Mass.How == Density::Mode::Clamp;
+  if (shapesMass && !comparesMass && options.Initial == InitialKind::None)
+  {
+    throw UsageError("--density " + options.Mass.ToString() +
+                     ": has no meaning here, only the metrics sinkhorn and kernel and --initialize see mass");
+  }
+}
+
+void
+CheckThreads(unsigned int threads)
+{
+  if (threads > itk::ITK_MAX_THREADS)
+  {
+    throw UsageError("--threads " + std::to_string(threads) + ": must be from 0 (all) to " +
+                     std::to_string(itk::ITK_MAX_THREADS) + ", the most that ITK can run");
+  }
+}
+
 void
 Interpret(RawValues & raw, const CLI::App & app, Options & options)
 {
@@ -195,6 +231,23 @@ Density::ToString() const
   }
 }
 
+std::vector<std::pair<std::string, std::string>>
+ListInputFiles(const Options & options)
+{
+  std::vector<std::pair<std::string, std::string>> files{
+    { "fixed image", options.Fixed },        { "moving image", options.Moving },
+    { "fixed mask", options.FixedMask },     { "moving mask", options.MovingMask },
+    { "fixed labels", options.FixedLabels }, { "moving labels", options.MovingLabels }
+  };
+  for (std::size_t i = 0; i < options.Landmarks.size(); ++i)
+  {
+    files.emplace_back(i == 0 ? "fixed landmarks" : "moving landmarks", options.Landmarks[i]);
+  }
+  files.erase(std::remove_if(files.begin(), files.end(), [](const auto & file) { return file.second.empty(); }),
+              files.end());
+  return files;
+}
+
 int
 ParseCommandLine(int argc, char ** argv, Options & options)
 {
@@ -221,10 +274,12 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   app
     .add_option("--landmarks",
                 options.Landmarks,
-                "FIXED MOVING: text files of corresponding points, one a line, mm (LPS), for the target registration "
-                "error")
+                "FIXED MOVING: files of corresponding points, mm (LPS), for the target registration error: tables, "
+                "elastix, ANTs, Slicer")
     ->expected(2);
-  app.add_flag("--landmark-indices", options.LandmarksAreIndices, "the landmarks are voxel indices of their images");
+  app.add_flag("--landmark-indices",
+               options.LandmarksAreIndices,
+               "the landmarks are voxel indices of their images (files may say so themselves)");
   app.add_option("--density",
                  raw.Density,
                  "how intensities become mass: as-is | shift (minus the minimum) | clamp (negatives to 0) | "
@@ -281,7 +336,7 @@ ParseCommandLine(int argc, char ** argv, Options & options)
     "metrics other than sinkhorn: bring intensities to mean 0 and variance 1 within a Gaussian of this standard "
     "deviation, voxels of the fixed image; 0: no [0]");
   app.add_option("--threads", options.Threads, "threads, 0: all [0]");
-  app.add_flag("--quiet", options.Quiet, "no progress on standard output");
+  app.add_flag("--quiet", options.Quiet, "nothing on standard output, no notes, only errors");
   app.set_version_flag("--version", SINKHORN_REGISTER_VERSION);
   try
   {
@@ -295,7 +350,9 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   {
     throw UsageError(std::string(error.what()) + " (see sinkhorn-register --help)");
   }
+  CheckThreads(options.Threads);
   Interpret(raw, app, options);
+  CheckUse(app, options);
   return -1;
 }
 

@@ -20,6 +20,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace SinkhornRegister
@@ -170,6 +171,10 @@ struct Options
   unsigned int Threads{ 0 };
   bool         Quiet{ false };
 };
+
+/** Files that are read: what they are, for messages, and where. */
+std::vector<std::pair<std::string, std::string>>
+ListInputFiles(const Options & options);
 
 /** Parses the command line.
  * \return -1 to go on, else the exit code of the program (help and version were printed, or the error).

@@ -20,19 +20,24 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace SinkhornRegister
 {
 
+/** Files that a run reads: what they are, for messages ("fixed image"), and where. */
+using InputFiles = std::vector<std::pair<std::string, std::string>>;
+
 /** The results appear all together or not at all: they are written into a hidden folder inside the output folder and
- * moved to their names by Commit(). Without a Commit() nothing is left behind, and earlier results stay as they were.
- */
+ * moved to their names by Commit(). Without a Commit(), after an error or a signal that ends the program, nothing is
+ * left behind, earlier results stay as they were, and so does whatever others have put there. */
 class OutputFolder
 {
 public:
-  /** Makes the folder if needed. \exception UsageError if it can't be made or written to. */
-  explicit OutputFolder(const std::string & path);
+  /** Makes the folder if needed. \exception UsageError if it can't be made or written to, or if one of \a inputs stands
+   * where a result has to go, by whatever name or link. */
+  OutputFolder(const std::string & path, const InputFiles & inputs);
   OutputFolder(const OutputFolder &) = delete;
   OutputFolder &
   operator=(const OutputFolder &) = delete;
@@ -42,14 +47,24 @@ public:
   std::string
   Stage(const std::string & name);
 
-  /** Gives all staged results their names and removes \a obsolete ones of an earlier run. */
+  /** Gives all staged results their names and removes \a obsolete ones of an earlier run. Runs that end at the same
+   * time in the same folder do this one after the other, so that it never holds results of both. \exception UsageError
+   * if a result is not whole, or can't be moved; then earlier results stand again. */
   void
   Commit(const std::vector<std::string> & obsolete);
 
 private:
+  void
+  MakeFolders(const std::string & path);
+  void
+  RefuseInputs(const InputFiles & inputs) const;
+  void
+  MakeStaging(const std::string & path);
+  void
+  MoveResults();
+
   std::filesystem::path    m_Folder;
   std::filesystem::path    m_Staging;
-  std::filesystem::path    m_FirstCreated;
   std::vector<std::string> m_Names;
   bool                     m_Committed{ false };
 };

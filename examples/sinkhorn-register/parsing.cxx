@@ -73,16 +73,19 @@ ParseList(const std::string & option, const std::string & text, const std::strin
   return values;
 }
 
+/** A registration that has not ended by then never will. */
+constexpr unsigned int largestCount = 100000;
+
 std::vector<unsigned int>
 ParseCounts(const std::string & option, const std::string & text, const std::string & example, unsigned int smallest)
 {
   std::vector<unsigned int> counts;
   for (const double value : ParseList(option, text, example))
   {
-    if (value < smallest || value != std::floor(value) || value > 1e6)
+    if (value < smallest || value != std::floor(value) || value > largestCount)
     {
-      throw UsageError(option + ": '" + text + "' must be whole numbers from " + std::to_string(smallest) +
-                       " to 1000000, one for each level, coarsest first; for example " + example);
+      throw UsageError(option + ": '" + text + "' must be whole numbers from " + std::to_string(smallest) + " to " +
+                       std::to_string(largestCount) + ", one for each level, coarsest first; for example " + example);
     }
     counts.push_back(static_cast<unsigned int>(value));
   }
@@ -94,12 +97,13 @@ ParseCounts(const std::string & option, const std::string & text, const std::str
 }
 
 void
-CheckLength(const std::string & option, double value, bool zeroAllowed)
+CheckLength(const std::string & option, double value, bool zeroAllowed, const std::string & unit)
 {
   if (!std::isfinite(value) || value < 0.0 || (value == 0.0 && !zeroAllowed))
   {
     std::ostringstream message;
-    message << option << ": " << value << " must be " << (zeroAllowed ? "0 or more" : "greater than 0") << " (mm)";
+    message << option << ": " << value << " must be " << (zeroAllowed ? "0 or more" : "greater than 0") << " (" << unit
+            << ")";
     throw UsageError(message.str());
   }
 }

@@ -42,9 +42,9 @@ ParseList(const std::string & option, const std::string & text, const std::strin
 std::vector<unsigned int>
 ParseCounts(const std::string & option, const std::string & text, const std::string & example, unsigned int smallest);
 
-/** Refuses what is not a length in mm. */
+/** Refuses what is not a length. \param unit in which it is, for the message. */
 void
-CheckLength(const std::string & option, double value, bool zeroAllowed);
+CheckLength(const std::string & option, double value, bool zeroAllowed, const std::string & unit = "mm");
 
 } // namespace SinkhornRegister
 

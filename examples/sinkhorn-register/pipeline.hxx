@@ -26,6 +26,7 @@
 #include "images.h"
 #include "inputs.h"
 #include "intensities.h"
+#include "limits.h"
 #include "metrics.h"
 #include "outputs.h"
 #include "overview.h"
@@ -391,6 +392,7 @@ MeasureAgreement(const Inputs<VDimension> &                          inputs,
   if (!inputs.FixedLandmarks.empty())
   {
     report.HasLandmarks = true;
+    report.NumberOfLandmarks = inputs.FixedLandmarks.size();
     report.ErrorBefore =
       ComputeTargetError<VDimension>(inputs.FixedLandmarks, inputs.MovingLandmarks, identity.GetPointer());
     report.ErrorAfter = ComputeTargetError<VDimension>(inputs.FixedLandmarks, inputs.MovingLandmarks, toFile);
@@ -439,13 +441,18 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
 {
   const auto               start = std::chrono::steady_clock::now();
   Options                  options = given;
+  Progress                 progress(options.Quiet);
   const Inputs<VDimension> inputs = ReadInputs<VDimension>(options, fixed, moving);
+  for (const std::string & notice : inputs.Notices)
+  {
+    progress.Warn(notice);
+  }
+  CheckLimits<VDimension>(options, inputs.Fixed, inputs.Moving);
   if (options.IsRecipe)
   {
     AdaptRecipe<VDimension>(options, inputs);
   }
-  OutputFolder folder(options.Output);
-  Progress     progress(options.Quiet);
+  OutputFolder folder(options.Output, ListInputFiles(options));
   Report       report;
   report.Dimension = VDimension;
 

@@ -59,6 +59,17 @@ Progress::Say(const std::string & text)
 }
 
 void
+Progress::Warn(const std::string & text)
+{
+  if (!m_Quiet)
+  {
+    this->EndLevel();
+    std::fflush(stdout);
+    std::fprintf(stderr, "sinkhorn-register: note: %s\n", text.c_str());
+  }
+}
+
+void
 Progress::BeginLevel(std::size_t level, std::size_t numberOfLevels, unsigned int iterations, const std::string & detail)
 {
   m_Level = level + 1;

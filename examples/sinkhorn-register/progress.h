@@ -35,6 +35,10 @@ public:
   void
   Say(const std::string & text);
 
+  /** A line on standard error for what a user should look at. */
+  void
+  Warn(const std::string & text);
+
   /** \param detail what the level works on, for example its grid and blur. */
   void
   BeginLevel(std::size_t level, std::size_t numberOfLevels, unsigned int iterations, const std::string & detail);

@@ -17,6 +17,7 @@
  *=========================================================================*/
 #include "report.h"
 
+#include "checkedFile.h"
 #include "stages.h"
 
 #include "itkVersion.h"
@@ -25,7 +26,6 @@
 
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 
 #ifndef _WIN32
 #include <sys/resource.h>
@@ -148,6 +148,7 @@ WriteReport(const std::string & path, const Options & options, const Report & re
   }
   if (report.HasLandmarks)
   {
+    json["landmark_pairs"] = report.NumberOfLandmarks;
     json["tre_before"] = Number(report.ErrorBefore);
     json["tre_after"] = Number(report.ErrorAfter);
   }
@@ -161,12 +162,7 @@ WriteReport(const std::string & path, const Options & options, const Report & re
   json["learning_rate"] = ChooseLearningRate(stage);
   json["version"] = SINKHORN_REGISTER_VERSION;
   json["itk_version"] = itk::Version::GetITKVersion();
-  std::ofstream file(path);
-  file << json.dump(2) << "\n";
-  if (!file.flush())
-  {
-    throw UsageError("output '" + path + "': can't be written; is the disk full?");
-  }
+  WriteBytes(path, json.dump(2) + "\n");
 }
 
 std::string

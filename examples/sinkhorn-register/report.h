@@ -46,6 +46,8 @@ struct Report
   double      SimilarityBefore{ 0.0 };
   double      SimilarityAfter{ 0.0 };
   bool        HasLandmarks{ false };
+  /** Pairs whose points both have coordinates. */
+  std::size_t NumberOfLandmarks{ 0 };
   /** Mean distance of corresponding landmarks, mm. */
   double     ErrorBefore{ 0.0 };
   double     ErrorAfter{ 0.0 };

@@ -21,6 +21,7 @@
 
 #include <cmath>
 #include <map>
+#include <set>
 
 namespace SinkhornRegister
 {
@@ -226,18 +227,59 @@ ApplySetting(Stage & stage, const std::string & key, const std::string & option,
   }
   else if (key == "radius")
   {
-    stage.Radius = ParseCounts(option, text, "4", 1).front();
+    const std::vector<unsigned int> radii = ParseCounts(option, text, "4", 1);
+    if (radii.size() != 1)
+    {
+      throw UsageError(option + ": '" + text + "' must be one whole number, voxels; all levels have the same");
+    }
+    stage.Radius = radii.front();
   }
   else if (key == "standardize")
   {
     stage.Standardize = ParseNumber(option, text);
-    CheckLength(option, stage.Standardize, true);
+    CheckLength(option, stage.Standardize, true, "voxels of the fixed image");
   }
   else
   {
     return false;
   }
   return true;
+}
+
+bool
+HasUse(const std::string & key, const Stage & stage)
+{
+  const bool ofMass = stage.Metric == MetricKind::Sinkhorn || stage.Metric == MetricKind::Kernel;
+  if (key == "blur")
+  {
+    return ofMass;
+  }
+  if (key == "reach" || key == "model")
+  {
+    return stage.Metric == MetricKind::Sinkhorn;
+  }
+  if (key == "update")
+  {
+    return IsDeformation(stage.Transform);
+  }
+  if (key == "radius")
+  {
+    return stage.Metric == MetricKind::Correlation;
+  }
+  return key != "standardize" || !ofMass;
+}
+
+std::string
+GetUse(const std::string & key)
+{
+  static const std::map<std::string, std::string> uses{ { "blur", "the metrics sinkhorn and kernel" },
+                                                        { "reach", "the metric sinkhorn" },
+                                                        { "model", "the metric sinkhorn" },
+                                                        { "update", "deformations" },
+                                                        { "radius", "the metric cc" },
+                                                        { "standardize", "the metrics meansquares, cc and mattes" } };
+  const auto                                      found = uses.find(key);
+  return found == uses.end() ? "all stages" : found->second;
 }
 
 void
@@ -293,6 +335,7 @@ ParseStage(const std::string & text, const Stage & defaults)
   Stage stage = defaults;
   stage.Transform = ParseTransform(option, parts[0]);
   stage.Metric = ParseMetric(option, parts[1]);
+  std::set<std::string> keys;
   for (std::size_t i = 2; i < parts.size(); ++i)
   {
     const auto        equals = parts[i].find('=');
@@ -304,6 +347,14 @@ ParseStage(const std::string & text, const Stage & defaults)
         option + ": '" + parts[i] +
         "' is not understood; settings are blur=MM, reach=MM, model=intensity|push-forward, "
         "iterations=100x50x25, shrink=4x2x1, update=20+10x10+5, rate=VOXELS, radius=VOXELS, standardize=VOXELS");
+    }
+    if (!HasUse(key, stage))
+    {
+      throw UsageError(option + ", " + key + ": has no meaning here, it belongs to " + GetUse(key));
+    }
+    if (!keys.insert(key).second)
+    {
+      throw UsageError(option + ", " + key + ": is given twice");
     }
   }
   CompleteStage(stage, option + ", shrink", option + ", update");

@@ -40,6 +40,14 @@ ParseInitial(const std::string & option, const std::string & text);
 bool
 ApplySetting(Stage & stage, const std::string & key, const std::string & option, const std::string & text);
 
+/** Whether a setting changes anything in a stage of this transform and metric. */
+bool
+HasUse(const std::string & key, const Stage & stage);
+
+/** What a setting belongs to, for messages. */
+std::string
+GetUse(const std::string & key);
+
 /** Gives every level its values and refuses lists of the wrong length. To be called after the last setting. */
 void
 CompleteStage(Stage & stage, const std::string & shrinkOption, const std::string & updateOption);

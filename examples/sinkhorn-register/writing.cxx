@@ -17,13 +17,16 @@
  *=========================================================================*/
 #include "writing.h"
 
+#include "checkedFile.h"
+#include "transformFile.h"
+
 #include "itkCastImageFilter.h"
 #include "itkImageFileWriter.h"
 #include "itkRGBPixel.h"
-#include "itkTransformFileWriter.h"
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <type_traits>
 #include <vector>
@@ -32,6 +35,14 @@ namespace SinkhornRegister
 {
 namespace
 {
+
+/** Types that WritePng() takes. */
+template <typename TPixel>
+struct IsPngPixel
+  : std::bool_constant<std::is_same_v<TPixel, unsigned char> || std::is_same_v<TPixel, unsigned short> ||
+                       std::is_same_v<TPixel, itk::RGBPixel<unsigned char>> ||
+                       std::is_same_v<TPixel, itk::RGBPixel<unsigned short>>>
+{};
 
 /** Nearest value of the type. */
 template <typename TPixel>
@@ -77,6 +88,14 @@ WriteVoxels(const std::vector<TPixel> & voxels, const FileGeometry & geometry, c
   output->SetDirection(direction);
   output->Allocate();
   std::copy(voxels.begin(), voxels.end(), output->GetBufferPointer());
+  if constexpr (VFile == 2 && IsPngPixel<TPixel>::value)
+  {
+    if (std::filesystem::path(path).extension() == ".png")
+    {
+      WritePng<TPixel>(output, path); // ITK's writer does not survive a full disk
+      return;
+    }
+  }
   const auto writer = itk::ImageFileWriter<OutputType>::New();
   writer->SetFileName(path);
   writer->SetInput(output);
@@ -198,11 +217,7 @@ template <unsigned int VDimension>
 void
 WriteTransform(const itk::CompositeTransform<double, VDimension> * transform, const std::string & path)
 {
-  const auto writer = itk::TransformFileWriterTemplate<double>::New();
-  writer->SetFileName(path);
-  writer->SetInput(transform);
-  writer->UseCompressionOn();
-  writer->Update();
+  WriteTransformFile<VDimension>(transform, path);
 }
 
 template void

@@ -1,0 +1,26 @@
+# Installs the build into a folder, moves that folder, and starts the program from there.
+#   cmake -DBUILD=<build tree> -DFOLDER=<scratch folder> -DPROGRAM=<relative path> -P sinkhornRegisterInstalled.cmake
+file(REMOVE_RECURSE "${FOLDER}")
+execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${FOLDER}/first" RESULT_VARIABLE status
+                OUTPUT_QUIET)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "installing failed: ${status}")
+endif()
+file(RENAME "${FOLDER}/first" "${FOLDER}/second")
+# Without the library of the build tree, which a path left in the program may lead to.
+execute_process(COMMAND "${CMAKE_COMMAND}" -E env --unset=LD_LIBRARY_PATH LD_BIND_NOW=1 LD_DEBUG=libs
+                        "${FOLDER}/second/${PROGRAM}" --version RESULT_VARIABLE status OUTPUT_VARIABLE version
+                ERROR_VARIABLE errors)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "the installed program does not start: ${status} ${errors}")
+endif()
+if(errors MATCHES "calling init: ([^\n]*libITKSinkhorn[^\n]*)")
+  file(REAL_PATH "${CMAKE_MATCH_1}" library)
+  file(REAL_PATH "${FOLDER}" folder)
+  string(FIND "${library}" "${folder}/second" position)
+  if(NOT position EQUAL 0)
+    message(FATAL_ERROR "the installed program takes the library from ${library}")
+  endif()
+endif()
+message(STATUS "${version}")
+file(REMOVE_RECURSE "${FOLDER}")
