@@ -24,6 +24,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <numeric>
 #include <vector>
 
 namespace SinkhornRegister
@@ -34,27 +35,49 @@ namespace
 template <unsigned int VDimension>
 using RealImage = itk::Image<double, VDimension>;
 
-/** Part of the voxels that are not bright ones. */
-constexpr double bright = 0.99;
-
-/** Value below which \a fraction of the positive voxels lie; 0 if there are none. */
-template <unsigned int VDimension>
-double
-FindQuantile(const ImageType<VDimension> * image, double fraction)
+/** Range of the intensities of what an image shows. */
+struct Levels
 {
-  const float *      first = image->GetBufferPointer();
-  std::vector<float> positive;
-  std::copy_if(first,
-               first + image->GetBufferedRegion().GetNumberOfPixels(),
-               std::back_inserter(positive),
-               [](float value) { return value > 0.0F; });
-  if (positive.empty())
+  double Low{ 0.0 };
+  double High{ 0.0 };
+
+  /** What one grey level of 8 bits would be. */
+  double
+  GetStep() const
   {
-    return 0.0;
+    return (High - Low) / 255.0;
   }
-  const auto nth = positive.begin() + static_cast<std::ptrdiff_t>(fraction * (positive.size() - 1));
-  std::nth_element(positive.begin(), nth, positive.end());
-  return *nth;
+};
+
+/** From the smallest value to the one below which 99 % of what lies above the smallest is, weighted by how far it lies
+ * above: a background that is faint, however large, does not move it. */
+template <unsigned int VDimension>
+Levels
+FindLevels(const ImageType<VDimension> * image)
+{
+  constexpr double   bright = 0.99;
+  const float *      first = image->GetBufferPointer();
+  const auto         count = image->GetBufferedRegion().GetNumberOfPixels();
+  const double       low = *std::min_element(first, first + count);
+  std::vector<float> above;
+  std::copy_if(first, first + count, std::back_inserter(above), [low](float value) { return value > low; });
+  if (above.empty())
+  {
+    return { low, low };
+  }
+  std::sort(above.begin(), above.end());
+  const auto   add = [low](double sum, float value) { return sum + (static_cast<double>(value) - low); };
+  const double target = bright * std::accumulate(above.begin(), above.end(), 0.0, add);
+  double       sum = 0.0;
+  for (const float value : above)
+  {
+    sum = add(sum, value);
+    if (sum >= target)
+    {
+      return { low, value };
+    }
+  }
+  return { low, above.back() };
 }
 
 } // namespace
@@ -63,13 +86,14 @@ template <unsigned int VDimension>
 void
 MatchBrightness(const ImageType<VDimension> * fixed, ImageType<VDimension> * moving)
 {
-  const double target = FindQuantile<VDimension>(fixed, bright);
-  const double present = FindQuantile<VDimension>(moving, bright);
-  if (target > 0.0 && present > 0.0)
+  const Levels target = FindLevels<VDimension>(fixed);
+  const Levels present = FindLevels<VDimension>(moving);
+  if (target.High > target.Low && present.High > present.Low)
   {
-    float * first = moving->GetBufferPointer();
+    const double factor = (target.High - target.Low) / (present.High - present.Low);
+    float *      first = moving->GetBufferPointer();
     std::for_each(first, first + moving->GetBufferedRegion().GetNumberOfPixels(), [&](float & value) {
-      value = static_cast<float>(value * (target / present));
+      value = static_cast<float>(target.Low + (value - present.Low) * factor);
     });
   }
 }
@@ -135,8 +159,8 @@ template <unsigned int VDimension>
 bool
 IsPiecewiseConstant(const ImageType<VDimension> * density)
 {
-  constexpr double   oneGreyLevel = 1.0 / 255.0;
-  const double       tolerance = oneGreyLevel * FindQuantile<VDimension>(density, bright);
+  const Levels       levels = FindLevels<VDimension>(density);
+  const double       tolerance = levels.GetStep();
   const float *      voxels = density->GetBufferPointer();
   itk::SizeValueType flat = 0;
   itk::SizeValueType all = 0;
@@ -145,7 +169,7 @@ IsPiecewiseConstant(const ImageType<VDimension> * density)
   {
     for (unsigned int d = 0; d < VDimension; ++d)
     {
-      if (it.Get() > 0.0F && it.GetIndex()[d] < region.GetUpperIndex()[d])
+      if (it.Get() > levels.Low + tolerance && it.GetIndex()[d] < region.GetUpperIndex()[d])
       {
         const float next = voxels[density->ComputeOffset(it.GetIndex()) + density->GetOffsetTable()[d]];
         flat += std::abs(next - it.Get()) <= tolerance;
