@@ -61,10 +61,11 @@ namespace itk
  * GRADIENT_SOURCE_MOVING is supported.
  *
  * \par Masks
- * Outside an image's mask, or its buffer, there is no mass of that image and no derivative. SyN never clears a mask
- * that it has once set: give it both masks or none. With MassModel::Intensity the value jumps where the transform takes
- * a sample with mass over the border of the moving image's mask or buffer, and between such jumps the derivative is
- * that of the value; with MassModel::PushForward there are no jumps.
+ * Outside an image's mask there is no mass of that image and no derivative; beyond its border the density falls to 0
+ * linearly over one voxel, so that value and derivative agree there, also for images that fill their frame. SyN never
+ * clears a mask that it has once set: give it both masks or none. With MassModel::Intensity the value jumps where the
+ * transform takes a sample with mass over the border of the moving image's mask, and between such jumps the derivative
+ * is that of the value; with MassModel::PushForward there are no jumps.
  *
  * \par Threads and precision
  * Results are bit-identical for any number of work units. Densities are held in single precision if both images have
@@ -326,6 +327,22 @@ private:
               const TTransform &                            transform,
               const char *                                  name) const;
 
+  /** A density at a continuous index: the interpolated image between its outermost voxels' centres, and beyond them a
+   * linear ramp from the nearest value there to 0 at the distance of a voxel. It is continuous everywhere, and holds
+   * the mass of whole voxels. */
+  template <typename TInterpolator>
+  static double
+  EvaluateWithRamp(const TInterpolator & interpolator, typename TInterpolator::ContinuousIndexType where);
+  /** The same at a point. \return false outside of the mask or where the ramp has ended. */
+  template <typename TImage, typename TInterpolator>
+  static bool
+  Sample(const TImage &                                image,
+         const SpatialObject<TImage::ImageDimension> * mask,
+         const TInterpolator &                         interpolator,
+         const typename TImage::PointType &            point,
+         double &                                      value);
+  MovingImagePointType
+  MapToMoving(const VirtualPointType & point) const;
   bool
   SampleFixed(const VirtualPointType & point, double & value) const;
   bool

@@ -246,18 +246,22 @@ itkDensityMetricClass::ComputeMovingImageGradientAtPoint(const MovingImagePointT
   if (this->m_UseMovingImageGradientFilter ||
       this->m_MovingImageGradientCalculator.GetPointer() != this->m_DefaultMovingImageGradientCalculator.GetPointer())
   {
-    Superclass::ComputeMovingImageGradientAtPoint(mappedPoint, gradient);
+    if (this->m_MovingInterpolator->IsInsideBuffer(mappedPoint))
+    {
+      Superclass::ComputeMovingImageGradientAtPoint(mappedPoint, gradient);
+    }
+    else
+    {
+      gradient.Fill(0.0);
+    }
     return;
   }
 
-  // The interpolant itself, a tiny step to both sides: at a voxel's centre the mean of its two slopes.
+  // The interpolant itself, with its ramp to 0 beyond the border, a tiny step to both sides: where two slopes meet,
+  // their mean.
   using CoordinateType = typename Superclass::CoordinateRepresentationType;
   constexpr auto step =
-    static_cast<CoordinateType>(std::is_same<CoordinateType, float>::value ? 1.0 / 64 : 1.0 / 16384);
-  const auto & interpolator = *this->m_MovingInterpolator;
-  const auto & begin = interpolator.GetStartContinuousIndex();
-  const auto & end = interpolator.GetEndContinuousIndex();
-
+    static_cast<CoordinateType>(std::is_same<CoordinateType, float>::value ? 1.0 / 64 : 1.0 / 1048576);
   typename Superclass::MovingInterpolatorType::ContinuousIndexType center;
   static_cast<void>(this->m_MovingImage->TransformPhysicalPointToContinuousIndex(mappedPoint, center));
   CovariantVector<double, MovingImageDimension> local;
@@ -265,36 +269,96 @@ itkDensityMetricClass::ComputeMovingImageGradientAtPoint(const MovingImagePointT
   {
     auto lower = center;
     auto upper = center;
-    lower[d] = std::max(center[d] - step, begin[d]);
-    upper[d] = std::min(center[d] + step, end[d]);
+    lower[d] -= step;
+    upper[d] += step;
     const double width = static_cast<double>(upper[d]) - static_cast<double>(lower[d]);
-    const double difference = static_cast<double>(interpolator.EvaluateAtContinuousIndex(upper)) -
-                              static_cast<double>(interpolator.EvaluateAtContinuousIndex(lower));
-    local[d] = (width > 0.0) ? difference / (width * this->m_MovingImage->GetSpacing()[d]) : 0.0;
+    const double difference =
+      EvaluateWithRamp(*this->m_MovingInterpolator, upper) - EvaluateWithRamp(*this->m_MovingInterpolator, lower);
+    local[d] = difference / (width * this->m_MovingImage->GetSpacing()[d]);
   }
   CovariantVector<double, MovingImageDimension> physical;
   this->m_MovingImage->TransformLocalVectorToPhysicalVector(local, physical);
   gradient.CastFrom(physical);
 }
 
+itkDensityMetricTemplate template <typename TInterpolator>
+double
+itkDensityMetricClass::EvaluateWithRamp(const TInterpolator &                       interpolator,
+                                        typename TInterpolator::ContinuousIndexType where)
+{
+  using CoordinateType = typename TInterpolator::ContinuousIndexType::ValueType;
+  double ramp = 1.0;
+  for (unsigned int d = 0; d < VirtualImageDimension; ++d)
+  {
+    const auto first = static_cast<CoordinateType>(interpolator.GetStartIndex()[d]);
+    const auto last = static_cast<CoordinateType>(interpolator.GetEndIndex()[d]);
+    const auto nearest = std::min(std::max(where[d], first), last);
+    ramp *= 1.0 - std::abs(static_cast<double>(where[d]) - static_cast<double>(nearest));
+    if (!(ramp > 0.0))
+    {
+      return 0.0;
+    }
+    where[d] = nearest;
+  }
+  return ramp * static_cast<double>(interpolator.EvaluateAtContinuousIndex(where));
+}
+
+itkDensityMetricTemplate template <typename TImage, typename TInterpolator>
+bool
+itkDensityMetricClass::Sample(const TImage &                                image,
+                              const SpatialObject<TImage::ImageDimension> * mask,
+                              const TInterpolator &                         interpolator,
+                              const typename TImage::PointType &            point,
+                              double &                                      value)
+{
+  value = 0.0;
+  if (mask && !mask->IsInsideInWorldSpace(point))
+  {
+    return false;
+  }
+  typename TInterpolator::ContinuousIndexType where;
+  static_cast<void>(image.TransformPhysicalPointToContinuousIndex(point, where));
+  for (unsigned int d = 0; d < VirtualImageDimension; ++d)
+  {
+    // With the end of the ramp, where the derivative is the mean of two slopes. Not a number: outside.
+    constexpr double reach = 1.0 + 1e-5;
+    if (!(where[d] >= interpolator.GetStartIndex()[d] - reach && where[d] <= interpolator.GetEndIndex()[d] + reach))
+    {
+      return false;
+    }
+  }
+  value = EvaluateWithRamp(interpolator, where);
+  return true;
+}
+
 itkDensityMetricTemplate bool
 itkDensityMetricClass::SampleFixed(const VirtualPointType & point, double & value) const
 {
+  typename Superclass::FixedTransformType::InputPointType input;
+  input.CastFrom(point);
   FixedImagePointType mapped;
-  FixedImagePixelType pixel;
-  const bool          isValid = this->TransformAndEvaluateFixedPoint(point, mapped, pixel);
-  value = static_cast<double>(pixel);
-  return isValid;
+  mapped.CastFrom(this->m_FixedTransform->TransformPoint(input));
+  return Sample(*this->m_FixedImage, this->m_FixedImageMask.GetPointer(), *this->m_FixedInterpolator, mapped, value);
 }
 
 itkDensityMetricTemplate bool
 itkDensityMetricClass::SampleMoving(const VirtualPointType & point, double & value) const
 {
+  return Sample(*this->m_MovingImage,
+                this->m_MovingImageMask.GetPointer(),
+                *this->m_MovingInterpolator,
+                this->MapToMoving(point),
+                value);
+}
+
+itkDensityMetricTemplate auto
+itkDensityMetricClass::MapToMoving(const VirtualPointType & point) const -> MovingImagePointType
+{
+  typename MovingTransformType::InputPointType input;
+  input.CastFrom(point);
   MovingImagePointType mapped;
-  MovingImagePixelType pixel;
-  const bool           isValid = this->TransformAndEvaluateMovingPoint(point, mapped, pixel);
-  value = static_cast<double>(pixel);
-  return isValid;
+  mapped.CastFrom(this->m_MovingTransform->TransformPoint(input));
+  return mapped;
 }
 
 itkDensityMetricTemplate auto

@@ -61,14 +61,13 @@ itkDensityMetricClass::EvaluateIntensity() const
     {
       return false;
     }
-    MovingImagePointType mapped;
-    MovingImagePixelType sample;
-    if (!this->TransformAndEvaluateMovingPoint(point, mapped, sample) || sample < 0)
+    double sample = 0.0;
+    if (!this->SampleMoving(point, sample) || sample < 0.0)
     {
       return false;
     }
     MovingImageGradientType gradient;
-    this->ComputeMovingImageGradientAtPoint(mapped, gradient);
+    this->ComputeMovingImageGradientAtPoint(this->MapToMoving(point), gradient);
     for (unsigned int d = 0; d < MovingImageDimension; ++d)
     {
       force[d] = -static_cast<double>(weights[position]) * static_cast<double>(gradient[d]);
@@ -132,13 +131,6 @@ itkDensityMetricClass::EvaluatePushForward() const
   {
     grid.KeepPaddingOf(*m_Grid);
   }
-  const auto carry = [&](const VirtualPointType & point) {
-    typename MovingTransformType::InputPointType input;
-    input.CastFrom(point);
-    MovingImagePointType where;
-    where.CastFrom(this->m_MovingTransform->TransformPoint(input));
-    return where;
-  };
   auto alpha = grid.Splat(
     fixed.Mass.size(),
     [&](SizeValueType position, MovingImagePointType & where, double & mass) {
@@ -147,7 +139,7 @@ itkDensityMetricClass::EvaluatePushForward() const
       {
         VirtualPointType point;
         virtualGrid->TransformIndexToPhysicalPoint(Sinkhorn::PositionToIndex(virtualRegion, position), point);
-        where = carry(point);
+        where = this->MapToMoving(point);
       }
       return mass > 0.0;
     },
@@ -169,7 +161,8 @@ itkDensityMetricClass::EvaluatePushForward() const
     {
       return false;
     }
-    force = grid.ComputeGradient(variation, carry(point)) * (-scales.alpha * static_cast<double>(fixed.Mass[position]));
+    force = grid.ComputeGradient(variation, this->MapToMoving(point)) *
+            (-scales.alpha * static_cast<double>(fixed.Mass[position]));
     return true;
   });
 }

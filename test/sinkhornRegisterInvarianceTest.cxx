@@ -38,6 +38,10 @@ Head(const Point & given, double bent)
   Point p = given;
   p[0] += bent * (3.0 + 1.5 * std::sin(given[1] / 14.0));
   p[1] += bent * (-2.0 + 1.5 * std::cos(given[0] / 11.0));
+  for (unsigned int d = 0; d < 2; ++d)
+  {
+    p[d] = 48.0 + (p[d] - 48.0) / 0.7; // more background than head
+  }
   const auto ellipse = [&](double cx, double cy, double a, double b) {
     const double r = std::hypot((p[0] - cx) / a, (p[1] - cy) / b);
     return 1.0 / (1.0 + std::exp((r - 1.0) * 12.0));
@@ -113,9 +117,9 @@ protected:
     }
     const auto          field = Read<Field>(Path("out/displacement.nii.gz"));
     std::vector<double> displacements;
-    for (int y = 20; y < 76; y += 4)
+    for (int y = 28; y < 68; y += 4)
     {
-      for (int x = 24; x < 72; x += 4)
+      for (int x = 32; x < 64; x += 4)
       {
         const auto value = field->GetPixel({ { variant.StoredBackwards ? 95 - x : x, y } });
         displacements.push_back(value[0] / variant.Unit);
