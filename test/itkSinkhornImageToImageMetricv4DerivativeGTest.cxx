@@ -60,6 +60,7 @@ struct Options
   MassModel model{ MassModel::Intensity };
   bool      oblique{ false };
   bool      masks{ false };
+  bool      fillsFrame{ false }; ///< both images have mass up to their borders
   bool      debias{ true };
   bool      normalize{ true };
   double    reach{ 0.0 };
@@ -71,8 +72,9 @@ operator<<(std::ostream & os, const Options & o)
 {
   const char * names[] = { "Sinkhorn, ", "Gaussian kernel, ", "energy kernel, " };
   return os << names[static_cast<int>(o.distance)] << o.model << (o.oblique ? ", oblique grids" : "")
-            << (o.masks ? ", masks" : "") << (o.debias ? "" : ", not debiased")
-            << (o.normalize ? "" : ", masses as they are") << ", reach " << o.reach;
+            << (o.masks ? ", masks" : "") << (o.fillsFrame ? ", filling their frames" : "")
+            << (o.debias ? "" : ", not debiased") << (o.normalize ? "" : ", masses as they are") << ", reach "
+            << o.reach;
 }
 
 /** A metric of any kind. */
@@ -124,6 +126,17 @@ RelativeError(const Options &                                  options,
   }
   const auto fixed = MakeBumps<ImageOf<VDimension>>(fixedGeometry, 0.0, n);
   const auto moving = MakeBumps<ImageOf<VDimension>>(movingGeometry, shift, 0.94 * n);
+  if (options.fillsFrame)
+  {
+    for (const auto & image : { fixed, moving })
+    {
+      for (itk::ImageRegionIteratorWithIndex<ImageOf<VDimension>> it(image, image->GetBufferedRegion()); !it.IsAtEnd();
+           ++it)
+      {
+        it.Value() += 0.5 + 0.1 * std::sin(0.4 * it.GetIndex()[0] - 0.3 * it.GetIndex()[1]);
+      }
+    }
+  }
   const auto metric = MakeMetric<VDimension>(options, fixed, moving);
   metric->SetMovingTransform(&transform);
   if (options.masks)
@@ -138,7 +151,11 @@ RelativeError(const Options &                                  options,
 std::vector<Options>
 MakeOptions(MassModel model)
 {
-  std::vector<Options> all(6);
+  std::vector<Options> all(8);
+  all[6].fillsFrame = true;
+  all[7].fillsFrame = true;
+  all[7].oblique = true;
+  all[7].reach = 5.0;
   all[1].oblique = true;
   all[2].oblique = true;
   all[2].masks = true;
@@ -158,7 +175,10 @@ MakeOptions(MassModel model)
 std::vector<Options>
 MakeKernelOptions(MassModel model)
 {
-  std::vector<Options> all(6);
+  std::vector<Options> all(8);
+  all[6].fillsFrame = true;
+  all[7].fillsFrame = true;
+  all[7].oblique = true;
   for (auto & one : all)
   {
     one.model = model;

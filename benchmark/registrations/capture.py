@@ -38,6 +38,7 @@ import SimpleITK as sitk
 from tqdm import tqdm
 
 import compare
+import folding
 import placements
 
 DICE = 0.9
@@ -143,7 +144,7 @@ def score(folder, output):
     fixed, labels, other = (sitk.ReadImage(str(folder / f"{name}.mha")) for name in names)
     warped = sitk.Resample(other, labels, transform, sitk.sitkNearestNeighbor, 0)
     dice = compare.label_dice(sitk.GetArrayFromImage(labels), sitk.GetArrayFromImage(warped))
-    scores = {"dice": dice, **compare.folding(transform, fixed)}
+    scores = {"dice": dice, **folding.folding(transform, fixed)}
     if (folder / "true_labels.mha").exists():
         true = sitk.ReadImage(str(folder / "true_labels.mha"))
         scores["true_dice"] = compare.label_dice(sitk.GetArrayFromImage(labels), sitk.GetArrayFromImage(true))

@@ -16,9 +16,9 @@
 
     compare.py --data DATA --binary sinkhorn-register --work FOLDER [--groups G,…] [--programs P,…]
 
-Every registration runs in a process of its own; its scores (Dice or target registration error, folding with the
-direction matrix included, CPU seconds, memory) are computed here, from the transform, alike for all programs. Finished
-ones are kept in FOLDER/results.json and not run again. A Markdown table is printed at the end.
+Every registration runs in a process of its own; its scores (Dice or target registration error, folding by the strict
+criterion, CPU seconds, memory) are computed here, from the transform, alike for all programs. Finished ones are kept in
+FOLDER/results.json and not run again; --score scores their transforms again. tables.py prints results.json.
 """
 import argparse
 import json
@@ -32,6 +32,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+import folding
 import pairs as pairs_module
 import programs as programs_module
 
@@ -63,7 +64,9 @@ def run(arguments, limit):
                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit)))
     message = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
-    error = None if status == 0 else (message.strip().splitlines() or [f"status {status}, limit {limit} CPU seconds"])[-1]
+    # sinkhorn-register's 3: a registration that made it worse, its start is handed over
+    handed_over = os.WIFEXITED(status) and os.WEXITSTATUS(status) in (0, 3)
+    error = None if handed_over else (message.strip().splitlines() or [f"status {status}, limit {limit} CPU seconds"])[-1]
     return usage.ru_utime + usage.ru_stime, time.monotonic() - began, usage.ru_maxrss / 1024.0, error
 
 
@@ -77,23 +80,6 @@ def read_transform(output):
     raise FileNotFoundError(output)
 
 
-def jacobian(transform, grid):
-    """det ∂T/∂x by central differences, physical (direction included), without the two outermost voxels."""
-    field = sitk.TransformToDisplacementField(transform, sitk.sitkVectorFloat64, grid.GetSize(), grid.GetOrigin(),
-                                              grid.GetSpacing(), grid.GetDirection())
-    values = sitk.GetArrayFromImage(field)
-    dimension = grid.GetDimension()
-    gradient = np.stack([np.gradient(values, axis=dimension - 1 - axis) for axis in range(dimension)], -1)
-    to_index = np.linalg.inv(np.array(grid.GetDirection()).reshape(dimension, dimension) @ np.diag(grid.GetSpacing()))
-    determinants = np.linalg.det(np.eye(dimension) + gradient @ to_index)
-    return determinants[tuple(slice(2, -2) for _ in grid.GetSize())]
-
-
-def folding(transform, grid):
-    determinants = jacobian(transform, grid)
-    return {"min_jacobian": float(determinants.min()), "folded_fraction": float((determinants <= 0).mean())}
-
-
 def label_dice(one, other):
     labels = [label for label in np.union1d(np.unique(one), np.unique(other)) if label > 0]
     return [float(2 * ((one == l) & (other == l)).sum() / ((one == l).sum() + (other == l).sum())) for l in labels]
@@ -105,7 +91,7 @@ def mean_dice(one, other):
 
 def score(folder, transform):
     fixed = sitk.ReadImage(str(folder / "fixed.mha"))
-    scores = folding(transform, fixed)
+    scores = folding.folding(transform, fixed)
     if (folder / "fixed_labels.mha").exists():
         reference, labels = (sitk.ReadImage(str(folder / f"{role}_labels.mha")) for role in ("fixed", "moving"))
         warped = sitk.Resample(labels, reference, transform, sitk.sitkNearestNeighbor, 0)
@@ -117,25 +103,18 @@ def score(folder, transform):
     return scores
 
 
-def table(results, groups, programs):
-    """Means over the pairs of a group; the figure of merit is Dice, or the error in mm where there are points."""
-    lines = ["| pairs | " + " | ".join(programs) + " |", "|" + " --- |" * (len(programs) + 1)]
-    for group, names in groups.items():
-        cells = []
-        for program in programs:
-            done = [results[key] for key in (f"{name}/{program}" for name in names) if key in results]
-            failed = [result for result in done if "error" in result]
-            done = [result for result in done if "error" not in result]
-            if not done:
-                cells.append("failed" if failed else "–")
-                continue
-            mean = {key: float(np.mean([result[key] for result in done if key in result] or [np.nan]))
-                    for key in ("dice", "tre", "folded_fraction", "cpu_seconds", "mebibytes")}
-            merit = f"{mean['tre']:.2f} mm" if np.isnan(mean["dice"]) else f"{mean['dice']:.3f}"
-            cells.append(f"{merit}, {100 * mean['folded_fraction']:.2g} % folded, {mean['cpu_seconds']:.1f} s, "
-                         f"{mean['mebibytes']:.0f} MiB" + (f" ({len(failed)} failed)" if failed else ""))
-        lines.append(f"| {group} ({len(names)}) | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def register(program, pair, folder, output, arguments):
+    """-> what is kept of a registration in results.json"""
+    output.mkdir(parents=True, exist_ok=True)
+    cpu, wall, memory, error = run(command(program, pair, folder, output, arguments.binary), arguments.limit)
+    result = {"cpu_seconds": cpu, "wall_seconds": wall, "mebibytes": memory}
+    result.update({"error": error} if error else score(folder, read_transform(output)))
+    if (output / "version.json").exists():
+        result.update(json.loads((output / "version.json").read_text()))
+    if not error and (output / "report.json").exists():
+        kept = json.loads((output / "report.json").read_text())["kept"]
+        result.update({} if kept == "result" else {"kept": kept})
+    return result
 
 
 def main():
@@ -147,37 +126,31 @@ def main():
     parser.add_argument("--programs", default=",".join([*OWN, *programs_module.PROGRAMS]))
     parser.add_argument("--limit", type=int, default=900, help="CPU seconds of one registration")
     parser.add_argument("--again", action="store_true", help="run what is in results.json again")
+    parser.add_argument("--score", action="store_true", help="only score the transforms of what is in results.json again")
     arguments = parser.parse_args()
 
     chosen = set(arguments.groups.split(",")) if arguments.groups else None
     selected = [p for p in pairs_module.all_pairs() if not chosen or {p.group, p.name} & chosen]
-    programs = arguments.programs.split(",")
     store = arguments.work / "results.json"
     arguments.work.mkdir(parents=True, exist_ok=True)
     results = json.loads(store.read_text()) if store.exists() else {}
     for pair in selected:
         folder = arguments.work / "pairs" / pair.name
         pairs_module.prepare(pair, arguments.data, folder)
-        results[f"{pair.name}/start"] = {**score(folder, sitk.Transform(sitk.ReadImage(str(folder / "fixed.mha")).GetDimension(),
-                                                                       sitk.sitkIdentity)), "cpu_seconds": 0.0, "mebibytes": 0.0}
-        for program in programs:
+        dimension = sitk.ReadImage(str(folder / "fixed.mha")).GetDimension()
+        results[f"{pair.name}/start"] = score(folder, sitk.Transform(dimension, sitk.sitkIdentity))
+        for program in arguments.programs.split(","):
             key = f"{pair.name}/{program}"
-            if key in results and not arguments.again:
-                continue
             output = arguments.work / "output" / program / pair.name
-            output.mkdir(parents=True, exist_ok=True)
-            cpu, wall, memory, error = run(command(program, pair, folder, output, arguments.binary), arguments.limit)
-            result = {"cpu_seconds": cpu, "wall_seconds": wall, "mebibytes": memory}
-            result.update({"error": error} if error else score(folder, read_transform(output)))
-            if (output / "version.json").exists():
-                result.update(json.loads((output / "version.json").read_text()))
-            results[key] = result
-            print(key, {k: round(v, 4) if isinstance(v, float) else v for k, v in result.items()}, flush=True)
+            if arguments.score and key in results and "error" not in results[key]:
+                results[key].update(score(folder, read_transform(output)))
+            elif key not in results or arguments.again:
+                results[key] = register(program, pair, folder, output, arguments)
+            else:
+                continue
+            print(key, {k: round(v, 4) if isinstance(v, float) else v for k, v in results[key].items()}, flush=True)
             store.write_text(json.dumps(results, indent=1))
-    groups = {}
-    for pair in selected:
-        groups.setdefault(pair.group, []).append(pair.name)
-    print(table(results, groups, ["start", *programs]))
+    store.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

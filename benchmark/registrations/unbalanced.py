@@ -29,6 +29,7 @@ import numpy as np
 import SimpleITK as sitk
 
 import compare
+import folding
 import pairs
 import placements
 
@@ -106,7 +107,7 @@ def score(folder, transform, truth):
     fixed, other = (sitk.ReadImage(str(folder / f"{role}_labels.mha")) for role in ("fixed", "moving"))
     labels = sitk.GetArrayFromImage(fixed)
     warped = sitk.GetArrayFromImage(sitk.Resample(other, fixed, transform, sitk.sitkNearestNeighbor, 0))
-    scores = {"dice": compare.label_dice(labels, warped), **compare.folding(transform, fixed)}
+    scores = {"dice": compare.label_dice(labels, warped), **folding.folding(transform, fixed)}
     if truth:
         grid = [fixed.TransformIndexToPhysicalPoint((int(x), int(y))) for y, x in np.argwhere(labels > 0)]
         maps = [truth[label - 1] for label in labels[labels > 0]]

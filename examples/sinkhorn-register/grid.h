@@ -20,6 +20,8 @@
 
 #include "images.h"
 
+#include "itkTransform.h"
+
 #include <vector>
 
 namespace SinkhornRegister
@@ -61,6 +63,17 @@ MakeWorkingGrid(const ImageType<VDimension> *     fixed,
                 const ImageType<VDimension> *     moving,
                 std::size_t                       numberOfLevels,
                 const std::vector<unsigned int> & shrink);
+
+/** Takes the grid back to the middle of the box in which both images have voxels, without a margin, for images that
+ * show more than their frames hold: what one frame cuts off the other must not be compared with nothing. \param
+ * toMoving where a point of the fixed image lies in the moving one. \return whether there is a common box of at least
+ * an eighth of the smaller frame; else the grid stays as it is. */
+template <unsigned int VDimension>
+bool
+CropToOverlap(WorkingGrid<VDimension> &                              grid,
+              const ImageType<VDimension> *                          fixed,
+              const ImageType<VDimension> *                          moving,
+              const itk::Transform<double, VDimension, VDimension> * toMoving);
 
 /** An image without voxels on \a grid shrunk by \a factors. */
 template <unsigned int VDimension>

@@ -18,12 +18,12 @@
 #ifndef sinkhornRegisterLinear_hxx
 #define sinkhornRegisterLinear_hxx
 
+#include "physicalStepOptimizer.h"
 #include "pyramid.hxx"
 
 #include "itkAffineTransform.h"
 #include "itkEuler2DTransform.h"
 #include "itkEuler3DTransform.h"
-#include "itkGradientDescentOptimizerv4.h"
 #include "itkRegistrationParameterScalesFromPhysicalShift.h"
 #include "itkSimilarity2DTransform.h"
 #include "itkSimilarity3DTransform.h"
@@ -31,86 +31,6 @@
 
 namespace SinkhornRegister
 {
-
-/** Gradient descent whose steps move no point of the image further than a given length, halved whenever the gradient
- * turns back, doubled (up to the first length) while it keeps its direction; it stops when steps are too short to
- * matter. Lengths are physical at every iteration, unlike those of ITK's regular-step optimiser, which mix radians and
- * millimetres. */
-class PhysicalStepOptimizer : public itk::GradientDescentOptimizerv4Template<double>
-{
-public:
-  ITK_DISALLOW_COPY_AND_MOVE(PhysicalStepOptimizer);
-  using Self = PhysicalStepOptimizer;
-  using Superclass = itk::GradientDescentOptimizerv4Template<double>;
-  using Pointer = itk::SmartPointer<Self>;
-  itkNewMacro(Self);
-  itkTypeMacro(PhysicalStepOptimizer, GradientDescentOptimizerv4Template);
-
-  /** Longest and shortest step, mm. */
-  void
-  SetStepLengths(double longest, double shortest)
-  {
-    m_Longest = longest;
-    m_Shortest = shortest;
-    m_Length = longest;
-  }
-  bool
-  GetStoppedItself() const
-  {
-    return m_StoppedItself;
-  }
-  void
-  StartOptimization(bool doOnlyInitialization = false) override
-  {
-    m_Length = m_Longest;
-    m_StoppedItself = false;
-    m_LastStep.clear();
-    Superclass::StartOptimization(doOnlyInitialization);
-  }
-
-protected:
-  PhysicalStepOptimizer() { this->m_UseConvergenceMonitoring = false; }
-  ~PhysicalStepOptimizer() override = default;
-
-  void
-  AdvanceOneStep() override
-  {
-    if (!m_LastStep.empty())
-    {
-      double along = 0.0;
-      for (std::size_t i = 0; i < m_LastStep.size(); ++i)
-      {
-        along += m_LastStep[i] * this->m_Gradient[i];
-      }
-      m_Length = along < 0.0 ? 0.5 * m_Length : std::min(1.4 * m_Length, m_Longest);
-    }
-    const bool noGradient = this->m_Gradient.inf_norm() == 0.0;
-    if (m_Length < m_Shortest || noGradient)
-    {
-      m_StoppedItself = true;
-      this->m_StopConditionDescription << (noGradient ? "the gradient is zero" : "steps became too short to matter");
-      this->InvokeEvent(itk::IterationEvent());
-      this->StopOptimization();
-      return;
-    }
-    Superclass::AdvanceOneStep();
-    m_LastStep.assign(this->m_Gradient.begin(), this->m_Gradient.end());
-  }
-
-  void
-  EstimateLearningRate() override
-  {
-    const double shift = this->m_ScalesEstimator->EstimateStepScale(this->m_Gradient);
-    this->m_LearningRate = shift > 0.0 ? m_Length / shift : 0.0;
-  }
-
-private:
-  double              m_Longest{ 1.0 };
-  double              m_Shortest{ 0.01 };
-  double              m_Length{ 1.0 };
-  bool                m_StoppedItself{ false };
-  std::vector<double> m_LastStep;
-};
 
 template <typename TMethod>
 class LinearMethod : public RangeKeepingMethod<TMethod>
@@ -185,6 +105,13 @@ RunLinearStage(const StageInput<VDimension> & input, Progress & progress)
   scales->SetMetric(metric.Pointer);
   const auto optimizer = PhysicalStepOptimizer::New();
   optimizer->SetScalesEstimator(scales);
+  if (!ComparesMass(input.Parameters))
+  {
+    optimizer->SetOverlap([metric]() {
+      return static_cast<double>(metric.Pointer->GetNumberOfValidPoints()) /
+             static_cast<double>(metric.Pointer->GetVirtualRegion().GetNumberOfPixels());
+    });
+  }
   method->SetOptimizer(optimizer);
 
   std::size_t       level = 0;
@@ -198,9 +125,10 @@ RunLinearStage(const StageInput<VDimension> & input, Progress & progress)
   });
   const Observation iterations(optimizer, itk::IterationEvent(), [&]() {
     LevelReport & report = output.Levels.back();
-    report.Iterations = static_cast<unsigned int>(optimizer->GetCurrentIteration() + 1);
-    report.Value = optimizer->GetCurrentMetricValue();
-    report.Converged = optimizer->GetStoppedItself();
+    report.Iterations =
+      std::min(static_cast<unsigned int>(optimizer->GetCurrentIteration() + 1), input.Parameters.Iterations[level]);
+    report.Value = optimizer->GetBestValue();
+    report.Converged = optimizer->GetConverged();
     progress.Iteration(report.Iterations, report.Value, metric.GetMarginalError ? metric.GetMarginalError() : -1.0);
   });
   method->Update();

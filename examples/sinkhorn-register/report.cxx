@@ -69,17 +69,22 @@ PerLevel(const Report & report)
 }
 
 Json
-PerStage(const Options & options)
+PerStage(const Options & options, const Report & report)
 {
   Json list = Json::array();
-  for (const Stage & stage : options.Stages)
+  for (std::size_t i = 0; i < options.Stages.size(); ++i)
   {
+    const Stage &     stage = options.Stages[i];
+    const StageReport facts = i < report.Stages.size() ? report.Stages[i] : StageReport();
     list.push_back({ { "transform", ToString(stage.Transform) },
                      { "metric", ToString(stage.Metric) },
                      { "mass_model", ComparesMass(stage) ? Json(ToString(ChooseMassModel(stage))) : Json(nullptr) },
                      { "reach", stage.Metric == MetricKind::Sinkhorn ? Number(stage.Reach) : Json(nullptr) },
                      { "standardize", Number(stage.Standardize) },
-                     { "levels", stage.Iterations.size() } });
+                     { "levels", stage.Iterations.size() },
+                     { "value_before", Number(facts.ValueBefore) },
+                     { "value_after", Number(facts.ValueAfter) },
+                     { "kept", facts.Kept } });
   }
   return list;
 }
@@ -155,7 +160,7 @@ WriteReport(const std::string & path, const Options & options, const Report & re
   json["levels"] = PerLevel(report);
   json["dimension"] = report.Dimension;
   json["initialize"] = options.Centers ? ToString(InitialKind::Centers) : ToString(options.Initial);
-  json["stages"] = PerStage(options);
+  json["stages"] = PerStage(options, report);
   json["density"] = options.Mass.ToString();
   json["blur"] = report.HasMarginalError ? Number(report.Blur) : Json(nullptr);
   json["reach"] = Number(stage.Reach);

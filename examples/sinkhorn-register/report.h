@@ -28,6 +28,18 @@
 namespace SinkhornRegister
 {
 
+/** How a stage ended. */
+struct StageReport
+{
+  /** Values of its metric on its finest grid (where frames cut through masses: negative similarity). */
+  double ValueBefore{ 0.0 };
+  double ValueAfter{ 0.0 };
+  /** Its result was not worse than its start. */
+  bool Kept{ true };
+  /** What was dropped lay within a quarter of a voxel of the start. */
+  bool MovedNothing{ false };
+};
+
 /** Everything that report.json holds. */
 struct Report
 {
@@ -39,13 +51,16 @@ struct Report
   bool                     Converged{ false };
   double                   Blur{ 0.0 };
   std::vector<LevelReport> Levels;
+  std::vector<StageReport> Stages;
   double                   Seconds{ 0.0 };
   Folding                  Folds;
   /** What was handed over: "result", "linear start" or "start", with the similarity of each that there was. */
   std::string Kept{ "result" };
-  double      SimilarityBefore{ 0.0 };
-  double      SimilarityAfter{ 0.0 };
-  bool        HasLandmarks{ false };
+  /** What was not handed over lay within a quarter of a voxel of what was. */
+  bool   MovedNothing{ false };
+  double SimilarityBefore{ 0.0 };
+  double SimilarityAfter{ 0.0 };
+  bool   HasLandmarks{ false };
   /** Pairs whose points both have coordinates. */
   std::size_t NumberOfLandmarks{ 0 };
   /** Mean distance of corresponding landmarks, mm. */

@@ -1,0 +1,326 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef sinkhornRegisterSchedule_hxx
+#define sinkhornRegisterSchedule_hxx
+
+#include "progress.h"
+#include "report.h"
+#include "similarity.h"
+#include "stageInputs.hxx"
+
+#include "itkCompositeTransform.h"
+#include "itkIdentityTransform.h"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace SinkhornRegister
+{
+
+/** Whether a stage can go on with the half-way maps of the one before: its first grid must not be coarser, or detail
+ * would be lost. */
+template <unsigned int VDimension>
+bool
+CanContinue(const StageInput<VDimension> & input, const HalfwayMaps<VDimension> & maps)
+{
+  if (!CanBeContinued(input.Parameters.Transform) || !maps.FixedToMiddle)
+  {
+    return false;
+  }
+  const auto before = maps.FixedToMiddle->GetDisplacementField()->GetSpacing();
+  const auto now = ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors.front())->GetSpacing();
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    if (now[d] > 1.01 * before[d])
+    {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** Begins with the linear transform that fits the springs. Where that leaves a good part of the way, what keeps it off
+ * is mass that should not have been matched: it is fitted once more, with a reach.
+ * \return the reach that stages should have, mm: the way that is left, in the mean square; beyond twice as much mass is
+ * given up. */
+template <unsigned int VDimension>
+double
+StartFromSprings(const Options &                               options,
+                 const Inputs<VDimension> &                    inputs,
+                 itk::CompositeTransform<double, VDimension> * transform)
+{
+  constexpr double mostRest = 0.01;
+  Stage            stage = options.Main;
+  stage.Metric = MetricKind::Sinkhorn; // which asks for densities
+  StageInput<VDimension>      input = PrepareStage<VDimension>(options, stage, inputs);
+  const SpringFit<VDimension> fit = FitToSprings<VDimension>(input, options.Initial, options.MultiStart);
+  transform->AddTransform(fit.Transform);
+  const double reach = std::sqrt(2.0 * std::max(0.0, fit.Divergence));
+  if (options.ChoosesReach && fit.Rest > mostRest)
+  {
+    const auto grid = ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors.back());
+    input.Moving = WarpImage<VDimension>(input.Moving, fit.Transform, grid, 0.0F, false);
+    input.Parameters.Reach = reach;
+    transform->AddTransform(FitToSprings<VDimension>(input, InitialKind::Rigid, false).Transform);
+  }
+  return reach;
+}
+
+template <unsigned int VDimension>
+using CompositePointer = typename itk::CompositeTransform<double, VDimension>::Pointer;
+
+template <unsigned int VDimension>
+CompositePointer<VDimension>
+CopyQueue(const itk::CompositeTransform<double, VDimension> * transform)
+{
+  const auto copy = itk::CompositeTransform<double, VDimension>::New();
+  for (itk::SizeValueType i = 0; i < transform->GetNumberOfTransforms(); ++i)
+  {
+    copy->AddTransform(transform->GetNthTransform(i));
+  }
+  return copy;
+}
+
+/** The identity where nothing is in the queue: an empty one is no transform for ITK. */
+template <unsigned int VDimension>
+typename itk::Transform<double, VDimension, VDimension>::ConstPointer
+GetMap(const itk::CompositeTransform<double, VDimension> * queue)
+{
+  if (queue->GetNumberOfTransforms() > 0)
+  {
+    return queue;
+  }
+  return itk::IdentityTransform<double, VDimension>::New().GetPointer();
+}
+
+/** A linear stage of mass within the box that both frames have in common, which is looked for again with each result:
+ * where frames cut through what they show, whole masses are not the same even at the true map. */
+template <unsigned int VDimension>
+StageOutput<VDimension>
+RunStageOnOverlap(const StageInput<VDimension> &                      whole,
+                  const itk::CompositeTransform<double, VDimension> * initial,
+                  Progress &                                          progress)
+{
+  constexpr unsigned int  rounds = 4;
+  const auto              queue = CopyQueue<VDimension>(initial);
+  const auto              found = itk::CompositeTransform<double, VDimension>::New();
+  StageOutput<VDimension> output;
+  StageInput<VDimension>  input = whole;
+  for (unsigned int round = 0; round < rounds; ++round)
+  {
+    const auto before = input.Grid.Image;
+    if (!CropToOverlap<VDimension>(
+          input.Grid, whole.Fixed, whole.Moving, GetMap<VDimension>(queue.GetPointer()).GetPointer()) ||
+        (round > 0 && before->GetLargestPossibleRegion() == input.Grid.Image->GetLargestPossibleRegion() &&
+         before->GetOrigin() == input.Grid.Image->GetOrigin()))
+    {
+      break;
+    }
+    input.Initial = queue;
+    const StageOutput<VDimension> result = RunLinearStage(input, progress);
+    output.Levels = result.Levels;
+    found->AddTransform(result.Transform);
+    queue->AddTransform(result.Transform);
+  }
+  output.Transform = found;
+  return output;
+}
+
+/** A linear stage of mass whose images are cut by their borders: with the whole masses, within the common box, and the
+ * one after the other. The most similar result is kept. */
+template <unsigned int VDimension>
+StageOutput<VDimension>
+RunCutStage(const StageInput<VDimension> &                      input,
+            const itk::CompositeTransform<double, VDimension> * initial,
+            const Inputs<VDimension> &                          inputs,
+            Progress &                                          progress)
+{
+  using Queue = itk::CompositeTransform<double, VDimension>;
+  std::vector<StageOutput<VDimension>> candidates;
+  candidates.push_back(RunStageOnOverlap<VDimension>(input, initial, progress));
+  StageOutput<VDimension> whole = RunLinearStage(input, progress);
+  const auto              after = CopyQueue<VDimension>(initial);
+  after->AddTransform(whole.Transform);
+  StageOutput<VDimension> both = RunStageOnOverlap<VDimension>(input, after, progress);
+  const auto              sequence = Queue::New();
+  sequence->AddTransform(whole.Transform);
+  for (itk::SizeValueType i = 0; i < static_cast<Queue *>(both.Transform.GetPointer())->GetNumberOfTransforms(); ++i)
+  {
+    sequence->AddTransform(static_cast<Queue *>(both.Transform.GetPointer())->GetNthTransform(i));
+  }
+  both.Transform = sequence;
+  candidates.push_back(whole);
+  candidates.push_back(both);
+
+  std::size_t best = 0;
+  double      largest = -1.0;
+  for (std::size_t i = 0; i < candidates.size(); ++i)
+  {
+    const auto map = CopyQueue<VDimension>(initial);
+    map->AddTransform(candidates[i].Transform);
+    const double similarity = MeasureSimilarity<VDimension>(
+      inputs.Fixed, inputs.Moving, inputs.FixedMask, inputs.MovingMask, GetMap<VDimension>(map.GetPointer()));
+    if (!candidates[i].Levels.empty() && similarity > largest)
+    {
+      largest = similarity;
+      best = i;
+    }
+  }
+  return candidates[best];
+}
+
+/** Whether two maps differ by less than a quarter of a voxel everywhere on \a grid: interpolation alone then decides
+ * which one is more similar. */
+template <unsigned int VDimension>
+bool
+AreClose(const itk::Transform<double, VDimension, VDimension> * one,
+         const itk::Transform<double, VDimension, VDimension> * other,
+         const ImageType<VDimension> *                          grid)
+{
+  constexpr double negligible = 0.25;
+  const auto       first = SampleDisplacement<VDimension>(one, grid);
+  const auto       second = SampleDisplacement<VDimension>(other, grid);
+  const double     voxel = *std::min_element(grid->GetSpacing().Begin(), grid->GetSpacing().End());
+  const auto       count = grid->GetBufferedRegion().GetNumberOfPixels();
+  for (itk::SizeValueType i = 0; i < count; ++i)
+  {
+    if (!((first->GetBufferPointer()[i] - second->GetBufferPointer()[i]).GetNorm() < negligible * voxel))
+    {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** Value of a stage, by which its result is accepted: of its metric, or, where frames cut through masses, the negative
+ * similarity. */
+template <unsigned int VDimension>
+double
+ValueOfStage(const StageInput<VDimension> &                      input,
+             const itk::CompositeTransform<double, VDimension> * queue,
+             const Inputs<VDimension> &                          inputs,
+             bool                                                isCut)
+{
+  const auto map = GetMap<VDimension>(queue);
+  return isCut ? -MeasureSimilarity<VDimension>(
+                   inputs.Fixed, inputs.Moving, inputs.FixedMask, inputs.MovingMask, map.GetPointer())
+               : EvaluateStage<VDimension>(input, map.GetPointer()).Value;
+}
+
+template <unsigned int VDimension>
+void
+Append(const itk::Transform<double, VDimension, VDimension> * one, itk::CompositeTransform<double, VDimension> * queue)
+{
+  if (const auto several = dynamic_cast<const itk::CompositeTransform<double, VDimension> *>(one))
+  {
+    for (itk::SizeValueType i = 0; i < several->GetNumberOfTransforms(); ++i)
+    {
+      queue->AddTransform(several->GetNthTransform(i));
+    }
+    return;
+  }
+  queue->AddTransform(const_cast<itk::Transform<double, VDimension, VDimension> *>(one));
+}
+
+/** Runs a stage on top of \a transform and keeps its result there unless its value got worse. */
+template <unsigned int VDimension>
+void
+RunStage(const Options &                               options,
+         const Stage &                                 stage,
+         const Inputs<VDimension> &                    inputs,
+         itk::CompositeTransform<double, VDimension> * transform,
+         HalfwayMaps<VDimension> &                     maps,
+         Report &                                      report,
+         Progress &                                    progress)
+{
+  StageInput<VDimension> input = PrepareStage<VDimension>(options, stage, inputs);
+  const bool             isCut = !IsDeformation(stage.Transform) && ComparesMass(stage) &&
+                     (IsCutByBorder<VDimension>(input.Fixed) || IsCutByBorder<VDimension>(input.Moving));
+  const auto  before = CopyQueue<VDimension>(transform);
+  StageReport facts;
+  facts.ValueBefore = ValueOfStage<VDimension>(input, before, inputs, isCut);
+  if (CanContinue(input, maps))
+  {
+    transform->RemoveTransform();
+    input.Maps = maps;
+  }
+  input.Initial = transform;
+  progress.Say(ToString(stage.Transform) + " with " + ToString(stage.Metric));
+  const StageOutput<VDimension> output = isCut ? RunCutStage<VDimension>(input, transform, inputs, progress)
+                                         : IsDeformation(stage.Transform) ? RunDeformableStage(input, progress)
+                                                                          : RunLinearStage(input, progress);
+  Append<VDimension>(output.Transform, transform);
+  report.Levels.insert(report.Levels.end(), output.Levels.begin(), output.Levels.end());
+  facts.ValueAfter = ValueOfStage<VDimension>(input, transform, inputs, isCut);
+  const double rounding = 1e-9 * std::max(std::abs(facts.ValueBefore), std::abs(facts.ValueAfter));
+  facts.Kept = facts.ValueAfter <= facts.ValueBefore + rounding;
+  if (facts.Kept)
+  {
+    maps = output.Maps;
+  }
+  else
+  {
+    facts.MovedNothing = AreClose<VDimension>(transform, GetMap<VDimension>(before.GetPointer()), inputs.Fixed);
+    transform->ClearTransformQueue();
+    Append<VDimension>(before, transform);
+    std::ostringstream text;
+    text << "the stage ended worse than it began (" << facts.ValueBefore << " -> " << facts.ValueAfter
+         << "): its result is dropped";
+    progress.Say(text.str());
+  }
+  report.Stages.push_back(facts);
+}
+
+/** Runs the stages; \a transform receives their composition, \a linearStart that of the start from springs. Settings
+ * that were left open are chosen. */
+template <unsigned int VDimension>
+void
+RunStages(Options &                                     options,
+          const Inputs<VDimension> &                    inputs,
+          itk::CompositeTransform<double, VDimension> * transform,
+          CompositePointer<VDimension> &                linearStart,
+          Report &                                      report,
+          Progress &                                    progress)
+{
+  if (options.Initial != InitialKind::None)
+  {
+    progress.Say("start from springs: " + ToString(options.Initial));
+    const double reach = StartFromSprings<VDimension>(options, inputs, transform);
+    for (Stage & stage : options.Stages)
+    {
+      if (options.ChoosesReach && stage.Metric == MetricKind::Sinkhorn)
+      {
+        stage.Reach = reach;
+      }
+    }
+  }
+  linearStart = CopyQueue<VDimension>(transform);
+  HalfwayMaps<VDimension> maps;
+  for (const Stage & stage : options.Stages)
+  {
+    RunStage<VDimension>(options, stage, inputs, transform, maps, report, progress);
+  }
+}
+
+} // namespace SinkhornRegister
+
+#endif
