@@ -23,6 +23,7 @@
 
 #include "itkDisplacementFieldTransform.h"
 #include "itkDisplacementFieldTransformParametersAdaptor.h"
+#include "itkImageDuplicator.h"
 
 namespace SinkhornRegister
 {
@@ -40,6 +41,24 @@ MakeZeroField(const ImageType<TTransform::Dimension> * grid)
   transform->SetDisplacementField(MakeImageOn<FieldType>(grid));
   transform->SetInverseDisplacementField(MakeImageOn<FieldType>(grid));
   return transform;
+}
+
+/** A copy that shares nothing: a stage works on its maps in place, and its start must stay what it was. */
+template <typename TTransform>
+typename TTransform::Pointer
+CopyFields(const TTransform * transform)
+{
+  using FieldType = typename TTransform::DisplacementFieldType;
+  const auto duplicate = [](const FieldType * field) {
+    const auto duplicator = itk::ImageDuplicator<FieldType>::New();
+    duplicator->SetInputImage(field);
+    duplicator->Update();
+    return typename FieldType::Pointer(duplicator->GetOutput());
+  };
+  const auto copy = TTransform::New();
+  copy->SetDisplacementField(duplicate(transform->GetDisplacementField()));
+  copy->SetInverseDisplacementField(duplicate(transform->GetInverseDisplacementField()));
+  return copy;
 }
 
 /** Metric, pyramid, forces and steps of a stage into a method. */
@@ -94,8 +113,8 @@ RunMethod(const StageInput<VDimension> & input, Progress & progress)
   method->InPlaceOn();
   if (input.Maps.FixedToMiddle)
   {
-    method->SetFixedToMiddleTransform(input.Maps.FixedToMiddle);
-    method->SetMovingToMiddleTransform(input.Maps.MovingToMiddle);
+    method->SetFixedToMiddleTransform(CopyFields<TransformType>(input.Maps.FixedToMiddle));
+    method->SetMovingToMiddleTransform(CopyFields<TransformType>(input.Maps.MovingToMiddle));
   }
 
   StageOutput<VDimension> output;

@@ -77,6 +77,14 @@ public:
   Watch()
   {
     const double value = this->m_CurrentMetricValue;
+    if (value < m_SmallestValue)
+    {
+      // The value belongs to the maps before this step, which were good enough.
+      this->RememberMaps();
+      this->ReturnToRememberedMaps();
+      this->m_IsConverged = true;
+      return;
+    }
     if (m_Shaper.GetForce() == ForceKind::MassTimesWay && this->HasDiverged(value))
     {
       m_Diverged = true;
@@ -99,7 +107,7 @@ public:
     m_FirstValue = std::max(m_FirstValue, value);
     const bool isExplained =
       m_Shaper.GetForce() == ForceKind::DifferenceTimesGradient && value < unexplainedPart * m_FirstValue;
-    this->m_IsConverged = m_Step < smallestStep || isExplained || value < m_SmallestValue;
+    this->m_IsConverged = m_Step < smallestStep || isExplained;
   }
   /** Value at which a level has done its work; any by default. */
   void
