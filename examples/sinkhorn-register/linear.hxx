@@ -18,12 +18,12 @@
 #ifndef sinkhornRegisterLinear_hxx
 #define sinkhornRegisterLinear_hxx
 
-#include "physicalStepOptimizer.h"
 #include "pyramid.hxx"
 
 #include "itkAffineTransform.h"
 #include "itkEuler2DTransform.h"
 #include "itkEuler3DTransform.h"
+#include "itkPhysicalStepGradientDescentOptimizerv4.h"
 #include "itkRegistrationParameterScalesFromPhysicalShift.h"
 #include "itkSimilarity2DTransform.h"
 #include "itkSimilarity3DTransform.h"
@@ -103,7 +103,7 @@ RunLinearStage(const StageInput<VDimension> & input, Progress & progress)
 
   const auto scales = ScalesType::New();
   scales->SetMetric(metric.Pointer);
-  const auto optimizer = PhysicalStepOptimizer::New();
+  const auto optimizer = itk::PhysicalStepGradientDescentOptimizerv4::New();
   optimizer->SetScalesEstimator(scales);
   if (!ComparesMass(input.Parameters))
   {
@@ -120,7 +120,8 @@ RunLinearStage(const StageInput<VDimension> & input, Progress & progress)
     EnterLevel(input, metric, level, progress);
     optimizer->SetNumberOfIterations(input.Parameters.Iterations[level]);
     const double longest = ChooseLearningRate(input.Parameters) * input.Grid.GetSpacing(level);
-    optimizer->SetStepLengths(longest, 0.01 * longest);
+    optimizer->SetLongestStep(longest);
+    optimizer->SetShortestStep(0.01 * longest);
     output.Levels.emplace_back();
   });
   const Observation iterations(optimizer, itk::IterationEvent(), [&]() {
