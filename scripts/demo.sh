@@ -14,9 +14,6 @@ output=${1:-$build/demo}
 mkdir -p "$output"
 output=$(cd "$output" && pwd)
 
-python=/usr/bin/python3 # the one that the packaged numpy belongs to
-[ -x "$python" ] || python=python3
-
 # The examples' images come with a package. Slim images of Debian and Ubuntu drop all of /usr/share/doc while installing;
 # then they are taken out of the package itself.
 examples=usr/share/doc/insighttoolkit5-examples/examples/Data
@@ -29,26 +26,4 @@ if [ ! -e "/$examples/RatLungSlice1.mha" ]; then
 else
   package=
 fi
-"$python" "$scripts/demo-data.py" "$package/$examples" "$output/data" </dev/null
-
-failed=0
-# register PAIR EXTENSION METRIC [OPTION...]
-register() {
-  local pair=$1 extension=$2 metric=$3
-  shift 3
-  echo "== $pair, $metric"
-  "$build/bin/sinkhorn-register" --fixed "$output/data/$pair-fixed.$extension" --moving "$output/data/$pair-moving.$extension" \
-    --fixed-labels "$output/data/$pair-fixed-labels.$extension" --moving-labels "$output/data/$pair-moving-labels.$extension" \
-    --metric "$metric" --output "$output/$pair-$metric" "$@" </dev/null || {
-    echo "demo: $pair with $metric failed" >&2
-    failed=1
-  }
-}
-for metric in sinkhorn meansquares; do
-  register lung mha "$metric" --blur 4 --reach 10 --iterations 60x40x20
-  register brain nii.gz "$metric" --transform affine --iterations 100x50x0
-  register shapes mha "$metric"
-done
-
-"$python" "$scripts/demo-table.py" "$output" </dev/null
-exit "$failed"
+bash "$scripts/demo-registrations.sh" "$build/bin/sinkhorn-register" "$package/$examples" "$output"

@@ -26,6 +26,13 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
     set(_sinkhorn_environment ENVIRONMENT "SINKHORN_TEST_DATA=${SINKHORN_TEST_DATA}")
   endif()
   gtest_discover_tests(SinkhornRegisterTestDriver DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 900 ${_sinkhorn_environment})
+  # The README's first command without what it installs and builds.
+  set(_sinkhorn_demo_images "/usr/share/doc/insighttoolkit5-examples/examples/Data")
+  if(EXISTS "${_sinkhorn_demo_images}/RatLungSlice1.mha")
+    add_test(NAME SinkhornDemonstration
+             COMMAND bash "${CMAKE_CURRENT_LIST_DIR}/../scripts/demo-registrations.sh"
+                     $<TARGET_FILE:sinkhorn-register> ${_sinkhorn_demo_images} ${CMAKE_CURRENT_BINARY_DIR}/demonstration)
+  endif()
   if(NOT Sinkhorn_BUILD_AS_ITK_MODULE AND CMAKE_VERSION VERSION_GREATER_EQUAL 3.19)
     # All targets have to be built, as for any installation.
     add_test(
