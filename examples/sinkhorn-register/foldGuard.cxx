@@ -176,7 +176,9 @@ template <unsigned int VDimension>
 bool
 FoldGuard<VDimension>::RelaxForward(MapPair<VDimension> & pair, double limit)
 {
-  const typename Field::Pointer original = pair.Forward;
+  const typename Field::Pointer           original = pair.Forward;
+  typename ImageType<VDimension>::Pointer places;
+  double                                  width = 0.7;
   for (unsigned int round = 0; round < mostForwardRounds; ++round)
   {
     const auto marks = MarkLowJacobian(pair.Forward, limit);
@@ -184,7 +186,20 @@ FoldGuard<VDimension>::RelaxForward(MapPair<VDimension> & pair, double limit)
     {
       break;
     }
-    pair.Forward = Blend(pair.Forward, marks, 0.7 + 0.1 * round); // as little as is needed
+    // As little as is needed: narrow at first, each time where it still folds. Folds that outlast that wander; then all
+    // places where there were any are smoothed together, ever more widely, which ends with a map as smooth as it takes.
+    const bool isStubborn = round >= narrowForwardRounds;
+    width = isStubborn ? 1.15 * width : 0.7 + 0.1 * round;
+    if (isStubborn && places)
+    {
+      std::transform(marks->GetBufferPointer(),
+                     marks->GetBufferPointer() + marks->GetBufferedRegion().GetNumberOfPixels(),
+                     places->GetBufferPointer(),
+                     marks->GetBufferPointer(),
+                     [](float one, float other) { return std::max(one, other); });
+    }
+    places = marks;
+    pair.Forward = Blend(pair.Forward, marks, width);
   }
   if (pair.Forward == original)
   {

@@ -96,7 +96,8 @@ public:
 private:
   /** Wider and wider neighbourhoods; more do not help. */
   static constexpr unsigned int mostRounds = 8;
-  static constexpr unsigned int mostForwardRounds = 40;
+  static constexpr unsigned int narrowForwardRounds = 40;
+  static constexpr unsigned int mostForwardRounds = 70;
 
   static typename Image::Pointer
   MarkLowJacobian(const MapPair<VDimension> & pair, double limit);

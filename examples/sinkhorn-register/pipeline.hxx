@@ -105,6 +105,57 @@ KeepBetter(const Inputs<VDimension> &                          inputs,
             << " is handed over instead. Try another --metric, --transform or --initialize, or masks.\n";
 }
 
+/** \a grid extended by whole voxels until it holds the grids of all displacement fields of \a queue: stages work on
+ * grids of their own, and what one moves must not be cut off. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+ExtendToFields(const ImageType<VDimension> * grid, const itk::CompositeTransform<double, VDimension> * queue)
+{
+  using Index = itk::ContinuousIndex<double, VDimension>;
+  const auto size = grid->GetLargestPossibleRegion().GetSize();
+  Index      lower;
+  Index      upper;
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    lower[d] = 0.0;
+    upper[d] = static_cast<double>(size[d]) - 1.0;
+  }
+  for (itk::SizeValueType i = 0; i < queue->GetNumberOfTransforms(); ++i)
+  {
+    using FieldTransform = itk::DisplacementFieldTransform<double, VDimension>;
+    const auto * one = dynamic_cast<const FieldTransform *>(queue->GetNthTransformConstPointer(i));
+    for (unsigned int corner = 0; one != nullptr && corner < (1U << VDimension); ++corner)
+    {
+      const auto * field = one->GetDisplacementField();
+      auto         index = field->GetLargestPossibleRegion().GetIndex();
+      for (unsigned int d = 0; d < VDimension; ++d)
+      {
+        index[d] = (corner >> d) & 1U ? field->GetLargestPossibleRegion().GetUpperIndex()[d] : index[d];
+      }
+      typename ImageType<VDimension>::PointType point;
+      field->TransformIndexToPhysicalPoint(index, point);
+      const auto where = grid->template TransformPhysicalPointToContinuousIndex<double>(point);
+      for (unsigned int d = 0; d < VDimension; ++d)
+      {
+        lower[d] = std::min(lower[d], std::floor(where[d] + 1e-3));
+        upper[d] = std::max(upper[d], std::ceil(where[d] - 1e-3));
+      }
+    }
+  }
+  const auto                                extended = ImageType<VDimension>::New();
+  typename ImageType<VDimension>::PointType origin;
+  typename ImageType<VDimension>::SizeType  extent;
+  grid->TransformContinuousIndexToPhysicalPoint(lower, origin);
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    extent[d] = static_cast<itk::SizeValueType>(upper[d] - lower[d] + 1.0);
+  }
+  extended->CopyInformation(grid);
+  extended->SetOrigin(origin);
+  extended->SetRegions(extent);
+  return extended;
+}
+
 /** Each stage's map is invertible, but their composition can stretch and shear so much between two voxels that its
  * samples fold. Then one displacement field, mended, takes the place of the deformable transforms. */
 template <unsigned int VDimension>
@@ -125,7 +176,8 @@ MendFolds(const ImageType<VDimension> * grid, itk::CompositeTransform<double, VD
     return;
   }
   MapPair<VDimension> map;
-  map.Forward = SampleDisplacement<VDimension>(deformation, grid);
+  const auto          whole = ExtendToFields<VDimension>(grid, deformation);
+  map.Forward = SampleDisplacement<VDimension>(deformation, whole);
   if (!FoldGuard<VDimension>::RelaxForward(map, smallestDeterminant))
   {
     return;
