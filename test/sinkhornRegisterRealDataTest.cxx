@@ -146,6 +146,18 @@ TEST_F(SinkhornRegisterRealData, HippocampusLabelMaps)
   EXPECT_EQ(report["folded_fraction"], 0.0);
 }
 
+/** The stages of a velocity work on grids of different extents; where folds are mended, none of them may be cut off. */
+TEST_F(SinkhornRegisterRealData, FoldsOfVelocitiesAreMended)
+{
+  const std::string pair = m_Data + "/geomloss_densities/slope_";
+  const Outcome outcome = Run("--fixed " + pair + "b.png --moving " + pair + "a.png --transform velocity --output " +
+                              Path("out") + " --quiet --threads 2");
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  const json report = ReadReport(Path("out"));
+  EXPECT_EQ(report["folded_fraction"], 0.0);
+  EXPECT_GT(report["min_jacobian"].get<double>(), 0.0);
+}
+
 /** Slices of knees of different people: bones and cartilages share one mass, of which each has another part. Without a
  * reach one is carried to the other (Dice 0.60 and 0.70). */
 TEST_F(SinkhornRegisterRealData, KneeLabelMaps)
