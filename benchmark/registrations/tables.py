@@ -90,13 +90,15 @@ def groups_table(results, groups):
     return grid("pairs", MAIN, rows)
 
 
-def pair_cell(result, program, brief=False):
+def pair_cell(result, program, brief=False, with_seconds=False):
     if result is None or "error" in result:
         return "not run" if result is None else "failed"
     if program == "start":
         return merit(result)
     folds = f", {folded(result['folded_fraction'])}" if result["folded_fraction"] > 0 or not brief else ""
-    return merit(result) + folds + ("" if brief else f", {result['min_jacobian']:.3g}") + (" (refused)" if "kept" in result else "")
+    seconds = f", {result['cpu_seconds']:.0f} s" if with_seconds else ""
+    determinant = "" if brief else f", {result['min_jacobian']:.3g}"
+    return merit(result) + folds + determinant + (" (refused)" if "kept" in result else "") + seconds
 
 
 def pairs_table(results, groups):
@@ -106,15 +108,11 @@ def pairs_table(results, groups):
 
 
 def brief_table(results, names, programs, with_seconds):
-    rows = []
-    for name in names:
-        cells = [pair_cell(results.get(f"{name}/{p}"), p, brief=True) for p in programs]
-        if with_seconds:
-            cells = [cell + (f", {results[f'{name}/{p}']['cpu_seconds']:.0f} s" if "run" not in cell and cell != "failed" else "")
-                     for cell, p in zip(cells, programs)]
-        rows.append(f"| {name} | " + " | ".join(cells) + " |")
-    seconds = [[results[f"{n}/{p}"]["cpu_seconds"] for n in names if f"{n}/{p}" in results] for p in programs]
+    """With the seconds in every cell, or their means in the last row."""
+    rows = [f"| {name} | " + " | ".join(pair_cell(results.get(f"{name}/{p}"), p, True, with_seconds) for p in programs) + " |"
+            for name in names]
     if not with_seconds:
+        seconds = [[results[f"{n}/{p}"]["cpu_seconds"] for n in names if f"{n}/{p}" in results] for p in programs]
         rows.append("| CPU seconds, mean | " + " | ".join(f"{np.mean(s):.1f}" if s else "–" for s in seconds) + " |")
     return grid("pair", programs, rows)
 

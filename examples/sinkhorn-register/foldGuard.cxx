@@ -190,7 +190,7 @@ FoldGuard<VDimension>::RelaxForward(MapPair<VDimension> & pair, double limit)
     // places where there were any are smoothed together, ever more widely, which ends with a map as smooth as it takes.
     const bool isStubborn = round >= narrowForwardRounds;
     width = isStubborn ? 1.15 * width : 0.7 + 0.1 * round;
-    if (isStubborn && places)
+    if (isStubborn)
     {
       std::transform(marks->GetBufferPointer(),
                      marks->GetBufferPointer() + marks->GetBufferedRegion().GetNumberOfPixels(),

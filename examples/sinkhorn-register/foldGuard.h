@@ -96,6 +96,7 @@ public:
 private:
   /** Wider and wider neighbourhoods; more do not help. */
   static constexpr unsigned int mostRounds = 8;
+  /** Of RelaxForward(): rounds that smooth narrowly where it still folds, and all rounds. */
   static constexpr unsigned int narrowForwardRounds = 40;
   static constexpr unsigned int mostForwardRounds = 70;
 

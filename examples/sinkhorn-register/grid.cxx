@@ -76,30 +76,32 @@ FindSupport(const ImageType<VDimension> * image)
   return support;
 }
 
-/** Grows the box [lower, upper], continuous indices of \a fixed, to hold the support of \a image. */
+/** Grows the box [lower, upper], continuous indices of \a grid, to hold \a region of \a image and \a rim voxels of it
+ * on each side. */
 template <unsigned int VDimension>
 void
-Include(const ImageType<VDimension> * fixed,
-        const ImageType<VDimension> * image,
-        Corner<VDimension> &          lower,
-        Corner<VDimension> &          upper)
+Include(const itk::ImageBase<VDimension> *                      grid,
+        const itk::ImageBase<VDimension> *                      image,
+        const typename itk::ImageBase<VDimension>::RegionType & region,
+        double                                                  rim,
+        Corner<VDimension> &                                    lower,
+        Corner<VDimension> &                                    upper)
 {
-  const auto support = FindSupport<VDimension>(image);
   for (unsigned int corner = 0; corner < (1U << VDimension); ++corner)
   {
     itk::ContinuousIndex<double, VDimension> index;
     for (unsigned int d = 0; d < VDimension; ++d)
     {
-      index[d] = (corner >> d) & 1U ? static_cast<double>(support.GetUpperIndex()[d]) + 0.5
-                                    : static_cast<double>(support.GetIndex()[d]) - 0.5;
+      index[d] = (corner >> d) & 1U ? static_cast<double>(region.GetUpperIndex()[d]) + rim
+                                    : static_cast<double>(region.GetIndex()[d]) - rim;
     }
     typename ImageType<VDimension>::PointType point;
     image->TransformContinuousIndexToPhysicalPoint(index, point);
-    const auto inFixed = fixed->template TransformPhysicalPointToContinuousIndex<double>(point);
+    const auto where = grid->template TransformPhysicalPointToContinuousIndex<double>(point);
     for (unsigned int d = 0; d < VDimension; ++d)
     {
-      lower[d] = std::min(lower[d], inFixed[d]);
-      upper[d] = std::max(upper[d], inFixed[d]);
+      lower[d] = std::min(lower[d], where[d]);
+      upper[d] = std::max(upper[d], where[d]);
     }
   }
 }
@@ -210,6 +212,36 @@ ShrinkGeometry(const ImageType<VDimension> * grid, const itk::FixedArray<unsigne
 }
 
 template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+ExtendGrid(const ImageType<VDimension> * grid, const std::vector<const itk::ImageBase<VDimension> *> & others)
+{
+  constexpr double   rounding = 1e-3; // voxels
+  Corner<VDimension> lower;
+  Corner<VDimension> upper;
+  lower.Fill(itk::NumericTraits<double>::max());
+  upper.Fill(itk::NumericTraits<double>::NonpositiveMin());
+  Include<VDimension>(grid, grid, grid->GetLargestPossibleRegion(), 0.0, lower, upper);
+  for (const auto * other : others)
+  {
+    Include<VDimension>(grid, other, other->GetLargestPossibleRegion(), 0.0, lower, upper);
+  }
+  itk::ContinuousIndex<double, VDimension> first;
+  typename ImageType<VDimension>::SizeType size;
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    first[d] = std::floor(lower[d] + rounding);
+    size[d] = static_cast<itk::SizeValueType>(std::ceil(upper[d] - rounding) - first[d] + 1.0);
+  }
+  typename ImageType<VDimension>::PointType origin;
+  grid->TransformContinuousIndexToPhysicalPoint(first, origin);
+  const auto extended = ImageType<VDimension>::New();
+  extended->CopyInformation(grid);
+  extended->SetOrigin(origin);
+  extended->SetRegions(size);
+  return extended;
+}
+
+template <unsigned int VDimension>
 WorkingGrid<VDimension>
 MakeWorkingGrid(const ImageType<VDimension> *     fixed,
                 const ImageType<VDimension> *     moving,
@@ -220,8 +252,10 @@ MakeWorkingGrid(const ImageType<VDimension> *     fixed,
   Corner<VDimension> upper;
   lower.Fill(itk::NumericTraits<double>::max());
   upper.Fill(itk::NumericTraits<double>::NonpositiveMin());
-  Include<VDimension>(fixed, fixed, lower, upper);
-  Include<VDimension>(fixed, moving, lower, upper);
+  for (const auto * image : { fixed, moving })
+  {
+    Include<VDimension>(fixed, image, FindSupport<VDimension>(image), 0.5, lower, upper);
+  }
 
   WorkingGrid<VDimension> grid;
   Corner<VDimension>      spacing;
@@ -256,10 +290,11 @@ MakeWorkingGrid(const ImageType<VDimension> *     fixed,
   return grid;
 }
 
-#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                            \
-  template struct WorkingGrid<D>;                                                                                   \
-  template ImageType<D>::Pointer ShrinkGeometry<D>(const ImageType<D> *, const itk::FixedArray<unsigned int, D> &); \
-  template WorkingGrid<D>        MakeWorkingGrid<D>(                                                                \
+#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                              \
+  template struct WorkingGrid<D>;                                                                                     \
+  template ImageType<D>::Pointer ExtendGrid<D>(const ImageType<D> *, const std::vector<const itk::ImageBase<D> *> &); \
+  template ImageType<D>::Pointer ShrinkGeometry<D>(const ImageType<D> *, const itk::FixedArray<unsigned int, D> &);   \
+  template WorkingGrid<D>        MakeWorkingGrid<D>(                                                                  \
     const ImageType<D> *, const ImageType<D> *, std::size_t, const std::vector<unsigned int> &);
 SINKHORN_REGISTER_INSTANTIATE(2)
 SINKHORN_REGISTER_INSTANTIATE(3)

@@ -65,15 +65,22 @@ MakeWorkingGrid(const ImageType<VDimension> *     fixed,
                 const std::vector<unsigned int> & shrink);
 
 /** Takes the grid back to the middle of the box in which both images have voxels, without a margin, for images that
- * show more than their frames hold: what one frame cuts off the other must not be compared with nothing. \param
- * toMoving where a point of the fixed image lies in the moving one. \return whether there is a common box of at least
- * an eighth of the smaller frame; else the grid stays as it is. */
+ * show more than their frames hold: what one frame cuts off the other must not be compared with nothing.
+ *
+ * \param toMoving where a point of the fixed image lies in the moving one.
+ *
+ * \return whether there is a common box of at least an eighth of the smaller frame; else the grid stays as it is. */
 template <unsigned int VDimension>
 bool
 CropToOverlap(WorkingGrid<VDimension> &                              grid,
               const ImageType<VDimension> *                          fixed,
               const ImageType<VDimension> *                          moving,
               const itk::Transform<double, VDimension, VDimension> * toMoving);
+
+/** An image without voxels on \a grid, extended by whole voxels until the voxels of \a others lie between its own. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+ExtendGrid(const ImageType<VDimension> * grid, const std::vector<const itk::ImageBase<VDimension> *> & others);
 
 /** An image without voxels on \a grid shrunk by \a factors. */
 template <unsigned int VDimension>

@@ -41,6 +41,7 @@
 #include <chrono>
 #include <cmath>
 #include <iostream>
+#include <vector>
 
 namespace SinkhornRegister
 {
@@ -105,91 +106,43 @@ KeepBetter(const Inputs<VDimension> &                          inputs,
             << " is handed over instead. Try another --metric, --transform or --initialize, or masks.\n";
 }
 
-/** \a grid extended by whole voxels until it holds the grids of all displacement fields of \a queue: stages work on
- * grids of their own, and what one moves must not be cut off. */
-template <unsigned int VDimension>
-typename ImageType<VDimension>::Pointer
-ExtendToFields(const ImageType<VDimension> * grid, const itk::CompositeTransform<double, VDimension> * queue)
-{
-  using Index = itk::ContinuousIndex<double, VDimension>;
-  const auto size = grid->GetLargestPossibleRegion().GetSize();
-  Index      lower;
-  Index      upper;
-  for (unsigned int d = 0; d < VDimension; ++d)
-  {
-    lower[d] = 0.0;
-    upper[d] = static_cast<double>(size[d]) - 1.0;
-  }
-  for (itk::SizeValueType i = 0; i < queue->GetNumberOfTransforms(); ++i)
-  {
-    using FieldTransform = itk::DisplacementFieldTransform<double, VDimension>;
-    const auto * one = dynamic_cast<const FieldTransform *>(queue->GetNthTransformConstPointer(i));
-    for (unsigned int corner = 0; one != nullptr && corner < (1U << VDimension); ++corner)
-    {
-      const auto * field = one->GetDisplacementField();
-      auto         index = field->GetLargestPossibleRegion().GetIndex();
-      for (unsigned int d = 0; d < VDimension; ++d)
-      {
-        index[d] = (corner >> d) & 1U ? field->GetLargestPossibleRegion().GetUpperIndex()[d] : index[d];
-      }
-      typename ImageType<VDimension>::PointType point;
-      field->TransformIndexToPhysicalPoint(index, point);
-      const auto where = grid->template TransformPhysicalPointToContinuousIndex<double>(point);
-      for (unsigned int d = 0; d < VDimension; ++d)
-      {
-        lower[d] = std::min(lower[d], std::floor(where[d] + 1e-3));
-        upper[d] = std::max(upper[d], std::ceil(where[d] - 1e-3));
-      }
-    }
-  }
-  const auto                                extended = ImageType<VDimension>::New();
-  typename ImageType<VDimension>::PointType origin;
-  typename ImageType<VDimension>::SizeType  extent;
-  grid->TransformContinuousIndexToPhysicalPoint(lower, origin);
-  for (unsigned int d = 0; d < VDimension; ++d)
-  {
-    extent[d] = static_cast<itk::SizeValueType>(upper[d] - lower[d] + 1.0);
-  }
-  extended->CopyInformation(grid);
-  extended->SetOrigin(origin);
-  extended->SetRegions(extent);
-  return extended;
-}
-
 /** Each stage's map is invertible, but their composition can stretch and shear so much between two voxels that its
  * samples fold. Then one displacement field, mended, takes the place of the deformable transforms. */
 template <unsigned int VDimension>
 void
 MendFolds(const ImageType<VDimension> * grid, itk::CompositeTransform<double, VDimension> * transform)
 {
+  using FieldTransform = itk::DisplacementFieldTransform<double, VDimension>;
   constexpr double smallestDeterminant = 0.001;
-  const auto       deformation = itk::CompositeTransform<double, VDimension>::New();
-  const auto       linear = itk::CompositeTransform<double, VDimension>::New();
+  // Stages work on grids of their own, and what one moves must not be cut off.
+  std::vector<const itk::ImageBase<VDimension> *> fields;
+  const auto                                      deformation = itk::CompositeTransform<double, VDimension>::New();
+  const auto                                      linear = itk::CompositeTransform<double, VDimension>::New();
   for (itk::SizeValueType i = 0; i < transform->GetNumberOfTransforms(); ++i)
   {
     const auto one = transform->GetNthTransform(i);
     // ITK applies the last one first: the linear stages come before the deformable ones, or are part of them.
     (one->IsLinear() && deformation->IsTransformQueueEmpty() ? linear : deformation)->AddTransform(one);
+    if (const auto * deformable = dynamic_cast<const FieldTransform *>(one.GetPointer()))
+    {
+      fields.push_back(deformable->GetDisplacementField());
+    }
   }
   if (deformation->IsTransformQueueEmpty())
   {
     return;
   }
   MapPair<VDimension> map;
-  const auto          whole = ExtendToFields<VDimension>(grid, deformation);
-  map.Forward = SampleDisplacement<VDimension>(deformation, whole);
+  map.Forward = SampleDisplacement<VDimension>(deformation, ExtendGrid<VDimension>(grid, fields));
   if (!FoldGuard<VDimension>::RelaxForward(map, smallestDeterminant))
   {
     return;
   }
-  const auto field = itk::DisplacementFieldTransform<double, VDimension>::New();
+  const auto field = FieldTransform::New();
   field->SetDisplacementField(map.Forward);
   field->SetInverseDisplacementField(map.Inverse);
   transform->ClearTransformQueue();
-  for (itk::SizeValueType i = 0; i < linear->GetNumberOfTransforms(); ++i)
-  {
-    transform->AddTransform(linear->GetNthTransform(i));
-  }
+  Append<VDimension>(linear, transform);
   transform->AddTransform(field);
 }
 

@@ -30,8 +30,6 @@
 #include <cmath>
 #include <sstream>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace SinkhornRegister
 {
@@ -88,15 +86,35 @@ StartFromSprings(const Options &                               options,
 template <unsigned int VDimension>
 using CompositePointer = typename itk::CompositeTransform<double, VDimension>::Pointer;
 
+/** What \a several holds, on top of \a queue; both then share the transforms. */
+template <unsigned int VDimension>
+void
+Append(const itk::CompositeTransform<double, VDimension> * several, itk::CompositeTransform<double, VDimension> * queue)
+{
+  for (itk::SizeValueType i = 0; i < several->GetNumberOfTransforms(); ++i)
+  {
+    queue->AddTransform(several->GetNthTransform(i));
+  }
+}
+
 template <unsigned int VDimension>
 CompositePointer<VDimension>
 CopyQueue(const itk::CompositeTransform<double, VDimension> * transform)
 {
   const auto copy = itk::CompositeTransform<double, VDimension>::New();
-  for (itk::SizeValueType i = 0; i < transform->GetNumberOfTransforms(); ++i)
-  {
-    copy->AddTransform(transform->GetNthTransform(i));
-  }
+  Append<VDimension>(transform, copy);
+  return copy;
+}
+
+/** A copy of \a queue with the result of a stage, which may be a queue itself, on top. */
+template <unsigned int VDimension>
+CompositePointer<VDimension>
+CopyQueueWith(const itk::CompositeTransform<double, VDimension> * queue,
+              itk::Transform<double, VDimension, VDimension> *    result)
+{
+  const auto copy = CopyQueue<VDimension>(queue);
+  copy->AddTransform(result);
+  copy->FlattenTransformQueue();
   return copy;
 }
 
@@ -154,38 +172,34 @@ RunCutStage(const StageInput<VDimension> &                      input,
             const Inputs<VDimension> &                          inputs,
             Progress &                                          progress)
 {
-  using Queue = itk::CompositeTransform<double, VDimension>;
-  std::vector<StageOutput<VDimension>> candidates;
-  candidates.push_back(RunStageOnOverlap<VDimension>(input, initial, progress));
-  StageOutput<VDimension> whole = RunLinearStage(input, progress);
-  const auto              after = CopyQueue<VDimension>(initial);
-  after->AddTransform(whole.Transform);
-  StageOutput<VDimension> both = RunStageOnOverlap<VDimension>(input, after, progress);
-  const auto              sequence = Queue::New();
+  const StageOutput<VDimension> overlap = RunStageOnOverlap<VDimension>(input, initial, progress);
+  const StageOutput<VDimension> whole = RunLinearStage(input, progress);
+  StageOutput<VDimension>       both =
+    RunStageOnOverlap<VDimension>(input, CopyQueueWith<VDimension>(initial, whole.Transform), progress);
+  const auto sequence = itk::CompositeTransform<double, VDimension>::New();
   sequence->AddTransform(whole.Transform);
-  for (itk::SizeValueType i = 0; i < static_cast<Queue *>(both.Transform.GetPointer())->GetNumberOfTransforms(); ++i)
-  {
-    sequence->AddTransform(static_cast<Queue *>(both.Transform.GetPointer())->GetNthTransform(i));
-  }
-  both.Transform = sequence;
-  candidates.push_back(whole);
-  candidates.push_back(both);
+  both.Transform = CopyQueueWith<VDimension>(sequence, both.Transform).GetPointer();
 
-  std::size_t best = 0;
-  double      largest = -1.0;
-  for (std::size_t i = 0; i < candidates.size(); ++i)
+  StageOutput<VDimension> best;
+  double                  largest = -1.0;
+  for (const auto & candidate : { overlap, whole, both })
   {
-    const auto map = CopyQueue<VDimension>(initial);
-    map->AddTransform(candidates[i].Transform);
-    const double similarity = MeasureSimilarity<VDimension>(
-      inputs.Fixed, inputs.Moving, inputs.FixedMask, inputs.MovingMask, GetMap<VDimension>(map.GetPointer()));
-    if (!candidates[i].Levels.empty() && similarity > largest)
+    if (candidate.Levels.empty()) // there was no common box
+    {
+      continue;
+    }
+    const double similarity = MeasureSimilarity<VDimension>(inputs.Fixed,
+                                                            inputs.Moving,
+                                                            inputs.FixedMask,
+                                                            inputs.MovingMask,
+                                                            CopyQueueWith<VDimension>(initial, candidate.Transform));
+    if (similarity > largest)
     {
       largest = similarity;
-      best = i;
+      best = candidate;
     }
   }
-  return candidates[best];
+  return best;
 }
 
 /** Whether two maps differ by less than a quarter of a voxel everywhere on \a grid: interpolation alone then decides
@@ -226,21 +240,6 @@ ValueOfStage(const StageInput<VDimension> &                      input,
                : EvaluateStage<VDimension>(input, map.GetPointer()).Value;
 }
 
-template <unsigned int VDimension>
-void
-Append(const itk::Transform<double, VDimension, VDimension> * one, itk::CompositeTransform<double, VDimension> * queue)
-{
-  if (const auto several = dynamic_cast<const itk::CompositeTransform<double, VDimension> *>(one))
-  {
-    for (itk::SizeValueType i = 0; i < several->GetNumberOfTransforms(); ++i)
-    {
-      queue->AddTransform(several->GetNthTransform(i));
-    }
-    return;
-  }
-  queue->AddTransform(const_cast<itk::Transform<double, VDimension, VDimension> *>(one));
-}
-
 /** Runs a stage on top of \a transform and keeps its result there unless its value got worse. */
 template <unsigned int VDimension>
 void
@@ -268,7 +267,8 @@ RunStage(const Options &                               options,
   const StageOutput<VDimension> output = isCut ? RunCutStage<VDimension>(input, transform, inputs, progress)
                                          : IsDeformation(stage.Transform) ? RunDeformableStage(input, progress)
                                                                           : RunLinearStage(input, progress);
-  Append<VDimension>(output.Transform, transform);
+  transform->AddTransform(output.Transform);
+  transform->FlattenTransformQueue();
   report.Levels.insert(report.Levels.end(), output.Levels.begin(), output.Levels.end());
   facts.ValueAfter = ValueOfStage<VDimension>(input, transform, inputs, isCut);
   const double rounding = 1e-9 * std::max(std::abs(facts.ValueBefore), std::abs(facts.ValueAfter));

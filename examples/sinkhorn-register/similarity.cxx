@@ -96,15 +96,6 @@ ComputeMutualInformation(const Histogram & joint)
   return information;
 }
 
-template <unsigned int VDimension>
-typename MaskImageType<VDimension>::Pointer
-MakeFullMaskOn(const ImageType<VDimension> * image)
-{
-  const auto mask = MakeImageOn<MaskImageType<VDimension>>(image);
-  mask->FillBuffer(1);
-  return mask;
-}
-
 } // namespace
 
 template <unsigned int VDimension>
@@ -119,7 +110,7 @@ MeasureSimilarity(const ImageType<VDimension> *                          fixed,
   const Binning fixedBins(fixed->GetBufferPointer(), count);
   const Binning movingBins(moving->GetBufferPointer(), moving->GetBufferedRegion().GetNumberOfPixels());
   const auto    warped = WarpImage<VDimension>(moving, transform, fixed, movingBins.GetLow(), false);
-  const typename MaskImageType<VDimension>::Pointer full = movingMask ? nullptr : MakeFullMaskOn<VDimension>(moving);
+  const typename MaskImageType<VDimension>::Pointer full = movingMask ? nullptr : MakeFullMask<VDimension>(moving);
   const auto inside = WarpMask<VDimension>(movingMask ? movingMask : full.GetPointer(), transform, fixed);
   Histogram  joint{};
   for (itk::SizeValueType i = 0; i < count; ++i)

@@ -18,6 +18,8 @@
 #ifndef sinkhornRegisterSmoothing_h
 #define sinkhornRegisterSmoothing_h
 
+#include "images.h"
+
 #include "itkImageDuplicator.h"
 #include "itkImageRegionConstIterator.h"
 #include "itkImageRegionIterator.h"
@@ -36,6 +38,16 @@ MakeImageOn(const itk::ImageBase<TImage::ImageDimension> * grid)
   image->SetRegions(grid->GetBufferedRegion());
   image->Allocate(true);
   return image;
+}
+
+/** A mask that is 1 on the whole of \a image. */
+template <unsigned int VDimension>
+typename MaskImageType<VDimension>::Pointer
+MakeFullMask(const ImageType<VDimension> * image)
+{
+  const auto mask = MakeImageOn<MaskImageType<VDimension>>(image);
+  mask->FillBuffer(1);
+  return mask;
 }
 
 /** one + factor · other, voxel by voxel. */

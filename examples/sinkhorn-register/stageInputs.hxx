@@ -38,16 +38,6 @@ namespace SinkhornRegister
  * neighbouring structures. */
 constexpr double standardizedVoxels = 16.0;
 
-/** A mask that is 1 on the whole of \a image. */
-template <unsigned int VDimension>
-typename MaskImageType<VDimension>::Pointer
-MakeFullMask(const ImageType<VDimension> * image)
-{
-  const auto mask = MakeImageOn<MaskImageType<VDimension>>(image);
-  mask->FillBuffer(1);
-  return mask;
-}
-
 template <unsigned int VDimension>
 typename MaskType<VDimension>::Pointer
 MakeMaskObject(const MaskImageType<VDimension> * image)
