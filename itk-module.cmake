@@ -12,16 +12,17 @@ itk_module(
     ITKFFT
     ITKImageFunction
     ITKImageGradient
+    ITKImageGrid
+    ITKImageStatistics
     ITKMetricsv4
+    ITKOptimizersv4
+    ITKRegistrationMethodsv4
     ITKSmoothing
     ITKSpatialObjects
     ITKTransform
-  COMPILE_DEPENDS
-    ITKRegistrationMethodsv4
   TEST_DEPENDS
     ITKGoogleTest
     ITKIOImageBase
-    ITKRegistrationMethodsv4
   DESCRIPTION "${DOCUMENTATION}"
   EXCLUDE_FROM_DEFAULT
   ENABLE_SHARED)

@@ -2,20 +2,27 @@
 
 # What is used of ITK: by the library, the tests, and the programs with their formats of images and transforms. Asking for
 # these alone, not for all of ITK, keeps VTK and MINC out of the link and speeds up configuring.
-set(Sinkhorn_ITK_REQUEST ITKCommon ITKDisplacementField ITKFFT ITKImageFunction ITKImageGradient ITKMetricsv4 ITKSmoothing
-                         ITKSpatialObjects ITKTransform)
-if(BUILD_TESTING)
-  list(APPEND Sinkhorn_ITK_REQUEST ITKRegistrationMethodsv4)
-endif()
+set(Sinkhorn_ITK_REQUEST
+    ITKCommon
+    ITKDisplacementField
+    ITKFFT
+    ITKImageFunction
+    ITKImageGradient
+    ITKImageGrid
+    ITKImageStatistics
+    ITKMetricsv4
+    ITKOptimizersv4
+    ITKRegistrationMethodsv4
+    ITKSmoothing
+    ITKSpatialObjects
+    ITKTransform)
 if(Sinkhorn_BUILD_EXAMPLES OR Sinkhorn_BUILD_BENCHMARK)
   list(
     APPEND
     Sinkhorn_ITK_REQUEST
     ITKHDF5
-    ITKImageGrid
     ITKImageIntensity
     ITKImageSources
-    ITKImageStatistics
     ITKIOBMP
     ITKIOGDCM
     ITKIOImageBase
@@ -29,10 +36,7 @@ if(Sinkhorn_BUILD_EXAMPLES OR Sinkhorn_BUILD_BENCHMARK)
     ITKIOTransformHDF5
     ITKIOTransformInsightLegacy
     ITKJPEG
-    ITKOptimizersv4
     ITKPNG
-    ITKRegistrationMethodsv4
-    ITKSmoothing
     ITKThresholding
     ITKZLIB)
 endif()

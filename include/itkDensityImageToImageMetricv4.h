@@ -20,6 +20,7 @@
 
 #include "itkDefaultImageToImageMetricTraitsv4.h"
 #include "itkImageToImageMetricv4.h"
+#include "itkRegistrationForce.h"
 #include "itkSinkhornCompatibility.h"
 #include "itkSinkhornDensity.h"
 #include "itkSinkhornDensityPushForward.h"
@@ -87,6 +88,7 @@ template <typename TFixedImage,
             DefaultImageToImageMetricTraitsv4<TFixedImage, TMovingImage, TVirtualImage, TInternalComputationValueType>>
 class ITK_TEMPLATE_EXPORT DensityImageToImageMetricv4
   : public ImageToImageMetricv4<TFixedImage, TMovingImage, TVirtualImage, TInternalComputationValueType, TMetricTraits>
+  , public RegistrationForceSource<TFixedImage>
 {
 public:
   ITK_DISALLOW_COPY_AND_MOVE(DensityImageToImageMetricv4);
@@ -162,6 +164,10 @@ public:
   itkSetMacro(ClampNegative, bool);
   itkGetConstMacro(ClampNegative, bool);
   itkBooleanMacro(ClampNegative);
+
+  /** A direction, which sits on the image that it is to move under MassModel::Intensity. */
+  typename RegistrationForce<TFixedImage>::Pointer
+  CreateForce() const override;
 
   /** How the moving transform acts on mass. Default MassModel::Intensity. */
   itkSetEnumMacro(MassModel, MassModelEnum);

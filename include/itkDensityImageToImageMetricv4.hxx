@@ -45,6 +45,14 @@ itkDensityMetricClass::DensityImageToImageMetricv4()
   this->m_MaximumNumberOfWorkUnits = MultiThreaderBase::GetGlobalDefaultNumberOfThreads();
 }
 
+itkDensityMetricTemplate typename RegistrationForce<TFixedImage>::Pointer
+itkDensityMetricClass::CreateForce() const
+{
+  const auto force = RegistrationForce<TFixedImage>::New();
+  force->SetSitsOnMovedImage(m_MassModel == MassModelEnum::Intensity);
+  return force;
+}
+
 itkDensityMetricTemplate void
 itkDensityMetricClass::SetBlur(double blur)
 {

@@ -83,10 +83,14 @@ public:
   typename RealImageType::Pointer
   ComputeImage();
 
-  /** The same with the determinant by central differences, which tells how a voxel's surroundings stretch but not
-   * whether its cells are sound. */
+  /** The determinant of every voxel by central differences, which tells how a voxel's surroundings stretch but not
+   * whether its cells are sound. Of the figures below only GetMinimumCentral() is set. */
   typename RealImageType::Pointer
   ComputeCentralImage();
+
+  /** The least determinant by central differences alone, several times as fast as Compute(). */
+  double
+  ComputeMinimumCentral();
 
   /** Least determinant over all voxels by the strict criterion. */
   itkGetConstMacro(Minimum, double);
@@ -112,11 +116,15 @@ private:
   class Grid;
 
   Summary
-  Examine(SizeValueType begin, SizeValueType end, const Grid & grid, float * least, float * central) const;
+  Examine(SizeValueType begin, SizeValueType end, const Grid & grid, float * least) const;
+  double
+  ExamineCentral(SizeValueType begin, SizeValueType end, const Grid & grid, float * central) const;
   void
   CheckField() const;
   void
-  Run(float * least, float * central);
+  Run(float * least);
+  void
+  RunCentral(float * central);
   typename RealImageType::Pointer
   MakeImage() const;
 

@@ -47,6 +47,19 @@ Determinant(const FixedArray<double, 3> * e)
          e[0][2] * (e[1][0] * e[2][1] - e[1][1] * e[2][0]);
 }
 
+/** What is not finite counts as folded. */
+inline double
+GetFinite(double determinant)
+{
+  return std::isfinite(determinant) ? determinant : std::numeric_limits<double>::lowest();
+}
+
+inline float
+ToFloat(double determinant)
+{
+  return static_cast<float>(std::max<double>(determinant, std::numeric_limits<float>::lowest()));
+}
+
 } // namespace DisplacementFieldJacobianDetail
 
 template <typename TDisplacementField>
@@ -217,19 +230,16 @@ auto
 DisplacementFieldJacobianCalculator<TDisplacementField>::Examine(SizeValueType begin,
                                                                  SizeValueType end,
                                                                  const Grid &  grid,
-                                                                 float *       least,
-                                                                 float *       central) const -> Summary
+                                                                 float *       least) const -> Summary
 {
   constexpr unsigned int corners = 1U << ImageDimension;
   // Part of a cell that the simplex at a corner and an inner tetrahedron fill, halved: each is in one of two cuts.
   constexpr double cornerPart = ImageDimension == 2 ? 0.25 : 1.0 / 12.0;
   constexpr double innerPart = 1.0 / 6.0;
-  const auto       inside = [](double determinant) {
-    return std::isfinite(determinant) ? determinant : std::numeric_limits<double>::lowest();
-  };
-  Summary      summary;
-  auto         index = Sinkhorn::PositionToIndex(grid.Region, begin);
-  const auto * voxels = m_DisplacementField->GetBufferPointer();
+  const auto       inside = DisplacementFieldJacobianDetail::GetFinite;
+  Summary          summary;
+  auto             index = Sinkhorn::PositionToIndex(grid.Region, begin);
+  const auto *     voxels = m_DisplacementField->GetBufferPointer();
   for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(grid.Region, index))
   {
     const Voxel voxel(grid, voxels + i, index);
@@ -260,25 +270,76 @@ DisplacementFieldJacobianCalculator<TDisplacementField>::Examine(SizeValueType b
     summary.Folded += smallest > 0.0 ? 0 : 1;
     if (least)
     {
-      least[i] = static_cast<float>(std::max<double>(smallest, std::numeric_limits<float>::lowest()));
-    }
-    if (central)
-    {
-      central[i] = static_cast<float>(std::max<double>(centralDeterminant, std::numeric_limits<float>::lowest()));
+      least[i] = DisplacementFieldJacobianDetail::ToFloat(smallest);
     }
   }
   return summary;
 }
 
 template <typename TDisplacementField>
+double
+DisplacementFieldJacobianCalculator<TDisplacementField>::ExamineCentral(SizeValueType begin,
+                                                                        SizeValueType end,
+                                                                        const Grid &  grid,
+                                                                        float *       central) const
+{
+  double       smallest = std::numeric_limits<double>::max();
+  auto         index = Sinkhorn::PositionToIndex(grid.Region, begin);
+  const auto * voxels = m_DisplacementField->GetBufferPointer();
+  for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(grid.Region, index))
+  {
+    const Voxel  voxel(grid, voxels + i, index);
+    const double determinant = DisplacementFieldJacobianDetail::GetFinite(voxel.CentralDeterminant() / grid.Volume);
+    smallest = std::min(smallest, determinant);
+    if (central)
+    {
+      central[i] = DisplacementFieldJacobianDetail::ToFloat(determinant);
+    }
+  }
+  return smallest;
+}
+
+template <typename TDisplacementField>
 void
-DisplacementFieldJacobianCalculator<TDisplacementField>::Run(float * least, float * central)
+DisplacementFieldJacobianCalculator<TDisplacementField>::RunCentral(float * central)
+{
+  struct Least
+  {
+    double Value{ std::numeric_limits<double>::max() };
+    Least &
+    operator+=(const Least & other)
+    {
+      Value = std::min(Value, other.Value);
+      return *this;
+    }
+  };
+  this->CheckField();
+  const Grid grid(*m_DisplacementField);
+  m_MinimumCentral = Sinkhorn::SumOverChunks<Least>(grid.Region.GetNumberOfPixels(),
+                                                    m_NumberOfWorkUnits,
+                                                    [&](SizeValueType begin, SizeValueType end) {
+                                                      return Least{ this->ExamineCentral(begin, end, grid, central) };
+                                                    })
+                       .Value;
+}
+
+template <typename TDisplacementField>
+double
+DisplacementFieldJacobianCalculator<TDisplacementField>::ComputeMinimumCentral()
+{
+  this->RunCentral(nullptr);
+  return m_MinimumCentral;
+}
+
+template <typename TDisplacementField>
+void
+DisplacementFieldJacobianCalculator<TDisplacementField>::Run(float * least)
 {
   const Grid          grid(*m_DisplacementField);
   const SizeValueType count = grid.Region.GetNumberOfPixels();
   const Summary       summary =
     Sinkhorn::SumOverChunks<Summary>(count, m_NumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
-      return this->Examine(begin, end, grid, least, central);
+      return this->Examine(begin, end, grid, least);
     });
   m_Minimum = summary.Least;
   m_MinimumCentral = summary.LeastCentral;
@@ -307,7 +368,7 @@ void
 DisplacementFieldJacobianCalculator<TDisplacementField>::Compute()
 {
   this->CheckField();
-  this->Run(nullptr, nullptr);
+  this->Run(nullptr);
 }
 
 template <typename TDisplacementField>
@@ -327,7 +388,7 @@ auto
 DisplacementFieldJacobianCalculator<TDisplacementField>::ComputeImage() -> typename RealImageType::Pointer
 {
   const auto image = this->MakeImage();
-  this->Run(image->GetBufferPointer(), nullptr);
+  this->Run(image->GetBufferPointer());
   return image;
 }
 
@@ -336,7 +397,7 @@ auto
 DisplacementFieldJacobianCalculator<TDisplacementField>::ComputeCentralImage() -> typename RealImageType::Pointer
 {
   const auto image = this->MakeImage();
-  this->Run(nullptr, image->GetBufferPointer());
+  this->RunCentral(image->GetBufferPointer());
   return image;
 }
 

@@ -18,45 +18,12 @@
 #ifndef itkSinkhornDiffeomorphicMap_h
 #define itkSinkhornDiffeomorphicMap_h
 
-#include "itkImage.h"
-#include "itkSinkhornDensity.h"
-#include "itkVectorLinearInterpolateImageFunction.h"
-
-#include <functional>
+#include "itkSinkhornFieldAlgebra.h"
 
 namespace itk
 {
 namespace Sinkhorn
 {
-
-/** A displacement field, mm, that is read by linear interpolation and 0 outside of its image. */
-template <typename TField>
-class DisplacementSampler
-{
-public:
-  static constexpr unsigned int ImageDimension = TField::ImageDimension;
-  using PointType = Point<double, ImageDimension>;
-  using VectorType = Vector<double, ImageDimension>;
-  using MatrixType = Matrix<double, ImageDimension, ImageDimension>;
-
-  explicit DisplacementSampler(const TField * field);
-
-  bool
-  IsInside(const PointType & point) const;
-
-  VectorType
-  operator()(const PointType & point) const;
-
-  /** Derivative of x ↦ x + u(x) by central differences over a voxel. */
-  MatrixType
-  ComputeJacobian(const PointType & point) const;
-
-private:
-  using InterpolatorType = VectorLinearInterpolateImageFunction<TField, double>;
-
-  const TField *                     m_Field;
-  typename InterpolatorType::Pointer m_Interpolator;
-};
 
 /** Largest absolute derivative of any component of a field along any axis of its grid, per mm. */
 template <typename TField>
@@ -67,8 +34,8 @@ ComputeLargestDerivative(const TField & field);
  * \brief An invertible map x ↦ x + u(x) of a box to itself, and its inverse, grown by small steps.
  *
  * The fields live on one grid and vanish at its border and outside. Each step x ↦ x + v(x) must have derivatives of
- * less than 1/dimension, so that it is a contraction away from the identity and its inverse is found by Banach's
- * iteration; the inverse of the map is the composition of those of the steps.
+ * less than 1/dimension, so that it is a contraction away from the identity and has an inverse; that of the map is the
+ * composition of those of the steps.
  *
  * \ingroup Sinkhorn
  */
@@ -77,18 +44,11 @@ class DiffeomorphicMap
 {
 public:
   using GridType = ImageBase<VDimension>;
-  using VectorType = Vector<double, VDimension>;
-  using PointType = Point<double, VDimension>;
-  using FieldType = Image<VectorType, VDimension>;
+  using FieldType = DisplacementField<VDimension>;
   using FieldPointer = typename FieldType::Pointer;
 
   /** The identity on the buffered region of a grid. */
   explicit DiffeomorphicMap(const GridType & grid);
-
-  /** A field on \a grid, mm, filled in parallel by function(point). */
-  template <typename TField = FieldType>
-  static typename TField::Pointer
-  MakeField(const GridType & grid, const std::function<VectorType(const PointType &)> & function);
 
   /** Follows the map by x ↦ x + step(x), unless the determinant of the result would drop below \a smallestDeterminant
    * somewhere by the strict criterion of DisplacementFieldJacobianCalculator: then the map stays as it is. \return
@@ -118,15 +78,6 @@ private:
   FieldPointer m_Inverse;
   double       m_MinimumJacobianDeterminant{ 1.0 };
 };
-
-/** Improves an inverse by Newton's method: the displacement w at y with (x + u(x)) = y, x = y + w. Kept where the field
- * ends, and where a step does not come closer. \param tolerance mm. */
-template <typename TField>
-Vector<double, TField::ImageDimension>
-RefineInverse(const DisplacementSampler<TField> &            forward,
-              const Point<double, TField::ImageDimension> &  y,
-              const Vector<double, TField::ImageDimension> & w,
-              double                                         tolerance);
 
 } // namespace Sinkhorn
 } // namespace itk

@@ -333,7 +333,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Com
   {
     floor = std::max(floor, floorFraction * smoothed.GetBufferPointer()[i][ImageDimension]);
   }
-  const auto velocity = MapType::MakeField(*place.Grid, [](const PointType &) { return VectorType(0.0); });
+  const auto velocity = Sinkhorn::MakeImageOn<FieldType>(place.Grid);
   auto       index = region.GetIndex();
   for (SizeValueType i = 0; i < voxels; ++i, Sinkhorn::AdvanceIndex(region, index))
   {
@@ -461,9 +461,9 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Set
 
   const auto &            spacing = grid->GetSpacing();
   const double            close = tolerance * *std::min_element(spacing.Begin(), spacing.End());
-  const auto              field = MapType::template MakeField<OutputFieldType>(*grid, forward);
+  const auto              field = Sinkhorn::MakeField<OutputFieldType>(*grid, forward);
   const OutputSamplerType output(field);
-  const auto              inverseField = MapType::template MakeField<OutputFieldType>(
+  const auto              inverseField = Sinkhorn::MakeField<OutputFieldType>(
     *grid, [&](const PointType & y) { return Sinkhorn::RefineInverse(output, y, inverse(y), close); });
   m_Transform->SetDisplacementField(field);
   m_Transform->SetInverseDisplacementField(inverseField);

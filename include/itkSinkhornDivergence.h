@@ -28,8 +28,9 @@ namespace Sinkhorn
 /** Values of a solved transport problem, all in mm² (times mass), as sums over the points.
  *
  * Balanced: OT = ⟨α,f⟩ + ⟨β,g⟩; divergence = ⟨α, f−f_αα⟩ + ⟨β, g−g_ββ⟩.
- * Unbalanced, at the best translation (f+c, g−c): OT = ρm_α + ρm_β + ε m_α m_β − (ρ+ε/2)[⟨α,e^{−f/ρ}⟩ + ⟨β,e^{−g/ρ}⟩] and the divergence
- * (ρ+ε/2)[⟨α, e^{−f_αα/ρ} − e^{−f/ρ}⟩ + ⟨β, e^{−g_ββ/ρ} − e^{−g/ρ}⟩] (Séjourné et al. 2019, for the cost |x−y|²/2). */
+ * Unbalanced, at the best translation (f+c, g−c): OT = ρm_α + ρm_β + ε m_α m_β − (ρ+ε/2)[⟨α,e^{−f/ρ}⟩ + ⟨β,e^{−g/ρ}⟩]
+ * and the divergence (ρ+ε/2)[⟨α, e^{−f_αα/ρ} − e^{−f/ρ}⟩ + ⟨β, e^{−g_ββ/ρ} − e^{−g/ρ}⟩] (Séjourné et al. 2019, for the
+ * cost |x−y|²/2). */
 struct TransportValues
 {
   double MassAlpha{ 0.0 };

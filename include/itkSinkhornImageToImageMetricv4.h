@@ -192,6 +192,10 @@ public:
   }
   /**@}*/
 
+  /** Mass times the way that it has to go under MassModel::PushForward. */
+  typename RegistrationForce<TFixedImage>::Pointer
+  CreateForce() const override;
+
 protected:
   using typename Superclass::GridType;
   using typename Superclass::MassNormalization;

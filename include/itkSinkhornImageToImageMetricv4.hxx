@@ -36,6 +36,19 @@
 namespace itk
 {
 
+itkSinkhornMetricTemplate typename RegistrationForce<TFixedImage>::Pointer
+itkSinkhornMetricClass::CreateForce() const
+{
+  // The divergence is half the mean square of the way left; what is less than this the grid can't tell.
+  constexpr double                                       smallestWay = 0.15;
+  const typename RegistrationForce<TFixedImage>::Pointer force =
+    this->GetMassModel() == Sinkhorn::MassModel::PushForward
+      ? typename RegistrationForce<TFixedImage>::Pointer(MassRegistrationForce<TFixedImage>::New())
+      : Superclass::CreateForce();
+  force->SetSmallestWay(smallestWay);
+  return force;
+}
+
 itkSinkhornMetricTemplate void
 itkSinkhornMetricClass::VerifyParameters() const
 {

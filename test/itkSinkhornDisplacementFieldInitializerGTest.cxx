@@ -159,8 +159,7 @@ TEST(SinkhornDisplacementFieldInitializer, FarShapesMeetWithoutFolds)
   EXPECT_LE(initializer->GetNumberOfSteps(), initializer->GetMaximumNumberOfSteps());
   EXPECT_LE(initializer->GetDivergence(), 0.01 * initializer->GetInitialDivergence());
   const auto identity = TransformType<2>::New();
-  identity->SetDisplacementField(
-    DiffeomorphicMap<2>::MakeField(*fixed, [](const PointType &) { return itk::Vector<double, 2>(0.0); }));
+  identity->SetDisplacementField(itk::Sinkhorn::MakeImageOn<DiffeomorphicMap<2>::FieldType>(fixed));
   EXPECT_EQ(ComputeDice(*identity, Disc, FarEllipse), 0.0);
 }
 
@@ -344,7 +343,7 @@ TEST(SinkhornDisplacementFieldInitializer, BadInputIsNamedAndLeavesTheTransformA
                                  const std::string &                               expected,
                                  const std::function<void(InitializerType<2> &)> & change = {}) {
     const auto initializer = MakeInitializer<2>(fixed, moving);
-    const auto before = DiffeomorphicMap<2>::MakeField(
+    const auto before = itk::Sinkhorn::MakeField<DiffeomorphicMap<2>::FieldType>(
       *image, [](const itk::Point<double, 2> &) { return itk::Vector<double, 2>(0.25); });
     initializer->GetModifiableTransform()->SetDisplacementField(before);
     if (change)

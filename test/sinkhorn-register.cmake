@@ -33,6 +33,18 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
              COMMAND bash "${CMAKE_CURRENT_LIST_DIR}/../scripts/demo-registrations.sh"
                      $<TARGET_FILE:sinkhorn-register> ${_sinkhorn_demo_images} ${CMAKE_CURRENT_BINARY_DIR}/demonstration)
   endif()
+  # The programs of the README; they fail where the map folds or something is thrown.
+  if(EXISTS "${_sinkhorn_demo_images}/RatLungSlice1.mha")
+    add_test(NAME SinkhornWholeRegistrationExample
+             COMMAND sinkhorn-whole-registration ${_sinkhorn_demo_images}/RatLungSlice1.mha
+                     ${_sinkhorn_demo_images}/RatLungSlice2.mha ${CMAKE_CURRENT_BINARY_DIR}/whole-registration.mha)
+  endif()
+  if(SINKHORN_TEST_DATA)
+    set(_sinkhorn_hippocampi "${SINKHORN_TEST_DATA}/msd_hippocampus/images")
+    add_test(NAME SinkhornFoldFreeSyNExample
+             COMMAND sinkhorn-fold-free-syn ${_sinkhorn_hippocampi}/hippocampus_001.nii.gz
+                     ${_sinkhorn_hippocampi}/hippocampus_003.nii.gz ${CMAKE_CURRENT_BINARY_DIR}/fold-free-syn.nii.gz)
+  endif()
   if(NOT Sinkhorn_BUILD_AS_ITK_MODULE AND CMAKE_VERSION VERSION_GREATER_EQUAL 3.19)
     # All targets have to be built, as for any installation.
     add_test(

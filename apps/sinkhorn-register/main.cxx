@@ -1,0 +1,106 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+// sinkhorn-register: register two images with entropic optimal transport, or with one of ITK's own metrics under the
+// same schedule. See sinkhorn-register --help and the README.
+#include "imageFile.h"
+#include "options.h"
+#include "pipeline.h"
+#include "signals.h"
+
+#include "itkMultiThreaderBase.h"
+
+#include <cstdlib>
+#include <iostream>
+
+namespace
+{
+
+using namespace SinkhornRegister;
+
+/** A usable number of threads for everything that ITK starts. Not the global maximum, to which ITK cuts down the number
+ * of pieces that filters have divided their work into: the B-spline filter then leaves out the last ones. */
+void
+SetThreads(unsigned int threads)
+{
+  if (threads > 0)
+  {
+    itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(threads);
+  }
+}
+
+/** Exit status of a run whose result was worse than its start, which was handed over in its place. */
+constexpr int exitKeptStart = 3;
+
+/** \return whether the result itself was handed over. */
+bool
+Run(const Options & options)
+{
+  SetThreads(options.Threads);
+  itk::Object::SetGlobalWarningDisplay(!options.Quiet);
+  const FileFacts fixed = InspectFile(options.Fixed, "fixed image");
+  const FileFacts moving = InspectFile(options.Moving, "moving image");
+  if (fixed.Dimension != moving.Dimension)
+  {
+    throw UsageError("the fixed image is " + std::to_string(fixed.Dimension) + "-D and the moving image " +
+                     std::to_string(moving.Dimension) + "-D; both must have the same number of dimensions");
+  }
+  if (!options.Quiet && (fixed.IsColor || moving.IsColor))
+  {
+    std::cout << "colour is compared by its luminance\n";
+  }
+  if (!options.Quiet && (fixed.HasAlpha || moving.HasAlpha))
+  {
+    std::cout << "transparent pixels are taken for black, by their opacity\n";
+  }
+  if (fixed.Dimension == 2)
+  {
+    return RunPipeline<2>(options, fixed, moving);
+  }
+  return RunPipeline<3>(options, fixed, moving);
+}
+
+} // namespace
+
+int
+main(int argc, char ** argv)
+{
+  CatchSignals();
+  try
+  {
+    Options   options;
+    const int finished = ParseCommandLine(argc, argv, options);
+    if (finished >= 0)
+    {
+      return finished;
+    }
+    return Run(options) ? EXIT_SUCCESS : exitKeptStart;
+  }
+  catch (const itk::ExceptionObject & error)
+  {
+    std::cerr << "sinkhorn-register: " << error.GetDescription() << std::endl;
+  }
+  catch (const std::exception & error)
+  {
+    std::cerr << "sinkhorn-register: " << error.what() << std::endl;
+  }
+  catch (...)
+  {
+    std::cerr << "sinkhorn-register: an error of a kind that is not known here" << std::endl;
+  }
+  return EXIT_FAILURE;
+}

@@ -1,0 +1,216 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "options.h"
+
+
+#include "itkThreadSupport.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace SinkhornRegister
+{
+namespace
+{
+
+using itk::SinkhornRegistration::MakePlan;
+using itk::SinkhornRegistration::Plan;
+using itk::SinkhornRegistration::PlanRequest;
+
+void
+CheckPairs(const Options & options)
+{
+  if (!options.FixedLabels.empty() && options.MovingLabels.empty())
+  {
+    throw UsageError("--fixed-labels needs --moving-labels to be compared with: give both");
+  }
+}
+
+void
+CheckThreads(unsigned int threads)
+{
+  if (threads > itk::ITK_MAX_THREADS)
+  {
+    throw UsageError("--threads " + std::to_string(threads) + ": must be from 0 (all) to " +
+                     std::to_string(itk::ITK_MAX_THREADS) + ", the most that ITK can run");
+  }
+}
+
+/** Options that are settings of stages, and what they mean. */
+const std::vector<std::pair<std::string, std::string>> settingOptions{
+  { "blur", "sinkhorn, kernel: scale below which mass is not resolved, mm [from the spacing]" },
+  { "reach",
+    "sinkhorn: distance beyond which mass is created or destroyed rather than moved, mm; 0: never [deformations: the "
+    "way that the linear start leaves, in the mean square; else 0]" },
+  { "mass-model",
+    "sinkhorn: intensity (the moving image is interpolated) | push-forward (fixed voxels carry their mass) "
+    "[push-forward for deformations, else intensity]" },
+  { "iterations", "of each level, coarsest first [100x50x25]" },
+  { "shrink", "shrink factor of each level [powers of two down to 1, more for very large images]" },
+  { "update-sigma",
+    "deformations: smoothing of the update field, mm: a sum of Gaussians 20+10+5 for all levels, or one each "
+    "20+10x10+5x5 [from the field of view]" },
+  { "learning-rate", "largest displacement of one iteration, voxels of the level's grid [1]" },
+  { "radius", "cc: radius of the neighbourhood, voxels [4]" },
+  { "standardize",
+    "metrics other than sinkhorn: bring intensities to mean 0 and variance 1 within a Gaussian of this standard "
+    "deviation, voxels of the fixed image; 0: no [0]" }
+};
+
+void
+AddFileOptions(CLI::App & app, Options & options)
+{
+  app
+    .add_option(
+      "--fixed", options.Fixed, "fixed image (NIfTI, MHA, NRRD, PNG, JPEG, TIFF, BMP, a DICOM file or folder)")
+    ->required();
+  app.add_option("--moving", options.Moving, "moving image, brought onto the fixed one")->required();
+  app.add_option("--output", options.Output, "folder for the results, made if it does not exist")->required();
+  app.add_option("--fixed-labels", options.FixedLabels, "label map on the grid of the fixed image, for Dice");
+  app.add_option(
+    "--moving-labels", options.MovingLabels, "label map on the grid of the moving image; warped_labels is made of it");
+  app.add_option("--fixed-mask", options.FixedMask, "voxels > 0 take part; on the grid of the fixed image");
+  app.add_option("--moving-mask", options.MovingMask, "voxels > 0 take part; on the grid of the moving image");
+  app
+    .add_option("--landmarks",
+                options.Landmarks,
+                "FIXED MOVING: files of corresponding points, mm (LPS), for the target registration error: tables, "
+                "elastix, ANTs, Slicer")
+    ->expected(2);
+  app.add_flag("--landmark-indices",
+               options.LandmarksAreIndices,
+               "the landmarks are voxel indices of their images (files may say so themselves)");
+}
+
+void
+AddPlanOptions(CLI::App & app, PlanRequest & request)
+{
+  app.add_option("--density",
+                 request.Density,
+                 "how intensities become mass: as-is | shift (minus the minimum) | clamp (negatives to 0) | "
+                 "window:LO:HI (clamped and scaled to [0,1]; the only one that metrics other than sinkhorn heed) "
+                 "[as-is]");
+  app.add_option("--metric",
+                 request.Metric,
+                 "sinkhorn | kernel (distance by a Gaussian kernel) | meansquares | cc | mattes (32 bins) [sinkhorn]");
+  app.add_option("--transform",
+                 request.Transform,
+                 "translation | rigid | similarity | affine | syn | bspline-syn (its updates smoothed by B-splines) | "
+                 "velocity (the flow of one that changes with time) | displacement (of the fixed image only) | greedy "
+                 "(the same, grown by composition with narrow updates) [syn]");
+  app.add_option(
+    "--initialize",
+    request.Initialize,
+    "linear transform to start from, fitted to the springs of transport between both densities: none | centers (the "
+    "centres are brought together first, of mass for sinkhorn, else of the grids; then the default) | "
+    "sinkhorn (affine) | sinkhorn-rigid | sinkhorn-similarity | automatic (affine in volumes where that stretches by "
+    "half at most, else rigid) [automatic for deformations with sinkhorn, else none]");
+  app.add_flag("--multi-start",
+               request.MultiStart,
+               "with --initialize: try the rotations that align the principal axes too, for turns beyond 45 degrees");
+  app.add_option(
+    "--finish",
+    request.Finish,
+    "deformations with sinkhorn: metric that refines what transport has brought near: meansquares | cc | mattes | "
+    "sinkhorn, or none [meansquares, of locally standardized intensities unless both images show shapes]");
+  app.add_option("--stage",
+                 request.Stages,
+                 "TRANSFORM,METRIC[,SETTING...], repeatable, in this order; settings: blur= reach= model= iterations= "
+                 "shrink= update= rate= radius= standardize=; the options below are their defaults");
+  for (const auto & setting : settingOptions)
+  {
+    app.add_option("--" + setting.first, request.Settings[setting.first], setting.second);
+  }
+}
+
+/** The plan that a request leads to; the settings given are those that CLI11 has seen. */
+void
+Interpret(const CLI::App & app, PlanRequest & request, Options & options)
+{
+  for (const auto & setting : settingOptions)
+  {
+    if (app.count("--" + setting.first) == 0)
+    {
+      request.Settings.erase(setting.first);
+    }
+  }
+  CheckPairs(options);
+  if (options.LandmarksAreIndices && options.Landmarks.empty())
+  {
+    throw UsageError("--landmark-indices belongs to --landmarks FIXED MOVING");
+  }
+  static_cast<Plan &>(options) = MakePlan(request);
+}
+
+} // namespace
+
+std::vector<std::pair<std::string, std::string>>
+ListInputFiles(const Options & options)
+{
+  std::vector<std::pair<std::string, std::string>> files{
+    { "fixed image", options.Fixed },        { "moving image", options.Moving },
+    { "fixed mask", options.FixedMask },     { "moving mask", options.MovingMask },
+    { "fixed labels", options.FixedLabels }, { "moving labels", options.MovingLabels }
+  };
+  for (std::size_t i = 0; i < options.Landmarks.size(); ++i)
+  {
+    files.emplace_back(i == 0 ? "fixed landmarks" : "moving landmarks", options.Landmarks[i]);
+  }
+  files.erase(std::remove_if(files.begin(), files.end(), [](const auto & file) { return file.second.empty(); }),
+              files.end());
+  return files;
+}
+
+int
+ParseCommandLine(int argc, char ** argv, Options & options)
+{
+  CLI::App app{ "Registers a moving image to a fixed one, in 2-D or 3-D, with entropic optimal transport (or one of "
+                "ITK's metrics) driving an ITK v4 registration. Lengths are in mm, in physical space." };
+  app.name("sinkhorn-register");
+  app.footer("Writes warped.nii.gz (or warped.png), warped_labels.nii.gz, transform.h5, displacement.nii.gz, "
+             "overview.png and report.json "
+             "into the output folder. The transform maps points of the fixed image to points of the moving image.");
+  app.get_formatter()->column_width(36);
+
+  PlanRequest request;
+  request.Prefix = "--";
+  AddFileOptions(app, options);
+  AddPlanOptions(app, request);
+  app.add_option("--threads", options.Threads, "threads, 0: all [0]");
+  app.add_flag("--quiet", options.Quiet, "nothing on standard output, no notes, only errors");
+  app.set_version_flag("--version", SINKHORN_REGISTER_VERSION);
+  try
+  {
+    app.parse(argc, argv);
+  }
+  catch (const CLI::Success & success)
+  {
+    return app.exit(success);
+  }
+  catch (const CLI::ParseError & error)
+  {
+    throw UsageError(std::string(error.what()) + " (see sinkhorn-register --help)");
+  }
+  CheckThreads(options.Threads);
+  Interpret(app, request, options);
+  return -1;
+}
+
+} // namespace SinkhornRegister

@@ -1,0 +1,133 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef sinkhornRegisterPipeline_hxx
+#define sinkhornRegisterPipeline_hxx
+
+#include "pipeline.h"
+
+#include "dice.h"
+#include "images.h"
+#include "inputs.h"
+#include "outputs.h"
+#include "overview.h"
+#include "progress.h"
+#include "report.h"
+#include "resultFiles.h"
+
+#include "itkDisplacementFieldTransform.h"
+#include "itkIdentityTransform.h"
+#include "itkTranslationTransform.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <iostream>
+#include <vector>
+
+namespace SinkhornRegister
+{
+
+/** Errors of landmarks and Dice of labels, as the files lie and as they were registered.
+ * \param toFile \a transform on to where the moving image lies in its file. */
+template <unsigned int VDimension>
+void
+MeasureAgreement(const Inputs<VDimension> &                          inputs,
+                 const itk::CompositeTransform<double, VDimension> * transform,
+                 const itk::CompositeTransform<double, VDimension> * toFile,
+                 Report &                                            report)
+{
+  const auto identity = itk::IdentityTransform<double, VDimension>::New();
+  if (!inputs.FixedLandmarks.empty())
+  {
+    report.HasLandmarks = true;
+    report.NumberOfLandmarks = inputs.FixedLandmarks.size();
+    report.ErrorBefore =
+      ComputeTargetError<VDimension>(inputs.FixedLandmarks, inputs.MovingLandmarks, identity.GetPointer());
+    report.ErrorAfter = ComputeTargetError<VDimension>(inputs.FixedLandmarks, inputs.MovingLandmarks, toFile);
+  }
+  if (inputs.FixedLabels)
+  {
+    report.HasDice = true;
+    report.DiceBefore = ComputeDice<VDimension>(
+      inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, inputs.MapFromFile(), inputs.Fixed));
+    report.DiceAfter =
+      ComputeDice<VDimension>(inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, transform, inputs.Fixed));
+  }
+}
+
+template <unsigned int VDimension>
+bool
+RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & moving)
+{
+  const auto               start = std::chrono::steady_clock::now();
+  Options                  options = given;
+  Progress                 progress(options.Quiet);
+  const Inputs<VDimension> inputs = ReadInputs<VDimension>(options, fixed, moving);
+  for (const std::string & notice : inputs.Notices)
+  {
+    progress.Warn(notice);
+  }
+  CheckLimits<VDimension>(options, inputs.Fixed, inputs.Moving);
+  if (options.IsRecipe)
+  {
+    AdaptRecipe<VDimension>(options, inputs);
+  }
+  OutputFolder folder(options.Output, ListInputFiles(options));
+  Report       report;
+
+  const auto transform = itk::CompositeTransform<double, VDimension>::New();
+  static_cast<RegistrationReport &>(report) = Register<VDimension>(options, inputs, transform, progress);
+  report.Dimension = VDimension;
+
+  const auto field = SampleDisplacement<VDimension>(transform, inputs.Fixed);
+  const auto jacobian = ComputeJacobian<VDimension>(field);
+  report.Folds = MeasureFolding<VDimension>(field);
+  const auto toFile = inputs.MapToFile(transform);
+  MeasureAgreement<VDimension>(inputs, transform, toFile, report);
+  report.Seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  ResultSource<VDimension> source;
+  source.FixedFacts = &fixed;
+  source.MovingFacts = &moving;
+  source.LabelFacts = &inputs.MovingLabelFacts;
+  source.Plane = &inputs.Plane;
+  source.Fixed = inputs.Fixed;
+  source.Moving = inputs.Moving;
+  source.MovingLabels = inputs.MovingLabels;
+  source.ToRegistered = transform;
+  source.ToFile = toFile;
+  const std::vector<std::string> obsolete = WriteResults<VDimension>(folder, source);
+  OverviewData<VDimension>       overview;
+  overview.Fixed = inputs.Fixed;
+  overview.Moving = inputs.Moving;
+  overview.Transform = transform;
+  overview.Displacement = field;
+  overview.Jacobian = jacobian;
+  overview.Caption = Summarize(options, report);
+  DrawOverview<VDimension>(folder.Stage("overview.png"), overview);
+  WriteReport(folder.Stage("report.json"), options, report);
+  folder.Commit(obsolete);
+
+  progress.Say(overview.Caption);
+  progress.Say("results in " + options.Output);
+  return report.Kept == "result" || report.MovedNothing;
+}
+
+} // namespace SinkhornRegister
+
+#endif

@@ -1,0 +1,54 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef sinkhornRegisterResultFiles_h
+#define sinkhornRegisterResultFiles_h
+
+#include "images.h"
+#include "outputs.h"
+#include "planes.h"
+
+#include <vector>
+
+namespace SinkhornRegister
+{
+
+/** What the files of a result are made of. */
+template <unsigned int VDimension>
+struct ResultSource
+{
+  const FileFacts *                  FixedFacts{ nullptr };
+  const FileFacts *                  MovingFacts{ nullptr };
+  const FileFacts *                  LabelFacts{ nullptr };
+  const SlicePlane *                 Plane{ nullptr };
+  const ImageType<VDimension> *      Fixed{ nullptr };
+  const ImageType<VDimension> *      Moving{ nullptr };
+  const LabelImageType<VDimension> * MovingLabels{ nullptr };
+  /** To the moving image as it was registered, and as it lies in its file. */
+  const itk::CompositeTransform<double, VDimension> * ToRegistered{ nullptr };
+  const itk::CompositeTransform<double, VDimension> * ToFile{ nullptr };
+};
+
+/** Writes warped image and labels, transform and displacement, on the grid and in the dimension of the fixed file.
+ * \return names that files of an earlier run may have, but none of this one. */
+template <unsigned int VDimension>
+std::vector<std::string>
+WriteResults(OutputFolder & folder, const ResultSource<VDimension> & source);
+
+} // namespace SinkhornRegister
+
+#endif

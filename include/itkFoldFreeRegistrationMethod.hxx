@@ -1,0 +1,784 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkFoldFreeRegistrationMethod_hxx
+#define itkFoldFreeRegistrationMethod_hxx
+
+#include "itkFoldFreeRegistrationMethod.h"
+
+#include "itkImageMaskSpatialObject.h"
+#include "itkMakeRegistrationForce.h"
+#include "itkSinkhornWarp.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace itk
+{
+namespace FoldFreeRegistrationDetail
+{
+
+/** Largest spacing, mm. */
+template <typename TGrid>
+double
+GetLargestSpacing(const TGrid * grid)
+{
+  return *std::max_element(grid->GetSpacing().Begin(), grid->GetSpacing().End());
+}
+
+/** Largest extent, mm. */
+template <typename TGrid>
+double
+GetFieldOfView(const TGrid * grid)
+{
+  double extent = 0.0;
+  for (unsigned int d = 0; d < TGrid::ImageDimension; ++d)
+  {
+    extent = std::max(extent, grid->GetSpacing()[d] * static_cast<double>(grid->GetLargestPossibleRegion().GetSize(d)));
+  }
+  return extent;
+}
+
+} // namespace FoldFreeRegistrationDetail
+
+template <typename TFixedImage, typename TMovingImage>
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FoldFreeRegistrationMethod()
+  : m_UpdateRegularizer(RegularizerType::New())
+{
+  this->SetLearningRate(0.0);
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::SetUpdateSigmasPerLevel(const UpdateSigmasType & sigmas)
+{
+  if (m_UpdateSigmasPerLevel != sigmas)
+  {
+    m_UpdateSigmasPerLevel = sigmas;
+    this->Modified();
+  }
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::SetUpdateSigmaPerLevel(const Array<double> & sigmas)
+{
+  UpdateSigmasType levels;
+  for (const double sigma : sigmas)
+  {
+    levels.push_back({ sigma });
+  }
+  this->SetUpdateSigmasPerLevel(levels);
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::VerifySettings() const
+{
+  if (!this->m_Metric)
+  {
+    itkExceptionMacro("Metric is not set; call SetMetric() with an image metric first");
+  }
+  const auto multiMetric = dynamic_cast<const typename Superclass::MultiMetricType *>(this->m_Metric.GetPointer());
+  const auto isImageMetric = [](const Object * metric) {
+    return dynamic_cast<const typename Superclass::ImageMetricType *>(metric) != nullptr;
+  };
+  bool areImageMetrics = multiMetric || isImageMetric(this->m_Metric.GetPointer());
+  for (SizeValueType n = 0; multiMetric && n < multiMetric->GetNumberOfMetrics(); ++n)
+  {
+    areImageMetrics = areImageMetrics && isImageMetric(multiMetric->GetMetricQueue()[n].GetPointer());
+  }
+  if (!areImageMetrics)
+  {
+    itkExceptionMacro("Metric is of class "
+                      << this->m_Metric->GetNameOfClass()
+                      << ", or holds one; every metric must be an ImageToImageMetricv4 for images "
+                         "of the type of this method");
+  }
+  const SizeValueType levels = this->m_NumberOfLevels;
+  if (this->m_NumberOfIterationsPerLevel.Size() != levels)
+  {
+    itkExceptionMacro("NumberOfIterationsPerLevel has " << this->m_NumberOfIterationsPerLevel.Size() << " numbers for "
+                                                        << levels << " levels; give one for each level");
+  }
+  if (!m_UpdateSigmasPerLevel.empty() && m_UpdateSigmasPerLevel.size() != levels)
+  {
+    itkExceptionMacro("UpdateSigmasPerLevel has " << m_UpdateSigmasPerLevel.size() << " entries for " << levels
+                                                  << " levels; give one for each level, or none");
+  }
+  if (!(this->m_LearningRate >= 0.0))
+  {
+    itkExceptionMacro("LearningRate is " << this->m_LearningRate
+                                         << "; it must be the length of a step in voxels, or 0 for the default");
+  }
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GenerateData()
+{
+  this->VerifySettings();
+  m_ForceInUse = m_Force ? m_Force : MakeRegistrationForce<ImageType>(this->m_Metric);
+  m_Initial = this->GetInitialMap();
+  this->AllocateOutputs();
+  if (!this->GetInitialTransform())
+  {
+    // The result of an earlier run belongs to the user.
+    this->m_OutputTransform = OutputTransformType::New();
+    this->GetTransformOutput()->Set(this->m_OutputTransform);
+  }
+  m_GivenFixedMasks.clear();
+  m_GivenMovingMasks.clear();
+  m_GivenDomain = this->FindVirtualDomain();
+  try
+  {
+    for (this->m_CurrentLevel = 0; this->m_CurrentLevel < this->m_NumberOfLevels; ++this->m_CurrentLevel)
+    {
+      this->InitializeRegistrationAtEachLevel(this->m_CurrentLevel);
+      // The base class adds the transform that an optimizer would work on; here it is added when it is known.
+      this->m_CompositeTransform->RemoveTransform();
+      this->StartOptimization();
+      this->FinishLevel();
+      this->m_CompositeTransform->AddTransform(this->m_OutputTransform);
+    }
+  }
+  catch (...)
+  {
+    this->RestoreMetric();
+    throw;
+  }
+  this->RestoreMetric();
+  this->FinishMap();
+}
+
+/** The metric's, or the grid of the fixed image, which the metric would take itself. */
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FindVirtualDomain() -> typename GridType::ConstPointer
+{
+  const GridType * domain = this->GetCurrentLevelVirtualDomainImage();
+  domain = domain ? domain : this->GetFixedImage();
+  if (!domain)
+  {
+    itkExceptionMacro("FixedImage is not set; call SetFixedImage() first");
+  }
+  const auto copy = GridType::New();
+  copy->CopyInformation(domain);
+  copy->SetRegions(domain->GetLargestPossibleRegion());
+  return copy.GetPointer();
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FinishMap()
+{
+  // What is less than this may not survive the rounding of a file.
+  constexpr double leastDeterminant = 0.001;
+  PairType         whole = this->GetWholeMap();
+  Sinkhorn::FoldRegularizer<ImageDimension>::RelaxForward(whole.Forward, leastDeterminant);
+  whole.Inverse = Sinkhorn::InvertField<FieldType>(whole.Forward, whole.Inverse);
+  PairType fixed;
+  PairType moving;
+  this->GetMapsToMiddle(fixed, moving);
+  this->m_FixedToMiddleTransform = MakeTransform(fixed);
+  this->m_MovingToMiddleTransform = MakeTransform(moving);
+  m_OwnFixedToMiddle = this->m_FixedToMiddleTransform;
+  this->m_OutputTransform->SetDisplacementField(whole.Forward);
+  this->m_OutputTransform->SetInverseDisplacementField(whole.Inverse);
+  this->GetTransformOutput()->Set(this->m_OutputTransform);
+  // Images and weights of the last level are of no more use.
+  this->m_FixedSmoothImages.clear();
+  this->m_MovingSmoothImages.clear();
+  m_WeighedImage = nullptr;
+  m_Weight = nullptr;
+  m_Initial = PairType();
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetInitialMap() const -> PairType
+{
+  const auto * const      initial = dynamic_cast<const OutputTransformType *>(this->GetInitialTransform());
+  const FieldType * const field = initial ? initial->GetDisplacementField() : nullptr;
+  if (!field)
+  {
+    return {};
+  }
+  const FieldType * const inverse = initial->GetInverseDisplacementField();
+  const FieldPointer      forward = Sinkhorn::CopyImage(field);
+  return { forward,
+           inverse ? Sinkhorn::CopyImage(inverse)
+                   : Sinkhorn::InvertField<FieldType>(forward, Sinkhorn::MakeImageOn<FieldType>(forward)) };
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::InitializeRegistrationAtEachLevel(const SizeValueType level)
+{
+  // Not the direct superclass: its maps need adaptors, and it works on those that were handed over.
+  using ImageRegistrationType = typename Superclass::Superclass;
+  if (level == 0 && m_OwnFixedToMiddle == this->m_FixedToMiddleTransform.GetPointer())
+  {
+    this->m_FixedToMiddleTransform = nullptr;
+    this->m_MovingToMiddleTransform = nullptr;
+  }
+  ImageRegistrationType::InitializeRegistrationAtEachLevel(level);
+  if (level == 0)
+  {
+    this->PrepareMasks();
+  }
+  this->KeepRange();
+  const auto virtualDomain = this->GetCurrentLevelVirtualDomainImage();
+  const auto grid = GridType::New();
+  grid->CopyInformation(virtualDomain);
+  grid->SetRegions(virtualDomain->GetLargestPossibleRegion());
+  m_Grid = grid;
+  m_Identity = MakeTransform(
+    { Sinkhorn::MakeImageOn<FieldType>(grid.GetPointer()), Sinkhorn::MakeImageOn<FieldType>(grid.GetPointer()) });
+  m_WeighedImage = nullptr;
+  m_Weight = nullptr;
+  m_StopCondition = FoldFreeStopCondition::Iterations;
+  m_BestValue = NumericTraits<double>::max();
+  m_BestMassValue = NumericTraits<double>::max();
+  m_FirstValue = 0.0;
+  m_NumberOfRises = 0;
+  m_Patience = MostPatience;
+  m_Blocked = false;
+  m_Step = 1.0;
+  this->ChooseSmoothing(level);
+  this->PrepareMaps(grid, level == 0, m_Initial);
+  // What a coarser level left, and can't be mended, must not be held against this one.
+  m_Limit = m_SmallestDeterminant;
+  if (!this->KeepInvertible(m_Limit))
+  {
+    m_Limit = 0.8 * this->FindLeastDeterminant();
+  }
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ChooseSmoothing(SizeValueType level)
+{
+  typename RegularizerType::SigmasType sigmas;
+  if (!m_UpdateSigmasPerLevel.empty())
+  {
+    sigmas = m_UpdateSigmasPerLevel[level];
+  }
+  else if (m_ForceInUse->GetDefaultUpdateSigma() > 0.0)
+  {
+    const double unit = m_UpdateRegularizer->GetSigmasAreSpecifiedInPhysicalUnits()
+                          ? FoldFreeRegistrationDetail::GetLargestSpacing(m_Grid.GetPointer())
+                          : 1.0;
+    sigmas = { m_ForceInUse->GetDefaultUpdateSigma() * unit };
+  }
+  else
+  {
+    // Wide first, so that distant mass is carried as a whole, then finer.
+    const double levels = static_cast<double>(this->m_NumberOfLevels);
+    const double progress = levels > 1.0 ? static_cast<double>(level) / (levels - 1.0) : 0.5;
+    sigmas = { FoldFreeRegistrationDetail::GetFieldOfView(m_Grid.GetPointer()) / 8.0 * std::pow(0.2, progress) };
+  }
+  m_UpdateRegularizer->SetSigmas(sigmas);
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::PrepareMasks()
+{
+  m_GivenFixedMasks = this->m_FixedImageMasks;
+  m_GivenMovingMasks = this->m_MovingImageMasks;
+  using MaskType = typename Superclass::ImageMaskSpatialObjectType;
+  const auto check = [this](const auto & masks, const char * name) {
+    for (const auto & mask : masks)
+    {
+      if (mask && !dynamic_cast<const MaskType *>(mask.GetPointer()))
+      {
+        itkExceptionMacro(<< name << " is a " << mask->GetNameOfClass()
+                          << "; masks must be ImageMaskSpatialObjects, which can be warped");
+      }
+    }
+  };
+  check(m_GivenFixedMasks, "FixedImageMask");
+  check(m_GivenMovingMasks, "MovingImageMask");
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::RestoreMetric()
+{
+  this->ForEachMetric([this](auto * metric, SizeValueType n) {
+    if (n < m_GivenFixedMasks.size())
+    {
+      metric->SetFixedImageMask(m_GivenFixedMasks[n]);
+      metric->SetMovingImageMask(m_GivenMovingMasks[n]);
+    }
+    SetVirtualDomain(metric, m_GivenDomain.GetPointer());
+  });
+  if (auto * const multiMetric = dynamic_cast<typename Superclass::MultiMetricType *>(this->m_Metric.GetPointer()))
+  {
+    SetVirtualDomain(multiMetric, m_GivenDomain.GetPointer());
+  }
+  m_GivenDomain = nullptr;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+template <typename TFunction>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ForEachMetric(const TFunction & function)
+{
+  using ImageMetricType = typename Superclass::ImageMetricType;
+  auto * const multiMetric = dynamic_cast<typename Superclass::MultiMetricType *>(this->m_Metric.GetPointer());
+  if (!multiMetric)
+  {
+    function(dynamic_cast<ImageMetricType *>(this->m_Metric.GetPointer()), 0);
+    return;
+  }
+  for (SizeValueType n = 0; n < multiMetric->GetNumberOfMetrics(); ++n)
+  {
+    function(dynamic_cast<ImageMetricType *>(multiMetric->GetMetricQueue()[n].GetPointer()), n);
+  }
+}
+
+template <typename TFixedImage, typename TMovingImage>
+template <typename TMetric>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::SetVirtualDomain(TMetric * metric, const GridType * domain)
+{
+  metric->SetVirtualDomain(
+    domain->GetSpacing(), domain->GetOrigin(), domain->GetDirection(), domain->GetLargestPossibleRegion());
+}
+
+/** This method owns the smoothed images and hands them to the metric as const ones. */
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::KeepRange()
+{
+  if (!(this->m_SmoothingSigmasPerLevel[this->m_CurrentLevel] > 0.0))
+  {
+    return;
+  }
+  for (SizeValueType n = 0; n < this->m_FixedSmoothImages.size(); ++n)
+  {
+    Sinkhorn::KeepAboveMinimum(this->GetFixedImage(n),
+                               const_cast<ImageType *>(this->m_FixedSmoothImages[n].GetPointer()));
+    Sinkhorn::KeepAboveMinimum(this->GetMovingImage(n),
+                               const_cast<ImageType *>(this->m_MovingSmoothImages[n].GetPointer()));
+  }
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::StartOptimization()
+{
+  const SizeValueType mostIterations = this->m_NumberOfIterationsPerLevel[this->m_CurrentLevel];
+  this->m_IsConverged = false;
+  while (this->m_CurrentIteration < mostIterations && !this->m_IsConverged)
+  {
+    ++this->m_CurrentIteration;
+    this->TakeStep();
+    this->Watch();
+    this->InvokeEvent(IterationEvent());
+    const double level = static_cast<double>(this->m_CurrentIteration) / static_cast<double>(mostIterations);
+    this->UpdateProgress(static_cast<float>((static_cast<double>(this->m_CurrentLevel) + level) /
+                                            static_cast<double>(this->m_NumberOfLevels)));
+    if (this->GetAbortGenerateData())
+    {
+      ProcessAborted aborted(__FILE__, __LINE__);
+      aborted.SetDescription("The registration was aborted by AbortGenerateData.");
+      throw aborted;
+    }
+  }
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::End(FoldFreeStopCondition condition)
+{
+  m_StopCondition = condition;
+  this->m_IsConverged = true;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Watch()
+{
+  const double value = this->m_CurrentMetricValue;
+  const double way =
+    m_ForceInUse->GetSmallestWay() * FoldFreeRegistrationDetail::GetLargestSpacing(m_Grid.GetPointer());
+  if (value < std::max(m_SmallestValue, way > 0.0 ? 0.5 * way * way : m_SmallestValue))
+  {
+    // The value belongs to the maps before this step, which were good enough.
+    this->RememberMaps();
+    this->ReturnToRememberedMaps();
+    this->End(FoldFreeStopCondition::Value);
+    return;
+  }
+  if (m_ForceInUse->GetCanDiverge() && this->HasDiverged(value))
+  {
+    this->End(FoldFreeStopCondition::Divergence);
+    return;
+  }
+  const bool stands = this->KeepInvertible(m_Limit);
+  if (stands && value < m_BestValue - m_LeastImprovement * std::abs(m_BestValue))
+  {
+    m_BestValue = value;
+    m_Patience = MostPatience;
+    m_Step = std::min(1.0, 1.1 * m_Step);
+  }
+  else if (!stands || --m_Patience == 0)
+  {
+    m_Blocked = !stands;
+    m_Patience = MostPatience;
+    m_Step *= 0.5;
+  }
+  m_FirstValue = std::max(m_FirstValue, value);
+  const double unexplained = m_ForceInUse->GetUnexplainedPart();
+  if (unexplained > 0.0 && value < unexplained * m_FirstValue)
+  {
+    this->End(FoldFreeStopCondition::Value);
+  }
+  else if (m_Step < SmallestStep)
+  {
+    this->End(m_Blocked ? FoldFreeStopCondition::Folds : FoldFreeStopCondition::Steps);
+  }
+}
+
+/** Warping does not conserve mass: when shapes differ in how much of it they gain, balanced transport sends the
+ * difference from one to the other, however well they match, and every step makes it worse. Then the level ends with
+ * its best maps. \param value of the maps before the present step. */
+template <typename TFixedImage, typename TMovingImage>
+bool
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::HasDiverged(double value)
+{
+  constexpr double muchWorse = 1.5;
+  if (value < m_BestMassValue)
+  {
+    m_BestMassValue = value;
+    this->RememberMaps();
+    m_NumberOfRises = 0;
+  }
+  else if (value > muchWorse * m_BestMassValue && ++m_NumberOfRises == MostPatience)
+  {
+    this->ReturnToRememberedMaps();
+    return true;
+  }
+  return false;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetSide(bool moving, CompositeTransformType * map) const -> Side
+{
+  return moving ? Side{ this->m_MovingSmoothImages, m_GivenMovingMasks, map }
+                : Side{ this->m_FixedSmoothImages, m_GivenFixedMasks, map };
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Warp(const Side & side) const -> Side
+{
+  using MaskType = typename Superclass::ImageMaskSpatialObjectType;
+  using MaskImageType = typename MaskType::ImageType;
+  Side warped;
+  for (SizeValueType n = 0; n < side.Images.size(); ++n)
+  {
+    warped.Images.push_back(
+      Sinkhorn::WarpOnto<ImageType>(side.Images[n], side.Map.GetPointer(), m_Grid.GetPointer(), false).GetPointer());
+    typename MaskType::Pointer mask;
+    if (side.Masks[n])
+    {
+      const auto * given = static_cast<const MaskType *>(side.Masks[n].GetPointer());
+      mask = MaskType::New();
+      mask->SetImage(
+        Sinkhorn::WarpOnto<MaskImageType>(given->GetImage(), side.Map.GetPointer(), m_Grid.GetPointer(), true));
+      mask->Update();
+    }
+    warped.Masks.push_back(mask.GetPointer());
+  }
+  return warped;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::SetUpMetric(const Side & fixed, const Side & moving)
+{
+  using TransformType = typename Superclass::InitialTransformType;
+  const auto mapOf = [this](const Side & side) {
+    return side.Map ? static_cast<TransformType *>(side.Map.GetPointer())
+                    : static_cast<TransformType *>(m_Identity.GetPointer());
+  };
+  this->ForEachMetric([&](auto * metric, SizeValueType n) {
+    metric->SetFixedObject(fixed.Images[n]);
+    metric->SetMovingObject(moving.Images[n]);
+    metric->SetFixedTransform(mapOf(fixed));
+    metric->SetMovingTransform(mapOf(moving));
+    metric->SetFixedImageMask(fixed.Masks[n]);
+    metric->SetMovingImageMask(moving.Masks[n]);
+  });
+  if (auto * const multiMetric = dynamic_cast<typename Superclass::MultiMetricType *>(this->m_Metric.GetPointer()))
+  {
+    multiMetric->SetFixedTransform(mapOf(fixed));
+    multiMetric->SetMovingTransform(mapOf(moving));
+  }
+  this->m_Metric->Initialize();
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ApplyOptimizerWeights(FieldType * forces) const -> FieldPointer
+{
+  if (!this->m_OptimizerWeightsAreIdentity && this->m_OptimizerWeights.Size() == ImageDimension)
+  {
+    auto * const voxels = forces->GetBufferPointer();
+    for (SizeValueType i = 0; i < forces->GetBufferedRegion().GetNumberOfPixels(); ++i)
+    {
+      for (unsigned int d = 0; d < ImageDimension; ++d)
+      {
+        voxels[i][d] *= this->m_OptimizerWeights[d];
+      }
+    }
+  }
+  return forces;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+template <typename TMask>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetMaskImage(const TMask & mask) -> const
+  typename Superclass::ImageMaskSpatialObjectType::ImageType *
+{
+  // PrepareMasks() has seen to the type, Warp() to the grid.
+  return mask ? static_cast<const typename Superclass::ImageMaskSpatialObjectType *>(mask.GetPointer())->GetImage()
+              : nullptr;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeForces(const Side &  fixed,
+                                                                     const Side &  moving,
+                                                                     MeasureType & value) -> FieldPointer
+{
+  const FieldPointer forces = Sinkhorn::MakeImageOn<FieldType>(m_Identity->GetDisplacementField());
+  if (!fixed.Map && !moving.Map && fixed.Images.size() == 1 &&
+      m_ForceInUse->ComputeForces(
+        fixed.Images[0], moving.Images[0], GetMaskImage(fixed.Masks[0]), GetMaskImage(moving.Masks[0]), forces, value))
+  {
+    return this->ApplyOptimizerWeights(forces);
+  }
+  this->SetUpMetric(fixed, moving);
+  const auto count = forces->GetBufferedRegion().GetNumberOfPixels();
+  // The derivative is written where it is needed.
+  typename Superclass::ImageMetricType::DerivativeType derivative(
+    reinterpret_cast<double *>(forces->GetBufferPointer()), count * ImageDimension, false);
+  this->m_Metric->GetValueAndDerivative(value, derivative);
+  if (derivative.data_block() != reinterpret_cast<double *>(forces->GetBufferPointer()))
+  {
+    std::copy(derivative.begin(), derivative.end(), reinterpret_cast<double *>(forces->GetBufferPointer()));
+  }
+  return this->ApplyOptimizerWeights(forces);
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeWeight(const Side & fixed, const Side & moving) ->
+  typename ForceType::WeightPointer
+{
+  using WeightType = typename ForceType::WeightType;
+  const auto carrier = m_ForceInUse->GetCarrier();
+  if (carrier == ForceType::Carrier::None)
+  {
+    return nullptr;
+  }
+  const Side & side = carrier == ForceType::Carrier::Fixed ? fixed : moving;
+  if (m_WeighedImage != side.Images[0])
+  {
+    m_WeighedImage = side.Images[0];
+    m_Weight = m_ForceInUse->ComputeWeight(m_WeighedImage);
+  }
+  const auto grid = m_Identity->GetDisplacementField();
+  const bool isThere = !side.Map && Sinkhorn::AreOnOneGrid<ImageDimension>(m_Weight, grid);
+  const auto weight =
+    isThere ? m_Weight : Sinkhorn::WarpOnto<WeightType>(m_Weight.GetPointer(), side.Map.GetPointer(), grid, false);
+  m_ForceInUse->Normalize(weight);
+  return weight;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeUpdate(const Side &  fixed,
+                                                                     const Side &  moving,
+                                                                     MeasureType & value) -> FieldPointer
+{
+  FieldPointer update = this->ComputeForces(fixed, moving, value);
+  update = m_UpdateRegularizer->Regularize(update, this->ComputeWeight(fixed, moving), m_ForceInUse->GetFaintPart());
+  const double factor = m_Step * this->FindStep(update);
+  auto * const voxels = update->GetBufferPointer();
+  const auto   count = update->GetBufferedRegion().GetNumberOfPixels();
+  std::for_each(voxels, voxels + count, [factor](auto & way) { way *= factor; });
+  return update;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+double
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FindStep(const FieldType * update) const
+{
+  /** Squares of the longest displacement, voxels, and of the largest norm of forward differences per unit of length. */
+  struct Largest
+  {
+    double Length{ 0.0 };
+    double Gradient{ 0.0 };
+    Largest &
+    operator+=(const Largest & other)
+    {
+      Length = std::max(Length, other.Length);
+      Gradient = std::max(Gradient, other.Gradient);
+      return *this;
+    }
+  };
+  const auto   region = update->GetBufferedRegion();
+  const auto * voxels = update->GetBufferPointer();
+  const auto & spacing = update->GetSpacing();
+  const auto   largest =
+    Sinkhorn::SumOverChunks<Largest>(region.GetNumberOfPixels(), 0, [&](SizeValueType begin, SizeValueType end) {
+      Largest part;
+      auto    index = Sinkhorn::PositionToIndex(region, begin);
+      for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(region, index))
+      {
+        double length = 0.0;
+        double gradient = 0.0;
+        for (unsigned int d = 0; d < ImageDimension; ++d)
+        {
+          length += Math::sqr(voxels[i][d] / spacing[d]);
+          if (index[d] < region.GetUpperIndex()[d])
+          {
+            gradient += (voxels[i + update->GetOffsetTable()[d]] - voxels[i]).GetSquaredNorm() / Math::sqr(spacing[d]);
+          }
+        }
+        part += Largest{ length, gradient };
+      }
+      return part;
+    });
+  const double longest = std::sqrt(largest.Length);
+  const double gradient = std::sqrt(largest.Gradient);
+  const double rate = this->m_LearningRate > 0.0 ? this->m_LearningRate : m_ForceInUse->GetDefaultLearningRate();
+  const double factor =
+    std::min(longest > 0.0 ? rate / longest : 0.0, m_ForceInUse->GetLargestFactor(this->GetShare()));
+  return factor * gradient > m_LargestUpdateGradient ? m_LargestUpdateGradient / gradient : factor;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::RegularizeTotal(FieldType * field) const -> FieldPointer
+{
+  if (!(m_TotalFieldSigma > 0.0))
+  {
+    return field;
+  }
+  FixedArray<double, ImageDimension> sigmas;
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    sigmas[d] = m_TotalFieldSigma * field->GetSpacing()[d];
+  }
+  const FieldPointer smooth = Sinkhorn::SmoothByGaussian<FieldType>(field, sigmas);
+  // Beyond the border nothing moves; smoothing must not carry displacements there.
+  const auto   region = smooth->GetBufferedRegion();
+  auto * const voxels = smooth->GetBufferPointer();
+  auto         index = region.GetIndex();
+  for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
+  {
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      if (index[d] == region.GetIndex()[d] || index[d] == region.GetUpperIndex()[d])
+      {
+        voxels[i].Fill(0.0);
+        break;
+      }
+    }
+  }
+  return smooth;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::MakeMap(
+  const FieldType *                                 field,
+  const typename Superclass::InitialTransformType * initial) -> typename CompositeTransformType::Pointer
+{
+  const auto transform = OutputTransformType::New();
+  transform->SetDisplacementField(const_cast<FieldType *>(field)); // is only read
+  const auto composite = CompositeTransformType::New();
+  if (initial)
+  {
+    composite->AddTransform(const_cast<typename Superclass::InitialTransformType *>(initial));
+  }
+  composite->AddTransform(transform);
+  composite->FlattenTransformQueue();
+  composite->SetOnlyMostRecentTransformToOptimizeOn();
+  return composite;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::MakeTransform(const PairType & pair) ->
+  typename OutputTransformType::Pointer
+{
+  const auto transform = OutputTransformType::New();
+  transform->SetDisplacementField(pair.Forward);
+  transform->SetInverseDisplacementField(pair.Inverse);
+  return transform;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Resample(const PairType & pair, const GridType * grid)
+  -> PairType
+{
+  const auto resample = [grid](const FieldType * field) {
+    return Sinkhorn::MakeField<FieldType>(*grid, Sinkhorn::DisplacementSampler<FieldType>(field));
+  };
+  return { resample(pair.Forward), resample(pair.Inverse) };
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::PrintSelf(std::ostream & os, Indent indent) const
+{
+  Superclass::PrintSelf(os, indent);
+  itkPrintSelfObjectMacro(Force);
+  itkPrintSelfObjectMacro(UpdateRegularizer);
+  os << indent << "UpdateSigmasPerLevel:";
+  for (const auto & level : m_UpdateSigmasPerLevel)
+  {
+    os << (&level == &m_UpdateSigmasPerLevel.front() ? "" : ",");
+    for (const double sigma : level)
+    {
+      os << " " << sigma;
+    }
+  }
+  os << std::endl;
+  os << indent << "TotalFieldSigma: " << m_TotalFieldSigma << std::endl;
+  os << indent << "LeastImprovement: " << m_LeastImprovement << std::endl;
+  os << indent << "LargestUpdateGradient: " << m_LargestUpdateGradient << std::endl;
+  os << indent << "SmallestDeterminant: " << m_SmallestDeterminant << std::endl;
+  os << indent << "SmallestTotalDeterminant: " << m_SmallestTotalDeterminant << std::endl;
+  os << indent << "SmallestValue: " << m_SmallestValue << std::endl;
+  os << indent << "StopCondition: " << m_StopCondition << std::endl;
+}
+
+} // namespace itk
+
+#endif

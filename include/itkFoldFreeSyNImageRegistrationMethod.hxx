@@ -1,0 +1,160 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkFoldFreeSyNImageRegistrationMethod_hxx
+#define itkFoldFreeSyNImageRegistrationMethod_hxx
+
+#include "itkFoldFreeSyNImageRegistrationMethod.h"
+
+#include <algorithm>
+
+namespace itk
+{
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::PrepareMaps(const GridType * grid,
+                                                                           bool             isFirst,
+                                                                           const PairType & initial)
+{
+  const auto pairOf = [this](typename Superclass::OutputTransformType * transform) -> PairType {
+    if (!transform->GetDisplacementField() || !transform->GetInverseDisplacementField())
+    {
+      itkExceptionMacro("FixedToMiddleTransform or MovingToMiddleTransform lacks its displacement field or the inverse "
+                        "of it; set both fields of both transforms, or neither transform");
+    }
+    return { transform->GetModifiableDisplacementField(), transform->GetModifiableInverseDisplacementField() };
+  };
+  if (isFirst)
+  {
+    const auto none = Sinkhorn::MakeImageOn<FieldType>(grid);
+    m_Maps = { { none, none }, { none, none } };
+    if (this->m_FixedToMiddleTransform && this->m_MovingToMiddleTransform)
+    {
+      m_Maps = { pairOf(this->m_FixedToMiddleTransform), pairOf(this->m_MovingToMiddleTransform) };
+    }
+    else if (initial.Forward)
+    {
+      // The middle is the fixed image then; both images move from there on.
+      m_Maps.Moving = { initial.Inverse, initial.Forward };
+    }
+    m_Best = Maps();
+  }
+  m_Maps = { Superclass::Resample(m_Maps.Fixed, grid), Superclass::Resample(m_Maps.Moving, grid) };
+  m_Last = m_Maps;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::Follow(const PairType &  map,
+                                                                      const FieldType * step) const -> PairType
+{
+  const FieldPointer forward = this->RegularizeTotal(Sinkhorn::ComposeFields<FieldType>(step, map.Forward));
+  return { forward,
+           Sinkhorn::InvertField<FieldType>(
+             forward, map.Inverse, Sinkhorn::FoldRegularizer<ImageDimension>::InverseTolerance) };
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::TakeStep()
+{
+  const auto fixedMap = Superclass::MakeMap(m_Maps.Fixed.Inverse, this->GetFixedInitialTransform());
+  const auto movingMap = Superclass::MakeMap(m_Maps.Moving.Inverse, this->m_CompositeTransform);
+  auto       fixed = this->GetSide(false, fixedMap);
+  auto       moving = this->GetSide(true, movingMap);
+  if (this->m_DownsampleImagesForMetricDerivatives)
+  {
+    fixed = this->Warp(fixed);
+    moving = this->Warp(moving);
+  }
+  typename Superclass::MeasureType movingValue = 0.0;
+  typename Superclass::MeasureType fixedValue = 0.0;
+  FieldPointer                     fixedStep = this->ComputeUpdate(fixed, moving, movingValue);
+  FieldPointer                     movingStep = this->ComputeUpdate(moving, fixed, fixedValue);
+  if (this->GetForceInUse()->GetSitsOnMovedImage())
+  {
+    // The derivative is that with respect to the points at which an image is read; wanted is the motion of its content.
+    std::swap(fixedStep, movingStep);
+    fixedStep = Sinkhorn::AddScaled<FieldType>(Sinkhorn::MakeImageOn<FieldType>(fixedStep), fixedStep, -1.0);
+    movingStep = Sinkhorn::AddScaled<FieldType>(Sinkhorn::MakeImageOn<FieldType>(movingStep), movingStep, -1.0);
+  }
+  if (this->m_AverageMidPointGradients)
+  {
+    fixedStep = Sinkhorn::AddScaled<FieldType>(fixedStep, movingStep, -1.0);
+    movingStep = Sinkhorn::AddScaled<FieldType>(Sinkhorn::MakeImageOn<FieldType>(fixedStep), fixedStep, -1.0);
+  }
+  m_Maps = { this->Follow(m_Maps.Fixed, fixedStep), this->Follow(m_Maps.Moving, movingStep) };
+  this->m_CurrentMetricValue = 0.5 * (movingValue + fixedValue);
+}
+
+template <typename TFixedImage, typename TMovingImage>
+bool
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::KeepInvertible(double limit)
+{
+  using Folds = Sinkhorn::FoldRegularizer<ImageDimension>;
+  const bool stands =
+    Folds::Relax(m_Maps.Fixed, limit) && Folds::Relax(m_Maps.Moving, limit) &&
+    Folds::RelaxComposition(m_Maps.Fixed, m_Maps.Moving, std::min(limit, this->GetSmallestTotalDeterminant()));
+  m_Maps = stands ? m_Maps : m_Last;
+  m_Last = m_Maps;
+  return stands;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::RememberMaps()
+{
+  m_Best = m_Last;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::ReturnToRememberedMaps()
+{
+  m_Maps = m_Best;
+  m_Last = m_Best;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+double
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::FindLeastDeterminant() const
+{
+  using Folds = Sinkhorn::FoldRegularizer<ImageDimension>;
+  return std::min(Folds::FindLeastDeterminant(m_Last.Fixed), Folds::FindLeastDeterminant(m_Last.Moving));
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::GetWholeMap() const -> PairType
+{
+  return { Sinkhorn::ComposeFields<FieldType>(m_Maps.Moving.Inverse, m_Maps.Fixed.Forward),
+           Sinkhorn::ComposeFields<FieldType>(m_Maps.Fixed.Inverse, m_Maps.Moving.Forward) };
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::GetMapsToMiddle(PairType & fixed,
+                                                                               PairType & moving) const
+{
+  fixed = m_Maps.Fixed;
+  moving = m_Maps.Moving;
+}
+
+} // namespace itk
+
+#endif

@@ -1,0 +1,51 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkMakeRegistrationForce_h
+#define itkMakeRegistrationForce_h
+
+#include "itkMeanSquaresImageToImageMetricv4.h"
+#include "itkRegistrationForce.h"
+
+namespace itk
+{
+
+/** The force that a metric brings along (RegistrationForceSource), that of mean squares for
+ * MeanSquaresImageToImageMetricv4, a direction for all others. Mean squares without gradient filters are computed by
+ * the force itself where images are warped: as the metric does, but for differences along the axes of the grid instead
+ * of those of space, where these are not parallel. */
+template <typename TImage>
+typename RegistrationForce<TImage>::Pointer
+MakeRegistrationForce(const Object * metric)
+{
+  if (const auto * source = dynamic_cast<const RegistrationForceSource<TImage> *>(metric))
+  {
+    return source->CreateForce();
+  }
+  if (const auto * meanSquares = dynamic_cast<const MeanSquaresImageToImageMetricv4<TImage, TImage> *>(metric))
+  {
+    const auto force = GaussNewtonRegistrationForce<TImage>::New();
+    force->SetIsExact(!meanSquares->GetUseFixedImageGradientFilter() &&
+                      !meanSquares->GetUseMovingImageGradientFilter() && !meanSquares->GetUseSampledPointSet());
+    return force.GetPointer();
+  }
+  return RegistrationForce<TImage>::New();
+}
+
+} // namespace itk
+
+#endif

@@ -1,0 +1,75 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornRegistrationEngine_h
+#define itkSinkhornRegistrationEngine_h
+
+#include "itkSinkhornRegistrationListener.h"
+#include "itkSinkhornRegistrationPlan.h"
+#include "itkSinkhornRegistrationReport.h"
+#include "itkSinkhornRegistrationTypes.h"
+
+#include "itkCompositeTransform.h"
+
+namespace itk
+{
+namespace SinkhornRegistration
+{
+
+/** What is registered. */
+template <unsigned int VDimension>
+struct ImagePair
+{
+  typename ImageType<VDimension>::Pointer Fixed;
+  typename ImageType<VDimension>::Pointer Moving;
+  /** 1 where voxels take part; nullptr: everywhere. */
+  typename MaskImageType<VDimension>::Pointer FixedMask;
+  typename MaskImageType<VDimension>::Pointer MovingMask;
+  /** For messages. */
+  std::string FixedName{ "fixed image" };
+  std::string MovingName{ "moving image" };
+};
+
+/** \exception UsageError for settings of \a plan that no registration of these images can mean: lengths below what a
+ * voxel can show or beyond what the images span, steps and neighbourhoods larger than an image, levels with hardly a
+ * voxel; it names the setting, its value, what is allowed and why. */
+template <unsigned int VDimension>
+Sinkhorn_EXPORT void
+CheckLimits(const Plan & plan, const ImageType<VDimension> * fixed, const ImageType<VDimension> * moving);
+
+/** Chooses what a recipe leaves open from what the images show. */
+template <unsigned int VDimension>
+Sinkhorn_EXPORT void
+AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images);
+
+/** Registers two images by a plan. A result that is less similar to the fixed image than its start is not handed over:
+ * the start is, and the report and the listener say so. No sampled map folds.
+ * \param plan receives what the images led to.
+ * \param transform receives fixed to moving points; what it holds is where the registration begins: linear transforms
+ * or displacement fields. It stays as it was if something is thrown. \exception UsageError, ExceptionObject, and
+ * whatever \a listener throws. */
+template <unsigned int VDimension>
+Sinkhorn_EXPORT RegistrationReport
+Register(Plan &                                   plan,
+         const ImagePair<VDimension> &            images,
+         CompositeTransform<double, VDimension> * transform,
+         Listener &                               listener);
+
+} // namespace SinkhornRegistration
+} // namespace itk
+
+#endif

@@ -1,0 +1,203 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornRegistrationEngine_hxx
+#define itkSinkhornRegistrationEngine_hxx
+
+#include "itkSinkhornRegistrationEngine.h"
+#include "itkSinkhornRegistrationSchedule.hxx"
+
+#include "itkSinkhornFoldRegularizer.h"
+#include "itkTranslationTransform.h"
+
+#include <algorithm>
+#include <sstream>
+#include <vector>
+
+namespace itk
+{
+namespace SinkhornRegistration
+{
+
+/** An empty queue is no transform for ITK's files. */
+template <unsigned int VDimension>
+void
+AddIdentityIfEmpty(CompositeTransform<double, VDimension> * queue)
+{
+  if (queue->IsTransformQueueEmpty())
+  {
+    queue->AddTransform(TranslationTransform<double, VDimension>::New());
+  }
+}
+
+/** Hands the more similar one over where the result is less similar than what it began with: the start from springs or
+ * what was given; and says so, also where every stage was dropped. */
+template <unsigned int VDimension>
+void
+KeepBetter(const Plan &                                   plan,
+           const ImagePair<VDimension> &                  images,
+           const CompositeTransform<double, VDimension> * given,
+           const CompositeTransform<double, VDimension> * linearStart,
+           CompositeTransform<double, VDimension> *       transform,
+           RegistrationReport &                           report,
+           Listener &                                     listener)
+{
+  const auto similarity = [&](const Transform<double, VDimension, VDimension> * map) {
+    return MeasureSimilarity<VDimension>(images.Fixed, images.Moving, images.FixedMask, images.MovingMask, map);
+  };
+  const auto isDropped = [](const StageReport & stage) { return !stage.Kept; };
+  const bool allDropped = std::all_of(report.Stages.begin(), report.Stages.end(), isDropped);
+  const bool hasLinear = linearStart->GetNumberOfTransforms() > given->GetNumberOfTransforms();
+  const auto result = CopyQueue<VDimension>(transform);
+  report.SimilarityBefore = similarity(GetMap<VDimension>(given));
+  const double ended = similarity(GetMap<VDimension>(result.GetPointer()));
+  report.SimilarityAfter = ended;
+  if (ended >= report.SimilarityBefore && !allDropped)
+  {
+    return;
+  }
+  const double linear = hasLinear ? similarity(linearStart) : -1.0;
+  const bool   keepsLinear = linear >= report.SimilarityBefore;
+  transform->ClearTransformQueue();
+  Append<VDimension>(keepsLinear ? linearStart : given, transform);
+  AddIdentityIfEmpty<VDimension>(transform);
+  report.Kept = keepsLinear ? "linear start" : "start";
+  report.SimilarityAfter = std::max(report.SimilarityBefore, linear);
+  const auto isStill = [](const StageReport & stage) { return stage.MovedNothing; };
+  report.MovedNothing = allDropped && (keepsLinear || !hasLinear)
+                          ? std::all_of(report.Stages.begin(), report.Stages.end(), isStill)
+                          : AreClose<VDimension>(GetMap<VDimension>(result.GetPointer()), transform, images.Fixed);
+  if (report.MovedNothing)
+  {
+    listener.Say("the registration found nothing to move: the " + report.Kept + " is handed over");
+    return;
+  }
+  std::ostringstream text;
+  if (allDropped)
+  {
+    text << "every stage ended worse by its own metric than it began";
+  }
+  else
+  {
+    text << "the registration ended less similar than it began (mutual information " << report.SimilarityBefore
+         << " -> " << ended << ")";
+  }
+  text << "; the " << report.Kept << " is handed over instead. Try another " << plan.Prefix << "metric, " << plan.Prefix
+       << "transform or " << plan.Prefix << "initialize, or masks.";
+  listener.Complain(text.str());
+}
+
+/** Each stage's map is invertible, but their composition can stretch and shear so much between two voxels that its
+ * samples fold. Then one displacement field, mended, takes the place of the deformable transforms. */
+template <unsigned int VDimension>
+void
+MendFolds(const ImageType<VDimension> * grid, CompositeTransform<double, VDimension> * transform)
+{
+  using FieldTransform = DisplacementFieldTransform<double, VDimension>;
+  constexpr double smallestDeterminant = 0.001;
+  // Stages work on grids of their own, and what one moves must not be cut off.
+  std::vector<const ImageBase<VDimension> *> fields;
+  const auto                                 deformation = CompositeTransform<double, VDimension>::New();
+  const auto                                 linear = CompositeTransform<double, VDimension>::New();
+  for (SizeValueType i = 0; i < transform->GetNumberOfTransforms(); ++i)
+  {
+    const auto one = transform->GetNthTransform(i);
+    // ITK applies the last one first: the linear stages come before the deformable ones, or are part of them.
+    (one->IsLinear() && deformation->IsTransformQueueEmpty() ? linear : deformation)->AddTransform(one);
+    if (const auto * deformable = dynamic_cast<const FieldTransform *>(one.GetPointer()))
+    {
+      fields.push_back(deformable->GetDisplacementField());
+    }
+  }
+  if (deformation->IsTransformQueueEmpty())
+  {
+    return;
+  }
+  Sinkhorn::MapPair<VDimension> map;
+  map.Forward = SampleDisplacement<VDimension>(deformation, Sinkhorn::ExtendGrid<VDimension>(grid, fields));
+  if (!Sinkhorn::FoldRegularizer<VDimension>::RelaxForward(map.Forward, smallestDeterminant))
+  {
+    return;
+  }
+  map.Inverse = Sinkhorn::InvertField<FieldType<VDimension>>(map.Forward,
+                                                             Sinkhorn::MakeImageOn<FieldType<VDimension>>(map.Forward));
+  const auto field = FieldTransform::New();
+  field->SetDisplacementField(map.Forward);
+  field->SetInverseDisplacementField(map.Inverse);
+  transform->ClearTransformQueue();
+  Append<VDimension>(linear, transform);
+  transform->AddTransform(field);
+}
+
+/** Values of the main stage's metric at the beginning and at the end. */
+template <unsigned int VDimension>
+void
+EvaluateEnds(const StageInput<VDimension> &                 input,
+             const CompositeTransform<double, VDimension> * given,
+             CompositeTransform<double, VDimension> *       transform,
+             RegistrationReport &                           report)
+{
+  report.ValueBefore = EvaluateStage<VDimension>(input, GetMap<VDimension>(given).GetPointer()).Value;
+  const Evaluation after = EvaluateStage<VDimension>(input, transform);
+  report.ValueAfter = after.Value;
+  report.HasMarginalError = input.Parameters.Metric == MetricKind::Sinkhorn;
+  report.MarginalError = after.MarginalError;
+  // The last level met its own criterion, what it led to was kept, and the transport that measures it has converged.
+  const bool isHandedOver = report.Kept == "result"
+                              ? report.Stages.empty() || report.Stages.back().Kept || report.Stages.back().MovedNothing
+                              : report.MovedNothing;
+  report.Converged = report.Levels.back().Converged && isHandedOver && after.Converged;
+  report.Blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(input.Grid.Factors.size() - 1));
+}
+
+template <unsigned int VDimension>
+RegistrationReport
+Register(Plan &                                   plan,
+         const ImagePair<VDimension> &            images,
+         CompositeTransform<double, VDimension> * transform,
+         Listener &                               listener)
+{
+  RegistrationReport report;
+  const auto         given = CopyQueue<VDimension>(transform);
+  const auto         result = CopyQueue<VDimension>(transform);
+  const bool         areEqual = !images.FixedMask && !images.MovingMask && given->IsTransformQueueEmpty() &&
+                        AreEqual<VDimension>(images.Fixed, images.Moving);
+  const auto main = PrepareStage<VDimension>(plan, plan.Main, images);
+  if (areEqual)
+  {
+    listener.Say("both images show the same: the map is the identity");
+    AddIdentityIfEmpty<VDimension>(result);
+    report.Levels.push_back({ 0, 0.0, true });
+    plan.Stages.clear();
+  }
+  else
+  {
+    auto linearStart = CompositeTransform<double, VDimension>::New();
+    RunStages<VDimension>(plan, images, result, linearStart, report, listener);
+    MendFolds<VDimension>(Sinkhorn::ShrinkGeometry<VDimension>(main.Grid.Image, main.Grid.Factors.back()), result);
+    KeepBetter<VDimension>(plan, images, given, linearStart, result, report, listener);
+  }
+  EvaluateEnds<VDimension>(main, given, result, report);
+  transform->ClearTransformQueue();
+  Append<VDimension>(result, transform);
+  return report;
+}
+
+} // namespace SinkhornRegistration
+} // namespace itk
+
+#endif

@@ -1,0 +1,32 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "itkSinkhornRegistrationEngine.hxx"
+
+namespace itk
+{
+namespace SinkhornRegistration
+{
+
+template void
+AdaptRecipe<2>(Plan &, const ImagePair<2> &);
+
+template RegistrationReport
+Register<2>(Plan &, const ImagePair<2> &, CompositeTransform<double, 2> *, Listener &);
+
+} // namespace SinkhornRegistration
+} // namespace itk

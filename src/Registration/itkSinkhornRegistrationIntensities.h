@@ -1,0 +1,48 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornRegistrationIntensities_h
+#define itkSinkhornRegistrationIntensities_h
+
+#include "itkSinkhornRegistrationTypes.h"
+
+namespace itk
+{
+namespace SinkhornRegistration
+{
+
+/** Scales \a moving so that its bright voxels are as bright as those of \a fixed. */
+template <unsigned int VDimension>
+void
+MatchBrightness(const ImageType<VDimension> * fixed, ImageType<VDimension> * moving);
+
+/** Whether the inside of a density is mostly flat, as that of silhouettes and label maps is: then its edges are exact,
+ * and there is no noise to smooth away. */
+template <unsigned int VDimension>
+bool
+IsPiecewiseConstant(const ImageType<VDimension> * density);
+
+/** Whether the border of the image cuts through what it shows: the mean of the border voxels is more than half the mean
+ * of all. Then both images show different parts, and mass that left through the border must not be matched. */
+template <unsigned int VDimension>
+bool
+IsCutByBorder(const ImageType<VDimension> * density);
+
+} // namespace SinkhornRegistration
+} // namespace itk
+
+#endif

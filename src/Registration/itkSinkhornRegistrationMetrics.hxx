@@ -1,0 +1,160 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornRegistrationMetrics_hxx
+#define itkSinkhornRegistrationMetrics_hxx
+
+#include "itkSinkhornRegistrationMetrics.h"
+#include "itkSinkhornRegistrationStages.h"
+
+#include "itkANTSNeighborhoodCorrelationImageToImageMetricv4.h"
+#include "itkIdentityTransform.h"
+#include "itkKernelDistanceImageToImageMetricv4.h"
+#include "itkMattesMutualInformationImageToImageMetricv4.h"
+#include "itkMeanSquaresImageToImageMetricv4.h"
+#include "itkSinkhornImageToImageMetricv4.h"
+
+#include <map>
+
+namespace itk
+{
+namespace SinkhornRegistration
+{
+
+template <unsigned int VDimension>
+Metric<VDimension>
+MakeSinkhornMetric(const Stage & stage)
+{
+  using MetricImage = ImageType<VDimension>;
+  const auto         sinkhorn = SinkhornImageToImageMetricv4<MetricImage, MetricImage>::New();
+  Metric<VDimension> metric;
+  sinkhorn->SetReach(stage.Reach);
+  sinkhorn->SetMassModel(ChooseMassModel(stage) == MassModelKind::PushForward ? Sinkhorn::MassModel::PushForward
+                                                                              : Sinkhorn::MassModel::Intensity);
+  metric.Pointer = sinkhorn;
+  metric.SetBlur = [sinkhorn](double blur) { sinkhorn->SetBlur(blur); };
+  metric.GetMarginalError = [sinkhorn]() { return sinkhorn->GetMarginalError(); };
+  metric.GetConverged = [sinkhorn]() { return sinkhorn->GetConverged(); };
+  return metric;
+}
+
+template <unsigned int VDimension>
+Metric<VDimension>
+MakeKernelMetric(const Stage & stage)
+{
+  using MetricImage = ImageType<VDimension>;
+  const auto kernel = KernelDistanceImageToImageMetricv4<MetricImage, MetricImage>::New();
+  kernel->SetMassModel(ChooseMassModel(stage) == MassModelKind::PushForward ? Sinkhorn::MassModel::PushForward
+                                                                            : Sinkhorn::MassModel::Intensity);
+  Metric<VDimension> metric;
+  metric.Pointer = kernel;
+  metric.SetBlur = [kernel](double blur) { kernel->SetBlur(blur); };
+  return metric;
+}
+
+template <typename TMetric, unsigned int VDimension>
+Metric<VDimension>
+MakePlainMetric(const Stage &)
+{
+  Metric<VDimension> metric;
+  metric.Pointer = TMetric::New();
+  return metric;
+}
+
+template <unsigned int VDimension>
+Metric<VDimension>
+MakeCorrelationMetric(const Stage & stage)
+{
+  using MetricImage = ImageType<VDimension>;
+  const auto       correlation = ANTSNeighborhoodCorrelationImageToImageMetricv4<MetricImage, MetricImage>::New();
+  Size<VDimension> radius;
+  radius.Fill(stage.Radius);
+  correlation->SetRadius(radius);
+  Metric<VDimension> metric;
+  metric.Pointer = correlation;
+  return metric;
+}
+
+template <unsigned int VDimension>
+Metric<VDimension>
+MakeMattesMetric(const Stage &)
+{
+  const auto mattes = MattesMutualInformationImageToImageMetricv4<ImageType<VDimension>, ImageType<VDimension>>::New();
+  mattes->SetNumberOfHistogramBins(32);
+  Metric<VDimension> metric;
+  metric.Pointer = mattes;
+  return metric;
+}
+
+template <unsigned int VDimension>
+Metric<VDimension>
+MakeMetric(const Stage & stage)
+{
+  using MetricImage = ImageType<VDimension>;
+  using MeanSquares = MeanSquaresImageToImageMetricv4<MetricImage, MetricImage>;
+  static const std::map<MetricKind, Metric<VDimension> (*)(const Stage &)> makers{
+    { MetricKind::Sinkhorn, MakeSinkhornMetric<VDimension> },
+    { MetricKind::Kernel, MakeKernelMetric<VDimension> },
+    { MetricKind::MeanSquares, MakePlainMetric<MeanSquares, VDimension> },
+    { MetricKind::Correlation, MakeCorrelationMetric<VDimension> },
+    { MetricKind::Mattes, MakeMattesMetric<VDimension> }
+  };
+  const Metric<VDimension> metric = makers.at(stage.Metric)(stage);
+  // Plain central differences: ITK's default filter smooths the gradient with the spacing and scales it by sigma.
+  metric.Pointer->SetUseFixedImageGradientFilter(false);
+  metric.Pointer->SetUseMovingImageGradientFilter(false);
+  return metric;
+}
+
+template <unsigned int VDimension>
+Evaluation
+Evaluate(const Stage &                 stage,
+         const ImageType<VDimension> * fixed,
+         const ImageType<VDimension> * warped,
+         const MaskType<VDimension> *  fixedMask,
+         const MaskType<VDimension> *  warpedMask,
+         const ImageType<VDimension> * domain,
+         double                        blur)
+{
+  const Metric<VDimension> metric = MakeMetric<VDimension>(stage);
+  if (metric.SetBlur)
+  {
+    metric.SetBlur(blur);
+  }
+  const auto identity = IdentityTransform<double, VDimension>::New();
+  metric.Pointer->SetFixedImage(fixed);
+  metric.Pointer->SetMovingImage(warped);
+  metric.Pointer->SetFixedImageMask(fixedMask);
+  metric.Pointer->SetMovingImageMask(warpedMask);
+  metric.Pointer->SetFixedTransform(identity);
+  metric.Pointer->SetMovingTransform(identity);
+  metric.Pointer->SetVirtualDomainFromImage(domain);
+  metric.Pointer->Initialize();
+  Evaluation evaluation;
+  evaluation.Value = metric.Pointer->GetValue();
+  if (metric.GetMarginalError)
+  {
+    evaluation.MarginalError = metric.GetMarginalError();
+    evaluation.Converged = metric.GetConverged();
+  }
+  return evaluation;
+}
+
+} // namespace SinkhornRegistration
+} // namespace itk
+
+#endif

@@ -1,0 +1,175 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "itkSinkhornRegistrationSimilarity.h"
+
+#include "itkSinkhornRegistrationImages.h"
+#include "itkSinkhornFieldAlgebra.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <vector>
+
+namespace itk
+{
+namespace SinkhornRegistration
+{
+namespace
+{
+
+constexpr unsigned int bins = 32;
+
+/** Equal bins from the smallest value to the one below which 99.5 % of the voxels above the smallest lie. */
+class Binning
+{
+public:
+  Binning(const float * first, SizeValueType count)
+    : m_Low(*std::min_element(first, first + count))
+  {
+    std::vector<float> above;
+    std::copy_if(first, first + count, std::back_inserter(above), [this](float value) { return value > m_Low; });
+    if (!above.empty())
+    {
+      const auto nth = above.begin() + static_cast<std::ptrdiff_t>(0.995 * static_cast<double>(above.size() - 1));
+      std::nth_element(above.begin(), nth, above.end());
+      m_Width = (static_cast<double>(*nth) - m_Low) / bins;
+    }
+  }
+  unsigned int
+  operator()(float value) const
+  {
+    const double bin = m_Width > 0.0 ? (static_cast<double>(value) - m_Low) / m_Width : 0.0;
+    return static_cast<unsigned int>(std::clamp(bin, 0.0, bins - 1.0));
+  }
+  float
+  GetLow() const
+  {
+    return m_Low;
+  }
+
+private:
+  float  m_Low;
+  double m_Width{ 0.0 };
+};
+
+using Histogram = std::array<std::array<double, bins + 1>, bins>;
+
+double
+ComputeMutualInformation(const Histogram & joint)
+{
+  std::array<double, bins>     rows{};
+  std::array<double, bins + 1> columns{};
+  double                       total = 0.0;
+  for (unsigned int r = 0; r < bins; ++r)
+  {
+    for (unsigned int c = 0; c <= bins; ++c)
+    {
+      rows[r] += joint[r][c];
+      columns[c] += joint[r][c];
+      total += joint[r][c];
+    }
+  }
+  double information = 0.0;
+  for (unsigned int r = 0; r < bins; ++r)
+  {
+    for (unsigned int c = 0; c <= bins; ++c)
+    {
+      if (joint[r][c] > 0.0)
+      {
+        information += joint[r][c] / total * std::log(joint[r][c] * total / (rows[r] * columns[c]));
+      }
+    }
+  }
+  return information;
+}
+
+} // namespace
+
+template <unsigned int VDimension>
+double
+MeasureSimilarity(const ImageType<VDimension> *                     fixed,
+                  const ImageType<VDimension> *                     moving,
+                  const MaskImageType<VDimension> *                 fixedMask,
+                  const MaskImageType<VDimension> *                 movingMask,
+                  const Transform<double, VDimension, VDimension> * transform)
+{
+  const auto    count = fixed->GetBufferedRegion().GetNumberOfPixels();
+  const Binning fixedBins(fixed->GetBufferPointer(), count);
+  const Binning movingBins(moving->GetBufferPointer(), moving->GetBufferedRegion().GetNumberOfPixels());
+  const auto    warped = WarpImage<VDimension>(moving, transform, fixed, movingBins.GetLow(), false);
+  typename MaskImageType<VDimension>::Pointer full;
+  if (!movingMask)
+  {
+    full = Sinkhorn::MakeImageOn<MaskImageType<VDimension>>(moving);
+    full->FillBuffer(1);
+  }
+  const auto inside = WarpMask<VDimension>(movingMask ? movingMask : full.GetPointer(), transform, fixed);
+  Histogram  joint{};
+  for (SizeValueType i = 0; i < count; ++i)
+  {
+    if (!fixedMask || fixedMask->GetBufferPointer()[i] > 0)
+    {
+      const unsigned int column = inside->GetBufferPointer()[i] > 0 ? movingBins(warped->GetBufferPointer()[i]) : bins;
+      joint[fixedBins(fixed->GetBufferPointer()[i])][column] += 1.0;
+    }
+  }
+  return ComputeMutualInformation(joint);
+}
+
+template <unsigned int VDimension>
+bool
+AreEqual(const ImageType<VDimension> * fixed, const ImageType<VDimension> * moving)
+{
+  constexpr double rounding = 1e-6;
+  const auto       count = fixed->GetBufferedRegion().GetNumberOfPixels();
+  const double     spacing = fixed->GetSpacing()[0];
+  if (fixed->GetBufferedRegion() != moving->GetBufferedRegion() ||
+      (fixed->GetSpacing() - moving->GetSpacing()).GetNorm() > rounding * spacing ||
+      (fixed->GetOrigin() - moving->GetOrigin()).GetNorm() > 1e3 * rounding * spacing ||
+      (fixed->GetDirection().GetVnlMatrix() - moving->GetDirection().GetVnlMatrix()).absolute_value_max() > rounding)
+  {
+    return false;
+  }
+  const float * a = fixed->GetBufferPointer();
+  const float * b = moving->GetBufferPointer();
+  const auto    smaller = [](float x, float y) { return std::abs(x) < std::abs(y); };
+  const double  largestA = std::abs(*std::max_element(a, a + count, smaller));
+  const double  largestB = std::abs(*std::max_element(b, b + count, smaller));
+  for (SizeValueType i = 0; i < count; ++i)
+  {
+    if (!(std::abs(a[i] / largestA - b[i] / largestB) <= rounding))
+    {
+      return false;
+    }
+  }
+  return true;
+}
+
+#define SINKHORN_INSTANTIATE(D)                                          \
+  template double MeasureSimilarity<D>(const ImageType<D> *,             \
+                                       const ImageType<D> *,             \
+                                       const MaskImageType<D> *,         \
+                                       const MaskImageType<D> *,         \
+                                       const Transform<double, D, D> *); \
+  template bool   AreEqual<D>(const ImageType<D> *, const ImageType<D> *);
+SINKHORN_INSTANTIATE(2)
+SINKHORN_INSTANTIATE(3)
+#undef SINKHORN_INSTANTIATE
+
+} // namespace SinkhornRegistration
+} // namespace itk

@@ -1,0 +1,50 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornRegistrationSimilarity_h
+#define itkSinkhornRegistrationSimilarity_h
+
+#include "itkSinkhornRegistrationTypes.h"
+
+#include "itkTransform.h"
+
+namespace itk
+{
+namespace SinkhornRegistration
+{
+
+/** How well a map brings two images together, independently of the metric that found it: the mutual information, nats,
+ * of the fixed image's intensities (32 bins, voxels inside its mask) and of what T(x) finds in the moving image, where
+ * "nothing", outside of the moving image or its mask, is one more bin. It knows no contrast, no scale and no shift of
+ * intensities, and leaving the moving image does not pay. */
+template <unsigned int VDimension>
+double
+MeasureSimilarity(const ImageType<VDimension> *                     fixed,
+                  const ImageType<VDimension> *                     moving,
+                  const MaskImageType<VDimension> *                 fixedMask,
+                  const MaskImageType<VDimension> *                 movingMask,
+                  const Transform<double, VDimension, VDimension> * transform);
+
+/** Whether both images show the same, voxel by voxel on the same grid, up to a factor and rounding. */
+template <unsigned int VDimension>
+bool
+AreEqual(const ImageType<VDimension> * fixed, const ImageType<VDimension> * moving);
+
+} // namespace SinkhornRegistration
+} // namespace itk
+
+#endif

@@ -1,0 +1,188 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornRegistrationStageInputs_hxx
+#define itkSinkhornRegistrationStageInputs_hxx
+
+#include "itkSinkhornRegistrationEngine.h"
+#include "itkSinkhornRegistrationImages.h"
+#include "itkSinkhornRegistrationIntensities.h"
+#include "itkSinkhornRegistrationMetrics.h"
+#include "itkSinkhornRegistrationStages.h"
+
+#include "itkLocalStandardizationImageFilter.h"
+#include "itkSinkhornFieldAlgebra.h"
+
+#include <cmath>
+#include <vector>
+
+namespace itk
+{
+namespace SinkhornRegistration
+{
+
+/** Local standardisation of the recipe's finish, standard deviation in voxels: wide enough to keep the contrast between
+ * neighbouring structures. */
+constexpr double standardizedVoxels = 16.0;
+
+template <unsigned int VDimension>
+typename MaskType<VDimension>::Pointer
+MakeMaskObject(const MaskImageType<VDimension> * image)
+{
+  const auto mask = MaskType<VDimension>::New();
+  mask->SetImage(image);
+  mask->Update();
+  return mask;
+}
+
+/** A mask that is 1 on the whole of \a image. */
+template <unsigned int VDimension>
+typename MaskImageType<VDimension>::Pointer
+MakeFullMask(const ImageType<VDimension> * image)
+{
+  const auto mask = Sinkhorn::MakeImageOn<MaskImageType<VDimension>>(image);
+  mask->FillBuffer(1);
+  return mask;
+}
+
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+StandardizeLocally(const ImageType<VDimension> * image, const MaskImageType<VDimension> * mask, double sigma)
+{
+  const auto filter = LocalStandardizationImageFilter<ImageType<VDimension>>::New();
+  filter->SetInput(image);
+  filter->SetMaskImage(mask);
+  filter->SetSigma(sigma);
+  filter->Update();
+  return filter->GetOutput();
+}
+
+/** Geometric mean over the axes, mm. */
+template <unsigned int VDimension>
+double
+GetMeanSpacing(const ImageType<VDimension> * image)
+{
+  double volume = 1.0;
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    volume *= image->GetSpacing()[d];
+  }
+  return std::pow(volume, 1.0 / VDimension);
+}
+
+/** Densities, masks and grid of a stage. */
+template <unsigned int VDimension>
+StageInput<VDimension>
+PrepareStage(const Plan & plan, const Stage & stage, const ImagePair<VDimension> & images)
+{
+  const bool             asMass = ComparesMass(stage);
+  StageInput<VDimension> input;
+  input.Parameters = stage;
+  input.Fixed = MakeDensity<VDimension>(images.Fixed, images.FixedMask, plan.Mass, asMass, images.FixedName);
+  input.Moving = MakeDensity<VDimension>(images.Moving, images.MovingMask, plan.Mass, asMass, images.MovingName);
+  // A density is 0 outside its mask already, and the edge that this makes has to be felt: a mask in the metric would
+  // hide it. Local metrics always get both masks: the working grid is larger than the images, and what lies outside an
+  // image must not be compared with zero.
+  if (!asMass)
+  {
+    const auto fixedMask = images.FixedMask ? images.FixedMask : MakeFullMask<VDimension>(images.Fixed);
+    const auto movingMask = images.MovingMask ? images.MovingMask : MakeFullMask<VDimension>(images.Moving);
+    if (stage.Standardize > 0.0)
+    {
+      const double sigma = stage.Standardize * GetMeanSpacing<VDimension>(images.Fixed);
+      input.Fixed = StandardizeLocally<VDimension>(input.Fixed, fixedMask, sigma);
+      input.Moving = StandardizeLocally<VDimension>(input.Moving, movingMask, sigma);
+    }
+    else if (stage.IsRefining && stage.Metric == MetricKind::MeanSquares)
+    {
+      // Transport compares normalised masses; what refines its result must not see the scale of intensities either.
+      MatchBrightness<VDimension>(input.Fixed, input.Moving);
+    }
+    input.FixedMask = MakeMaskObject<VDimension>(fixedMask);
+    input.MovingMask = MakeMaskObject<VDimension>(movingMask);
+  }
+  const std::size_t named = stage.Iterations.size();
+  input.Grid = Sinkhorn::MakeWorkingGrid<VDimension>(input.Fixed,
+                                                     input.Moving,
+                                                     stage.NumberOfLevels > 0 ? stage.NumberOfLevels : named,
+                                                     stage.Shrink,
+                                                     IsNarrow(stage) ? Sinkhorn::WorkingGridExtent::Frame
+                                                                     : Sinkhorn::WorkingGridExtent::Content);
+  input.Grid.Factors.resize(named);
+  return input;
+}
+
+/** Chooses what the recipe leaves open from what the images show. */
+template <unsigned int VDimension>
+void
+AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images)
+{
+  const auto fixed = MakeDensity<VDimension>(images.Fixed, images.FixedMask, plan.Mass, true, images.FixedName);
+  const auto moving = MakeDensity<VDimension>(images.Moving, images.MovingMask, plan.Mass, true, images.MovingName);
+  const bool showsShapes = IsPiecewiseConstant<VDimension>(fixed) && IsPiecewiseConstant<VDimension>(moving);
+  Stage &    finish = plan.Stages.back();
+  finish.ShowsShapes = showsShapes;
+  if (plan.ChoosesFinish && !showsShapes && finish.Transform == TransformKind::SyN)
+  {
+    finish.Transform = TransformKind::Greedy;
+  }
+  if (plan.ChoosesStandardize && !showsShapes)
+  {
+    finish.Standardize = standardizedVoxels;
+  }
+  if (plan.ChoosesIterations && finish.Metric == MetricKind::MeanSquares)
+  {
+    // A Gauss-Newton step leaves a tenth of the way; more of them fit noise. Exact edges in pictures can have as many
+    // as it takes, in volumes that would be slow.
+    const std::vector<unsigned int> exact =
+      VDimension == 2 ? finish.Iterations : std::vector<unsigned int>{ 20, 15, 20 };
+    const std::vector<unsigned int> detailed =
+      IsNarrow(finish) ? std::vector<unsigned int>{ 60, 40, 20 } : std::vector<unsigned int>{ 15, 10, 5 };
+    finish.Iterations = showsShapes ? exact : detailed;
+  }
+  if (!showsShapes && (IsCutByBorder<VDimension>(fixed) || IsCutByBorder<VDimension>(moving)))
+  {
+    // Mass beyond a border has no counterpart; a linear transform averages that out, a deformation would follow it.
+    plan.Stages.erase(plan.Stages.begin(), plan.Stages.end() - 1);
+  }
+}
+
+/** Value of the stage's metric under a transform: on the finest working grid for sinkhorn, whose mass may lie outside
+ * the fixed image, on the grid of the fixed image for the others. */
+template <unsigned int VDimension>
+Evaluation
+EvaluateStage(const StageInput<VDimension> & input, const Transform<double, VDimension, VDimension> * transform)
+{
+  const std::size_t finest = input.Grid.Factors.size() - 1;
+  const double      blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(finest));
+  if (ComparesMass(input.Parameters))
+  {
+    // The densities are 0 outside their masks already.
+    const auto grid = Sinkhorn::ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors[finest]);
+    const auto warped = WarpImage<VDimension>(input.Moving, transform, grid, 0.0F, false);
+    return Evaluate<VDimension>(input.Parameters, input.Fixed, warped, nullptr, nullptr, grid, blur);
+  }
+  const auto warped = WarpImage<VDimension>(input.Moving, transform, input.Fixed, 0.0F, false);
+  const auto mask =
+    MakeMaskObject<VDimension>(WarpMask<VDimension>(input.MovingMask->GetImage(), transform, input.Fixed));
+  return Evaluate<VDimension>(input.Parameters, input.Fixed, warped, input.FixedMask, mask, input.Fixed, blur);
+}
+
+} // namespace SinkhornRegistration
+} // namespace itk
+
+#endif

@@ -1,0 +1,202 @@
+# ==========================================================================
+#
+#   Copyright NumFOCUS
+#
+#   Licensed under the Apache License, Version 2.0 (the "License");
+#   you may not use this file except in compliance with the License.
+#   You may obtain a copy of the License at
+#
+#          https://www.apache.org/licenses/LICENSE-2.0.txt
+#
+#   Unless required by applicable law or agreed to in writing, software
+#   distributed under the License is distributed on an "AS IS" BASIS,
+#   WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+#   See the License for the specific language governing permissions and
+#   limitations under the License.
+#
+# ==========================================================================
+"""itk.sinkhorn_registration(): the whole registration in one call."""
+import json
+import typing
+import warnings
+
+import numpy as np
+
+from itk.sinkhorn_functions import _copy_geometry, _give_back, _make_images
+
+__all__ = ["SinkhornRegistration", "sinkhorn_registration"]
+
+
+class SinkhornRegistration(typing.NamedTuple):
+    """What itk.sinkhorn_registration() returns. Images are of the kind that was given."""
+
+    #: itk.CompositeTransform: where a point of the fixed image lies in the moving one; and the way back.
+    transform: typing.Any
+    inverse_transform: typing.Any
+    #: The moving image on the grid of the fixed one.
+    warped: typing.Any
+    #: Displacement of each voxel of the fixed image in mm, in physical space, x first (the last axis of an array).
+    displacement: typing.Any
+    #: How it went: the keys of sinkhorn-register's report.json, and "messages".
+    report: dict
+
+
+def _make_mask_image(mask, image, name):
+    """An image of bytes on the grid of `image`."""
+    import itk
+
+    if hasattr(mask, "IsInsideInWorldSpace") and hasattr(mask, "GetImage"):
+        mask = mask.GetImage()
+    inside = np.ascontiguousarray(np.asarray(mask) != 0, np.uint8)
+    size = tuple(image.GetBufferedRegion().GetSize())[::-1]
+    if inside.shape != size:
+        raise ValueError(f"{name} has the shape {inside.shape}, but its image {size}.")
+    labels = itk.image_from_array(inside)
+    _copy_geometry(mask if isinstance(mask, itk.Object) else image, labels)
+    return labels
+
+
+class _Progress:
+    """Calls a function with the finished fraction, or draws a bar where tqdm is installed."""
+
+    def __init__(self, method, progress):
+        import itk
+
+        self._bar = None
+        if progress is True:
+            try:
+                from tqdm.auto import tqdm
+            except ImportError:
+                return
+            self._bar = tqdm(unit=" iterations", desc="sinkhorn registration")
+            method.AddObserver(itk.IterationEvent(), lambda: self._show(method))
+        elif callable(progress):
+            method.AddObserver(itk.ProgressEvent(), lambda: progress(method.GetProgress()))
+
+    def _show(self, method):
+        self._bar.update(1)
+        self._bar.set_postfix_str(
+            f"stage {method.GetCurrentStage()}/{method.GetNumberOfStages()}, "
+            f"level {method.GetCurrentLevel()}/{method.GetNumberOfLevels()}, value {method.GetCurrentValue():.5g}"
+        )
+
+    def close(self):
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _as_text(value):
+    """A number, a list of numbers for the levels, or text as it is."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (list, tuple)):
+        return "x".join("+".join(map(_as_text, v)) if isinstance(v, (list, tuple)) else _as_text(v) for v in value)
+    return f"{value:.17g}" if isinstance(value, float) else str(value)
+
+
+def sinkhorn_registration(
+    fixed,
+    moving,
+    *,
+    transform=None,
+    metric=None,
+    stages=None,
+    blur=None,
+    reach=None,
+    fixed_mask=None,
+    moving_mask=None,
+    initial_transform=None,
+    finish=None,
+    initialize=None,
+    density=None,
+    multi_start=False,
+    settings=None,
+    progress=None,
+):
+    """Registers two images with optimal transport, as the program sinkhorn-register does.
+
+    By default: a linear start from the springs of transport, mass that is carried home on a coarse level, and a local
+    metric that refines; the map does not fold. See help(itk.SinkhornRegistrationMethod[type(fixed), type(moving)]).
+
+    Parameters
+    ----------
+    fixed, moving : itk.Image, array or xarray.DataArray
+        2-D or 3-D, of any geometry (an array has spacing 1 and origin 0). Registered in single precision.
+    transform : str
+        syn (default), bspline-syn, velocity, displacement, affine, similarity, rigid or translation.
+    metric : str
+        sinkhorn (default), kernel, meansquares, cc or mattes.
+    stages : sequence of str
+        Instead of transform and metric: "affine,mattes", "syn,sinkhorn,blur=4", ..., each from the result of the one before.
+    blur, reach : float
+        Scale below which mass is not resolved, and distance beyond which it is created or destroyed rather than moved, mm.
+        Default: from the spacing, and from what the linear start leaves. reach=0: all mass is moved.
+    fixed_mask, moving_mask : itk.Image, array or itk.ImageMaskSpatialObject
+        Voxels other than 0 take part.
+    initial_transform : itk.Transform
+        Where to begin, fixed to moving points; it becomes part of the result.
+    finish : str
+        Metric that refines what transport has brought near: meansquares, cc, mattes, sinkhorn or none.
+    initialize : str
+        Linear start: none, sinkhorn (affine), sinkhorn-rigid, sinkhorn-similarity or automatic.
+    density : str
+        How intensities become mass: as-is (default), shift, clamp or window:LOW:HIGH.
+    multi_start : bool
+        Start also from the rotations that align the principal axes.
+    settings : dict
+        Further settings: mass-model, iterations, shrink, update-sigma, learning-rate, radius, standardize. Lists have one
+        number for each level, coarsest first.
+    progress : bool or callable
+        True: a bar, where tqdm is installed. A function is called with the finished fraction after each stage.
+
+    Returns
+    -------
+    SinkhornRegistration
+        Named tuple: transform, inverse_transform, warped, displacement, report.
+
+    Raises
+    ------
+    RuntimeError
+        On bad images and settings: the message of the C++ exception.
+    TypeError, ValueError
+        On what is no image, on images of different dimensions, and on masks of another shape.
+    """
+    import itk
+
+    (fixed_image, moving_image), kind = _make_images((fixed, moving), ("fixed", "moving"))
+    method = itk.SinkhornRegistrationMethod[type(fixed_image), type(moving_image)].New()
+    method.SetFixedImage(fixed_image)
+    method.SetMovingImage(moving_image)
+    if fixed_mask is not None:
+        method.SetFixedMask(_make_mask_image(fixed_mask, fixed_image, "fixed_mask"))
+    if moving_mask is not None:
+        method.SetMovingMask(_make_mask_image(moving_mask, moving_image, "moving_mask"))
+    if initial_transform is not None:
+        method.SetInitialTransform(initial_transform)
+    texts = {"Transform": transform, "Metric": metric, "Finish": finish, "Initialize": initialize, "Density": density}
+    for name, text in texts.items():
+        if text is not None:
+            getattr(method, "Set" + name)(text)
+    method.SetMultiStart(bool(multi_start))
+    given = {"blur": blur, "reach": reach, **(settings or {})}
+    for name, value in given.items():
+        if value is not None:
+            method.SetSetting(name.replace("_", "-"), _as_text(value))
+    for stage in [stages] if isinstance(stages, str) else stages or ():
+        method.AddStage(stage)
+    watch = _Progress(method, progress)
+    try:
+        method.Update()
+    finally:
+        watch.close()
+    report = json.loads(method.GetReportAsJson())
+    report["messages"] = list(method.GetMessages())
+    if report["kept"] != "result" and report["messages"]:
+        warnings.warn(f"sinkhorn_registration: {report['messages'][-1]}", RuntimeWarning, stacklevel=2)
+    return SinkhornRegistration(
+        transform=method.GetModifiableTransform(),
+        inverse_transform=method.GetInverseTransform(),
+        warped=_give_back(method.MakeWarpedImage(), kind),
+        displacement=_give_back(method.MakeDisplacementField(), kind),
+        report=report,
+    )
