@@ -35,20 +35,12 @@ FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::PrepareM
   {
     m_Field = Sinkhorn::MakeImageOn<FieldType>(grid);
     m_Inverse = m_Field;
-    if (this->m_FixedToMiddleTransform && this->m_MovingToMiddleTransform)
+    PairType toMiddle;
+    PairType fromMoving;
+    if (this->GetGivenMaps(toMiddle, fromMoving))
     {
-      const auto toMiddle = this->m_FixedToMiddleTransform;
-      const auto fromMiddle = this->m_MovingToMiddleTransform;
-      if (!toMiddle->GetDisplacementField() || !fromMiddle->GetInverseDisplacementField() ||
-          !toMiddle->GetInverseDisplacementField() || !fromMiddle->GetDisplacementField())
-      {
-        itkExceptionMacro("FixedToMiddleTransform or MovingToMiddleTransform lacks its displacement field or the "
-                          "inverse of it; set both fields of both transforms, or neither transform");
-      }
-      m_Field =
-        Sinkhorn::ComposeFields<FieldType>(fromMiddle->GetInverseDisplacementField(), toMiddle->GetDisplacementField());
-      m_Inverse =
-        Sinkhorn::ComposeFields<FieldType>(toMiddle->GetInverseDisplacementField(), fromMiddle->GetDisplacementField());
+      m_Field = Sinkhorn::ComposeFields<FieldType>(fromMoving.Inverse, toMiddle.Forward);
+      m_Inverse = Sinkhorn::ComposeFields<FieldType>(toMiddle.Inverse, fromMoving.Forward);
     }
     else if (initial.Forward)
     {

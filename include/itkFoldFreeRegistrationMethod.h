@@ -240,6 +240,10 @@ protected:
   MakeMap(const FieldType * field, const typename Superclass::InitialTransformType * initial);
   static typename OutputTransformType::Pointer
   MakeTransform(const PairType & pair);
+  /** The maps to the middle that a user has set to go on from. \return whether there are any.
+   * \exception ExceptionObject if a field of them is missing. */
+  bool
+  GetGivenMaps(PairType & fixed, PairType & moving) const;
   /** A pair on another grid. */
   static PairType
   Resample(const PairType & pair, const GridType * grid);
@@ -327,7 +331,7 @@ private:
   typename GridType::ConstPointer       m_Grid;
   typename OutputTransformType::Pointer m_Identity;
   /** Of the last Update(), which the next one must not take for a state to go on from. */
-  const OutputTransformType * m_OwnFixedToMiddle{ nullptr };
+  typename OutputTransformType::ConstPointer m_OwnFixedToMiddle;
 
   /** Of the current level. */
   double       m_Step{ 1.0 };
@@ -344,6 +348,7 @@ private:
 
 #ifndef ITK_MANUAL_INSTANTIATION
 #include "itkFoldFreeRegistrationMethod.hxx"
+#include "itkFoldFreeRegistrationMethodUpdate.hxx"
 #endif
 
 #endif

@@ -31,23 +31,11 @@ FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::PrepareMaps(const
                                                                            bool             isFirst,
                                                                            const PairType & initial)
 {
-  const auto pairOf = [this](typename Superclass::OutputTransformType * transform) -> PairType {
-    if (!transform->GetDisplacementField() || !transform->GetInverseDisplacementField())
-    {
-      itkExceptionMacro("FixedToMiddleTransform or MovingToMiddleTransform lacks its displacement field or the inverse "
-                        "of it; set both fields of both transforms, or neither transform");
-    }
-    return { transform->GetModifiableDisplacementField(), transform->GetModifiableInverseDisplacementField() };
-  };
   if (isFirst)
   {
     const auto none = Sinkhorn::MakeImageOn<FieldType>(grid);
     m_Maps = { { none, none }, { none, none } };
-    if (this->m_FixedToMiddleTransform && this->m_MovingToMiddleTransform)
-    {
-      m_Maps = { pairOf(this->m_FixedToMiddleTransform), pairOf(this->m_MovingToMiddleTransform) };
-    }
-    else if (initial.Forward)
+    if (!this->GetGivenMaps(m_Maps.Fixed, m_Maps.Moving) && initial.Forward)
     {
       // The middle is the fixed image then; both images move from there on.
       m_Maps.Moving = { initial.Inverse, initial.Forward };

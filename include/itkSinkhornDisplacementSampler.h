@@ -19,10 +19,7 @@
 #define itkSinkhornDisplacementSampler_h
 
 #include "itkImage.h"
-#include "itkMatrix.h"
-
-#include <algorithm>
-#include <cmath>
+#include "itkSinkhornGridLocator.h"
 
 namespace itk
 {
@@ -57,27 +54,10 @@ public:
   Evaluate(const PointType & point, MatrixType & jacobian) const;
 
 private:
-  using PixelType = typename TField::PixelType;
-  static constexpr unsigned int Corners = 1U << ImageDimension;
+  using LocatorType = GridLocator<ImageDimension>;
 
-  /** A cell of the grid and where a point lies in it. */
-  struct Cell
-  {
-    const PixelType * First;
-    double            Weight[ImageDimension];
-    /** The interpolant changes along this axis here. */
-    bool Varies[ImageDimension];
-  };
-
-  bool
-  Locate(const PointType & point, Cell & cell) const;
-
-  const PixelType * m_Buffer;
-  PointType         m_Origin; ///< of the first buffered voxel
-  MatrixType        m_ToIndex;
-  double            m_Last[ImageDimension]; ///< index of the last voxel along each axis, from the first one
-  OffsetValueType   m_Strides[ImageDimension];
-  OffsetValueType   m_Corners[Corners];
+  const typename TField::PixelType * m_Buffer;
+  LocatorType                        m_Locator;
 };
 
 } // namespace Sinkhorn

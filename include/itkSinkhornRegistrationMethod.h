@@ -96,22 +96,40 @@ public:
 
   /** sinkhorn (default), kernel, meansquares, cc or mattes. */
   void
-  SetMetric(const std::string & metric);
+  SetMetric(const std::string & metric)
+  {
+    this->Change(m_Request.Metric, metric);
+  }
   /** syn (default), bspline-syn, velocity, displacement, affine, similarity, rigid or translation. */
   void
-  SetTransform(const std::string & transform);
+  SetTransform(const std::string & transform)
+  {
+    this->Change(m_Request.Transform, transform);
+  }
   /** Metric that refines what transport has brought near, or none. */
   void
-  SetFinish(const std::string & finish);
+  SetFinish(const std::string & finish)
+  {
+    this->Change(m_Request.Finish, finish);
+  }
   /** Linear transform to start from: none, sinkhorn, sinkhorn-rigid, sinkhorn-similarity or automatic. */
   void
-  SetInitialize(const std::string & initialize);
+  SetInitialize(const std::string & initialize)
+  {
+    this->Change(m_Request.Initialize, initialize);
+  }
   /** How intensities become mass: as-is (default), shift, clamp or window:LOW:HIGH. */
   void
-  SetDensity(const std::string & density);
+  SetDensity(const std::string & density)
+  {
+    this->Change(m_Request.Density, density);
+  }
   /** Start also from the rotations that align the principal axes. Default off. */
   void
-  SetMultiStart(bool on);
+  SetMultiStart(bool on)
+  {
+    this->Change(m_Request.MultiStart, on);
+  }
   /** A setting of the stages: blur, reach, mass-model, iterations, shrink, update-sigma, learning-rate, radius or
    * standardize; an empty value leaves it to be chosen. */
   void
@@ -189,6 +207,8 @@ private:
   template <typename T>
   void
   Change(T & setting, const T & value);
+  typename SinkhornRegistration::ImageType<ImageDimension>::Pointer
+  MakeFixedGrid() const;
   template <typename TImage>
   typename SinkhornRegistration::ImageType<ImageDimension>::Pointer
   ReadImage(const TImage * image, const MaskImageType * mask, const std::string & name) const;

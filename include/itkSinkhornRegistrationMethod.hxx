@@ -116,48 +116,6 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::Change(T & setting, const
 
 template <typename TFixedImage, typename TMovingImage>
 void
-SinkhornRegistrationMethod<TFixedImage, TMovingImage>::SetMetric(const std::string & metric)
-{
-  this->Change(m_Request.Metric, metric);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
-SinkhornRegistrationMethod<TFixedImage, TMovingImage>::SetTransform(const std::string & transform)
-{
-  this->Change(m_Request.Transform, transform);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
-SinkhornRegistrationMethod<TFixedImage, TMovingImage>::SetFinish(const std::string & finish)
-{
-  this->Change(m_Request.Finish, finish);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
-SinkhornRegistrationMethod<TFixedImage, TMovingImage>::SetInitialize(const std::string & initialize)
-{
-  this->Change(m_Request.Initialize, initialize);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
-SinkhornRegistrationMethod<TFixedImage, TMovingImage>::SetDensity(const std::string & density)
-{
-  this->Change(m_Request.Density, density);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
-SinkhornRegistrationMethod<TFixedImage, TMovingImage>::SetMultiStart(bool on)
-{
-  this->Change(m_Request.MultiStart, on);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
 SinkhornRegistrationMethod<TFixedImage, TMovingImage>::SetSetting(const std::string & name, const std::string & value)
 {
   if (value.empty())
@@ -216,17 +174,27 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::GetInverseTransform() con
 
 template <typename TFixedImage, typename TMovingImage>
 auto
+SinkhornRegistrationMethod<TFixedImage, TMovingImage>::MakeFixedGrid() const ->
+  typename SinkhornRegistration::ImageType<ImageDimension>::Pointer
+{
+  const auto grid = SinkhornRegistration::ImageType<ImageDimension>::New();
+  grid->CopyInformation(this->GetFixedImage());
+  grid->SetRegions(this->GetFixedImage()->GetBufferedRegion());
+  return grid;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
 SinkhornRegistrationMethod<TFixedImage, TMovingImage>::MakeWarpedImage() const ->
   typename SinkhornRegistration::ImageType<ImageDimension>::Pointer
 {
-  using SingleType = SinkhornRegistration::ImageType<ImageDimension>;
-  const auto grid = SingleType::New();
-  grid->CopyInformation(this->GetFixedImage());
-  grid->SetRegions(this->GetFixedImage()->GetBufferedRegion());
   const auto moving = this->ReadImage(
     this->GetMovingImage(), this->ReadMask(this->GetMovingMask(), this->GetMovingImage(), "moving"), "moving image");
-  return SinkhornRegistration::WarpImage<ImageDimension>(
-    moving, this->GetTransform(), grid, SinkhornRegistration::FindOutside<ImageDimension>(moving), false);
+  return SinkhornRegistration::WarpImage<ImageDimension>(moving,
+                                                         this->GetTransform(),
+                                                         this->MakeFixedGrid(),
+                                                         SinkhornRegistration::FindOutside<ImageDimension>(moving),
+                                                         false);
 }
 
 template <typename TFixedImage, typename TMovingImage>
@@ -234,10 +202,7 @@ auto
 SinkhornRegistrationMethod<TFixedImage, TMovingImage>::MakeDisplacementField() const ->
   typename SinkhornRegistration::FieldType<ImageDimension>::Pointer
 {
-  const auto grid = SinkhornRegistration::ImageType<ImageDimension>::New();
-  grid->CopyInformation(this->GetFixedImage());
-  grid->SetRegions(this->GetFixedImage()->GetBufferedRegion());
-  return SinkhornRegistration::SampleDisplacement<ImageDimension>(this->GetTransform(), grid);
+  return SinkhornRegistration::SampleDisplacement<ImageDimension>(this->GetTransform(), this->MakeFixedGrid());
 }
 
 template <typename TFixedImage, typename TMovingImage>

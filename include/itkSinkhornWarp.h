@@ -21,6 +21,7 @@
 #include "itkCompositeTransform.h"
 #include "itkDisplacementFieldTransform.h"
 #include "itkSinkhornFieldAlgebra.h"
+#include "itkSinkhornGridLocator.h"
 
 namespace itk
 {

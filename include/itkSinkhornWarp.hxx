@@ -20,9 +20,6 @@
 
 #include "itkSinkhornWarp.h"
 
-#include <algorithm>
-#include <cmath>
-
 namespace itk
 {
 namespace Sinkhorn
@@ -93,78 +90,39 @@ private:
   Vector<double, VDimension>             m_Offset;
 };
 
-/** Reads an image at physical points. */
+/** Value of an image at a physical point; 0 outside. */
 template <typename TImage>
-class VoxelReader
+typename TImage::PixelType
+ReadVoxel(const TImage *                                image,
+          const GridLocator<TImage::ImageDimension> &   locator,
+          const Point<double, TImage::ImageDimension> & point,
+          bool                                          nearest)
 {
-public:
-  static constexpr unsigned int Dimension = TImage::ImageDimension;
   using PixelType = typename TImage::PixelType;
-  using PointType = Point<double, Dimension>;
-
-  explicit VoxelReader(const TImage * image)
-    : m_Buffer(image->GetBufferPointer())
+  using LocatorType = GridLocator<TImage::ImageDimension>;
+  typename LocatorType::Cell cell;
+  if (!locator.Locate(point, cell))
   {
-    const auto & region = image->GetBufferedRegion();
-    image->TransformIndexToPhysicalPoint(region.GetIndex(), m_Origin);
-    for (unsigned int axis = 0; axis < Dimension; ++axis)
-    {
-      m_Last[axis] = static_cast<double>(region.GetSize(axis)) - 1.0;
-      m_Strides[axis] = image->GetOffsetTable()[axis];
-      for (unsigned int d = 0; d < Dimension; ++d)
-      {
-        m_ToIndex(axis, d) = image->GetInverseDirection()(axis, d) / image->GetSpacing()[axis];
-      }
-    }
+    return PixelType{};
   }
-
-  PixelType
-  Read(const PointType & point, bool nearest) const
+  const PixelType * const first = image->GetBufferPointer() + cell.First;
+  if (nearest)
   {
-    const auto      index = m_ToIndex * (point - m_Origin);
-    OffsetValueType offset = 0;
-    double          weights[Dimension];
-    for (unsigned int axis = 0; axis < Dimension; ++axis)
+    unsigned int corner = 0;
+    for (unsigned int axis = 0; axis < TImage::ImageDimension; ++axis)
     {
-      if (!(index[axis] >= -0.5 && index[axis] <= m_Last[axis] + 0.5))
-      {
-        return PixelType{};
-      }
-      const double inside = std::min(std::max(index[axis], 0.0), m_Last[axis]);
-      const double lower = nearest ? std::floor(inside + 0.5) : std::min(std::floor(inside), m_Last[axis]);
-      weights[axis] = nearest ? 0.0 : inside - lower;
-      offset += static_cast<OffsetValueType>(lower) * m_Strides[axis];
+      corner |= cell.Weight[axis] >= 0.5 ? 1U << axis : 0U;
     }
-    return nearest ? m_Buffer[offset] : this->Interpolate(m_Buffer + offset, weights);
+    return first[locator.GetOffset(corner)];
   }
-
-private:
-  PixelType
-  Interpolate(const PixelType * first, const double * weights) const
+  double value = 0.0;
+  for (unsigned int corner = 0; corner < LocatorType::Corners; ++corner)
   {
-    double value = 0.0;
-    for (unsigned int corner = 0; corner < (1U << Dimension); ++corner)
-    {
-      double          weight = 1.0;
-      OffsetValueType offset = 0;
-      for (unsigned int axis = 0; axis < Dimension; ++axis)
-      {
-        const bool isUpper = (corner >> axis) & 1U;
-        weight *= isUpper ? weights[axis] : 1.0 - weights[axis];
-        offset += isUpper ? m_Strides[axis] : 0;
-      }
-      // Beyond the last voxel there is nothing to read, and no weight.
-      value += weight > 0.0 ? weight * static_cast<double>(first[offset]) : 0.0;
-    }
-    return static_cast<PixelType>(value);
+    const double weight = LocatorType::GetWeight(cell, corner);
+    value += weight > 0.0 ? weight * static_cast<double>(first[locator.GetOffset(corner)]) : 0.0;
   }
-
-  const PixelType *                    m_Buffer;
-  PointType                            m_Origin;
-  Matrix<double, Dimension, Dimension> m_ToIndex;
-  double                               m_Last[Dimension];
-  OffsetValueType                      m_Strides[Dimension];
-};
+  return static_cast<PixelType>(value);
+}
 
 template <unsigned int VDimension>
 bool
@@ -181,18 +139,18 @@ WarpOnto(const TImage *                                 image,
          const ImageBase<VDimension> *                  grid,
          bool                                           nearest)
 {
-  const VoxelMap<VDimension> place(map, grid);
-  const VoxelReader<TImage>  reader(image);
-  const auto                 warped = MakeImageOn<TImage>(grid);
-  const auto &               region = warped->GetBufferedRegion();
-  auto * const               voxels = warped->GetBufferPointer();
+  const VoxelMap<VDimension>    place(map, grid);
+  const GridLocator<VDimension> locator(image);
+  const auto                    warped = MakeImageOn<TImage>(grid);
+  const auto &                  region = warped->GetBufferedRegion();
+  auto * const                  voxels = warped->GetBufferPointer();
   ForEachChunk(region.GetNumberOfPixels(), 0, [&](SizeValueType begin, SizeValueType end) {
     auto index = PositionToIndex(region, begin);
     for (SizeValueType i = begin; i < end; ++i, AdvanceIndex(region, index))
     {
       Point<double, VDimension> point;
       warped->TransformIndexToPhysicalPoint(index, point);
-      voxels[i] = reader.Read(place(i, point), nearest);
+      voxels[i] = ReadVoxel(image, locator, place(i, point), nearest);
     }
   });
   return warped;

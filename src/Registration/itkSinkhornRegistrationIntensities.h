@@ -18,12 +18,23 @@
 #ifndef itkSinkhornRegistrationIntensities_h
 #define itkSinkhornRegistrationIntensities_h
 
+#include "itkSinkhornFieldAlgebra.h"
 #include "itkSinkhornRegistrationTypes.h"
 
 namespace itk
 {
 namespace SinkhornRegistration
 {
+
+/** A mask that is 1 on the whole of \a image. */
+template <unsigned int VDimension>
+typename MaskImageType<VDimension>::Pointer
+MakeFullMask(const ImageType<VDimension> * image)
+{
+  const auto mask = Sinkhorn::MakeImageOn<MaskImageType<VDimension>>(image);
+  mask->FillBuffer(1);
+  return mask;
+}
 
 /** Scales \a moving so that its bright voxels are as bright as those of \a fixed. */
 template <unsigned int VDimension>

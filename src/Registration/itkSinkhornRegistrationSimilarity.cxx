@@ -18,7 +18,7 @@
 #include "itkSinkhornRegistrationSimilarity.h"
 
 #include "itkSinkhornRegistrationImages.h"
-#include "itkSinkhornFieldAlgebra.h"
+#include "itkSinkhornRegistrationIntensities.h"
 
 #include <algorithm>
 #include <array>
@@ -112,12 +112,7 @@ MeasureSimilarity(const ImageType<VDimension> *                     fixed,
   const Binning fixedBins(fixed->GetBufferPointer(), count);
   const Binning movingBins(moving->GetBufferPointer(), moving->GetBufferedRegion().GetNumberOfPixels());
   const auto    warped = WarpImage<VDimension>(moving, transform, fixed, movingBins.GetLow(), false);
-  typename MaskImageType<VDimension>::Pointer full;
-  if (!movingMask)
-  {
-    full = Sinkhorn::MakeImageOn<MaskImageType<VDimension>>(moving);
-    full->FillBuffer(1);
-  }
+  const typename MaskImageType<VDimension>::Pointer full = movingMask ? nullptr : MakeFullMask<VDimension>(moving);
   const auto inside = WarpMask<VDimension>(movingMask ? movingMask : full.GetPointer(), transform, fixed);
   Histogram  joint{};
   for (SizeValueType i = 0; i < count; ++i)

@@ -49,16 +49,6 @@ MakeMaskObject(const MaskImageType<VDimension> * image)
   return mask;
 }
 
-/** A mask that is 1 on the whole of \a image. */
-template <unsigned int VDimension>
-typename MaskImageType<VDimension>::Pointer
-MakeFullMask(const ImageType<VDimension> * image)
-{
-  const auto mask = Sinkhorn::MakeImageOn<MaskImageType<VDimension>>(image);
-  mask->FillBuffer(1);
-  return mask;
-}
-
 template <unsigned int VDimension>
 typename ImageType<VDimension>::Pointer
 StandardizeLocally(const ImageType<VDimension> * image, const MaskImageType<VDimension> * mask, double sigma)

@@ -1,0 +1,352 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkFoldFreeRegistrationMethodUpdate_hxx
+#define itkFoldFreeRegistrationMethodUpdate_hxx
+
+// How an update comes about: images as the metric sees them, forces, their weight, and the length of a step.
+#include "itkFoldFreeRegistrationMethod.h"
+
+#include "itkImageMaskSpatialObject.h"
+#include "itkSinkhornWarp.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace itk
+{
+namespace FoldFreeRegistrationDetail
+{
+
+/** Largest extent, mm. */
+template <typename TGrid>
+double
+GetFieldOfView(const TGrid * grid)
+{
+  double extent = 0.0;
+  for (unsigned int d = 0; d < TGrid::ImageDimension; ++d)
+  {
+    extent = std::max(extent, grid->GetSpacing()[d] * static_cast<double>(grid->GetLargestPossibleRegion().GetSize(d)));
+  }
+  return extent;
+}
+
+} // namespace FoldFreeRegistrationDetail
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ChooseSmoothing(SizeValueType level)
+{
+  typename RegularizerType::SigmasType sigmas;
+  if (!m_UpdateSigmasPerLevel.empty())
+  {
+    sigmas = m_UpdateSigmasPerLevel[level];
+  }
+  else if (m_ForceInUse->GetDefaultUpdateSigma() > 0.0)
+  {
+    const double unit = m_UpdateRegularizer->GetSigmasAreSpecifiedInPhysicalUnits()
+                          ? FoldFreeRegistrationDetail::GetLargestSpacing(m_Grid.GetPointer())
+                          : 1.0;
+    sigmas = { m_ForceInUse->GetDefaultUpdateSigma() * unit };
+  }
+  else
+  {
+    // Wide first, so that distant mass is carried as a whole, then finer.
+    const double levels = static_cast<double>(this->m_NumberOfLevels);
+    const double progress = levels > 1.0 ? static_cast<double>(level) / (levels - 1.0) : 0.5;
+    sigmas = { FoldFreeRegistrationDetail::GetFieldOfView(m_Grid.GetPointer()) / 8.0 * std::pow(0.2, progress) };
+  }
+  m_UpdateRegularizer->SetSigmas(sigmas);
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetSide(bool moving, CompositeTransformType * map) const -> Side
+{
+  return moving ? Side{ this->m_MovingSmoothImages, m_GivenMovingMasks, map }
+                : Side{ this->m_FixedSmoothImages, m_GivenFixedMasks, map };
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Warp(const Side & side) const -> Side
+{
+  using MaskType = typename Superclass::ImageMaskSpatialObjectType;
+  using MaskImageType = typename MaskType::ImageType;
+  Side warped;
+  for (SizeValueType n = 0; n < side.Images.size(); ++n)
+  {
+    warped.Images.push_back(
+      Sinkhorn::WarpOnto<ImageType>(side.Images[n], side.Map.GetPointer(), m_Grid.GetPointer(), false).GetPointer());
+    typename MaskType::Pointer mask;
+    if (side.Masks[n])
+    {
+      const auto * given = static_cast<const MaskType *>(side.Masks[n].GetPointer());
+      mask = MaskType::New();
+      mask->SetImage(
+        Sinkhorn::WarpOnto<MaskImageType>(given->GetImage(), side.Map.GetPointer(), m_Grid.GetPointer(), true));
+      mask->Update();
+    }
+    warped.Masks.push_back(mask.GetPointer());
+  }
+  return warped;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::SetUpMetric(const Side & fixed, const Side & moving)
+{
+  using TransformType = typename Superclass::InitialTransformType;
+  const auto mapOf = [this](const Side & side) {
+    return side.Map ? static_cast<TransformType *>(side.Map.GetPointer())
+                    : static_cast<TransformType *>(m_Identity.GetPointer());
+  };
+  this->ForEachMetric([&](auto * metric, SizeValueType n) {
+    metric->SetFixedObject(fixed.Images[n]);
+    metric->SetMovingObject(moving.Images[n]);
+    metric->SetFixedTransform(mapOf(fixed));
+    metric->SetMovingTransform(mapOf(moving));
+    metric->SetFixedImageMask(fixed.Masks[n]);
+    metric->SetMovingImageMask(moving.Masks[n]);
+  });
+  if (auto * const multiMetric = dynamic_cast<typename Superclass::MultiMetricType *>(this->m_Metric.GetPointer()))
+  {
+    multiMetric->SetFixedTransform(mapOf(fixed));
+    multiMetric->SetMovingTransform(mapOf(moving));
+  }
+  this->m_Metric->Initialize();
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ApplyOptimizerWeights(FieldType * forces) const -> FieldPointer
+{
+  if (!this->m_OptimizerWeightsAreIdentity && this->m_OptimizerWeights.Size() == ImageDimension)
+  {
+    auto * const voxels = forces->GetBufferPointer();
+    for (SizeValueType i = 0; i < forces->GetBufferedRegion().GetNumberOfPixels(); ++i)
+    {
+      for (unsigned int d = 0; d < ImageDimension; ++d)
+      {
+        voxels[i][d] *= this->m_OptimizerWeights[d];
+      }
+    }
+  }
+  return forces;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+template <typename TMask>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetMaskImage(const TMask & mask) -> const
+  typename Superclass::ImageMaskSpatialObjectType::ImageType *
+{
+  // PrepareMasks() has seen to the type, Warp() to the grid.
+  return mask ? static_cast<const typename Superclass::ImageMaskSpatialObjectType *>(mask.GetPointer())->GetImage()
+              : nullptr;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeForces(const Side &  fixed,
+                                                                     const Side &  moving,
+                                                                     MeasureType & value) -> FieldPointer
+{
+  const FieldPointer forces = Sinkhorn::MakeImageOn<FieldType>(m_Identity->GetDisplacementField());
+  if (!fixed.Map && !moving.Map && fixed.Images.size() == 1 &&
+      m_ForceInUse->ComputeForces(
+        fixed.Images[0], moving.Images[0], GetMaskImage(fixed.Masks[0]), GetMaskImage(moving.Masks[0]), forces, value))
+  {
+    return this->ApplyOptimizerWeights(forces);
+  }
+  this->SetUpMetric(fixed, moving);
+  const auto count = forces->GetBufferedRegion().GetNumberOfPixels();
+  // The derivative is written where it is needed.
+  typename Superclass::ImageMetricType::DerivativeType derivative(
+    reinterpret_cast<double *>(forces->GetBufferPointer()), count * ImageDimension, false);
+  this->m_Metric->GetValueAndDerivative(value, derivative);
+  if (derivative.data_block() != reinterpret_cast<double *>(forces->GetBufferPointer()))
+  {
+    std::copy(derivative.begin(), derivative.end(), reinterpret_cast<double *>(forces->GetBufferPointer()));
+  }
+  return this->ApplyOptimizerWeights(forces);
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeWeight(const Side & fixed, const Side & moving) ->
+  typename ForceType::WeightPointer
+{
+  using WeightType = typename ForceType::WeightType;
+  const auto carrier = m_ForceInUse->GetCarrier();
+  if (carrier == ForceType::Carrier::None)
+  {
+    return nullptr;
+  }
+  const Side & side = carrier == ForceType::Carrier::Fixed ? fixed : moving;
+  if (m_WeighedImage != side.Images[0])
+  {
+    m_WeighedImage = side.Images[0];
+    m_Weight = m_ForceInUse->ComputeWeight(m_WeighedImage);
+  }
+  const auto grid = m_Identity->GetDisplacementField();
+  const bool isThere = !side.Map && Sinkhorn::AreOnOneGrid<ImageDimension>(m_Weight, grid);
+  const auto weight =
+    isThere ? m_Weight : Sinkhorn::WarpOnto<WeightType>(m_Weight.GetPointer(), side.Map.GetPointer(), grid, false);
+  m_ForceInUse->Normalize(weight);
+  return weight;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeUpdate(const Side &  fixed,
+                                                                     const Side &  moving,
+                                                                     MeasureType & value) -> FieldPointer
+{
+  FieldPointer update = this->ComputeForces(fixed, moving, value);
+  update = m_UpdateRegularizer->Regularize(update, this->ComputeWeight(fixed, moving), m_ForceInUse->GetFaintPart());
+  const double factor = m_Step * this->FindStep(update);
+  auto * const voxels = update->GetBufferPointer();
+  const auto   count = update->GetBufferedRegion().GetNumberOfPixels();
+  std::for_each(voxels, voxels + count, [factor](auto & way) { way *= factor; });
+  return update;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+double
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FindStep(const FieldType * update) const
+{
+  /** Squares of the longest displacement, voxels, and of the largest norm of forward differences per unit of length. */
+  struct Largest
+  {
+    double Length{ 0.0 };
+    double Gradient{ 0.0 };
+    Largest &
+    operator+=(const Largest & other)
+    {
+      Length = std::max(Length, other.Length);
+      Gradient = std::max(Gradient, other.Gradient);
+      return *this;
+    }
+  };
+  const auto   region = update->GetBufferedRegion();
+  const auto * voxels = update->GetBufferPointer();
+  const auto & spacing = update->GetSpacing();
+  const auto   largest =
+    Sinkhorn::SumOverChunks<Largest>(region.GetNumberOfPixels(), 0, [&](SizeValueType begin, SizeValueType end) {
+      Largest part;
+      auto    index = Sinkhorn::PositionToIndex(region, begin);
+      for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(region, index))
+      {
+        double length = 0.0;
+        double gradient = 0.0;
+        for (unsigned int d = 0; d < ImageDimension; ++d)
+        {
+          length += Math::sqr(voxels[i][d] / spacing[d]);
+          if (index[d] < region.GetUpperIndex()[d])
+          {
+            gradient += (voxels[i + update->GetOffsetTable()[d]] - voxels[i]).GetSquaredNorm() / Math::sqr(spacing[d]);
+          }
+        }
+        part += Largest{ length, gradient };
+      }
+      return part;
+    });
+  const double longest = std::sqrt(largest.Length);
+  const double gradient = std::sqrt(largest.Gradient);
+  const double rate = this->m_LearningRate > 0.0 ? this->m_LearningRate : m_ForceInUse->GetDefaultLearningRate();
+  const double factor =
+    std::min(longest > 0.0 ? rate / longest : 0.0, m_ForceInUse->GetLargestFactor(this->GetShare()));
+  return factor * gradient > m_LargestUpdateGradient ? m_LargestUpdateGradient / gradient : factor;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::RegularizeTotal(FieldType * field) const -> FieldPointer
+{
+  if (!(m_TotalFieldSigma > 0.0))
+  {
+    return field;
+  }
+  FixedArray<double, ImageDimension> sigmas;
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    sigmas[d] = m_TotalFieldSigma * field->GetSpacing()[d];
+  }
+  const FieldPointer smooth = Sinkhorn::SmoothByGaussian<FieldType>(field, sigmas);
+  // Beyond the border nothing moves; smoothing must not carry displacements there.
+  const auto   region = smooth->GetBufferedRegion();
+  auto * const voxels = smooth->GetBufferPointer();
+  auto         index = region.GetIndex();
+  for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
+  {
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      if (index[d] == region.GetIndex()[d] || index[d] == region.GetUpperIndex()[d])
+      {
+        voxels[i].Fill(0.0);
+        break;
+      }
+    }
+  }
+  return smooth;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::MakeMap(
+  const FieldType *                                 field,
+  const typename Superclass::InitialTransformType * initial) -> typename CompositeTransformType::Pointer
+{
+  const auto transform = OutputTransformType::New();
+  transform->SetDisplacementField(const_cast<FieldType *>(field)); // is only read
+  const auto composite = CompositeTransformType::New();
+  if (initial)
+  {
+    composite->AddTransform(const_cast<typename Superclass::InitialTransformType *>(initial));
+  }
+  composite->AddTransform(transform);
+  composite->FlattenTransformQueue();
+  composite->SetOnlyMostRecentTransformToOptimizeOn();
+  return composite;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::MakeTransform(const PairType & pair) ->
+  typename OutputTransformType::Pointer
+{
+  const auto transform = OutputTransformType::New();
+  transform->SetDisplacementField(pair.Forward);
+  transform->SetInverseDisplacementField(pair.Inverse);
+  return transform;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Resample(const PairType & pair, const GridType * grid)
+  -> PairType
+{
+  const auto resample = [grid](const FieldType * field) {
+    return Sinkhorn::MakeField<FieldType>(*grid, Sinkhorn::DisplacementSampler<FieldType>(field));
+  };
+  return { resample(pair.Forward), resample(pair.Inverse) };
+}
+
+} // namespace itk
+
+#endif
