@@ -86,17 +86,41 @@ def dice(fixed, warped, threshold=0.5):
     return 2 * (a & b).sum() / (a.sum() + b.sum())
 
 
+def displacement_in_voxels(displacement, image):
+    """Components along the axes of the grid instead of those of space, x first."""
+    along = itk.array_from_matrix(image.GetDirection())
+    return np.asarray(displacement, float) @ along / np.array(list(image.GetSpacing()))
+
+
+def displacement_of(transform, fixed):
+    """Displacement of the voxels of an image, in voxels."""
+    field = itk.transform_to_displacement_field_filter(transform, reference_image=fixed, use_reference_image=True)
+    return displacement_in_voxels(itk.array_from_image(field), fixed)
+
+
 def minimum_jacobian(transform, fixed):
     """Smallest determinant of the map x → T(x) by central differences on the grid of the image."""
-    field = itk.array_from_image(
-        itk.transform_to_displacement_field_filter(transform, reference_image=fixed, use_reference_image=True)
-    ).astype(float)
+    field = displacement_of(transform, fixed)
     dimension = field.shape[-1]
-    spacing = list(fixed.GetSpacing())
     jacobian = np.empty(field.shape + (dimension,))
     for axis in range(dimension):
-        jacobian[..., axis] = np.gradient(field, spacing[axis], axis=dimension - 1 - axis)
+        jacobian[..., axis] = np.gradient(field, axis=dimension - 1 - axis)
     return np.linalg.det(jacobian + np.eye(dimension)).min()
+
+
+def folded_fraction(field):
+    """Part of the voxels of a displacement in voxels, x first, with a one-sided determinant that is not positive."""
+    dimension = field.shape[-1]
+    folded = np.zeros(field.shape[:-1], bool)
+    for corner in range(2**dimension):
+        jacobian = np.empty(field.shape + (dimension,))
+        for d in range(dimension):
+            axis = dimension - 1 - d
+            ahead = np.diff(field, axis=axis, append=np.take(field, [-1], axis=axis))
+            behind = np.diff(field, axis=axis, prepend=np.take(field, [0], axis=axis))
+            jacobian[..., d] = ahead if corner >> d & 1 else behind
+        folded |= np.linalg.det(jacobian + np.eye(dimension)) <= 0
+    return folded.mean()
 
 
 def make_syn(fixed, moving, metric, iterations, shrink, smoothing, variance=40.0):

@@ -160,7 +160,9 @@ def test_no_convergence_is_a_warning():
 
 def test_reach_masks_and_masses():
     fixed, moving = make_pair(2)
-    doubled = itk.sinkhorn_transport_image_filter(fixed, 2 * moving, blur=2.0, reach=20.0)
+    equal = itk.sinkhorn_transport_image_filter(fixed, 2 * moving, blur=2.0, reach=20.0)
+    assert equal.moving_residual.sum() == pytest.approx(equal.fixed_residual.sum(), abs=1e-3)
+    doubled = itk.sinkhorn_transport_image_filter(fixed, 2 * moving, blur=2.0, reach=20.0, preserve_mass_ratio=True)
     # Masses 2/3 and 4/3 in normalised units; the plan has one in between.
     assert doubled.moving_residual.sum() < 0 < doubled.fixed_residual.sum()
     assert doubled.fixed_residual.sum() - doubled.moving_residual.sum() == pytest.approx(2 / 3, rel=1e-3)

@@ -244,11 +244,11 @@ def test_multi_metric_syn_of_real_hippocampi():
     transform = registration.GetModifiableTransform()
     before = correlation(fixed, warp(moving, fixed, itk.IdentityTransform[itk.D, 3].New()))
     after = correlation(fixed, warp(moving, fixed, transform))
-    assert after > before + 0.15
+    assert after > before + 0.1
     assert minimum_jacobian(transform, fixed) > 0
     identity = itk.IdentityTransform[itk.D, 3].New()
     dices = [mean_dice(labels[0], warp_labels(labels[1], labels[0], t)) for t in (identity, transform)]
-    assert dices[0] < 0.36 and dices[1] > 0.6
+    assert dices[0] < 0.36 and dices[1] > 0.7
 
 
 def test_syn_of_real_slices_of_two_brains():

@@ -96,7 +96,7 @@ class Clock:
     def __init__(self):
         self.ticks = []
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
         while not self._stop.is_set():
@@ -147,7 +147,7 @@ def test_two_threads_evaluate_at_the_same_time():
         except Exception as error:  # a thread's exception would be lost
             errors.append(error)
 
-    threads = [threading.Thread(target=work, args=pair) for pair in zip(metrics, results)]
+    threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in zip(metrics, results)]
     for thread in threads:
         thread.start()
     for thread in threads:
