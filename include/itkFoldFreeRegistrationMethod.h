@@ -285,7 +285,10 @@ private:
   void
   End(FoldFreeStopCondition condition);
   FieldPointer
-  ComputeForces(const Side & fixed, const Side & moving, MeasureType & value);
+  ComputeForces(const Side &                        fixed,
+                const Side &                        moving,
+                typename ForceType::WeightPointer & weight,
+                MeasureType &                       value);
   FieldPointer
   ApplyOptimizerWeights(FieldType * forces) const;
   template <typename TMask>
@@ -293,8 +296,9 @@ private:
   GetMaskImage(const TMask & mask);
   typename ForceType::WeightPointer
   ComputeWeight(const Side & fixed, const Side & moving);
+  /** Factor from a smoothed update to a step. \param isWay it has been divided by a weight. */
   double
-  FindStep(const FieldType * update) const;
+  FindStep(const FieldType * update, bool isWay) const;
   void
   SetUpMetric(const Side & fixed, const Side & moving);
   template <typename TMetric>

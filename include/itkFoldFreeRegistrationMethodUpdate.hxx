@@ -22,10 +22,12 @@
 #include "itkFoldFreeRegistrationMethod.h"
 
 #include "itkImageMaskSpatialObject.h"
+#include "itkSinkhornNarrowGaussian.h"
 #include "itkSinkhornWarp.h"
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace itk
 {
@@ -162,14 +164,20 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetMaskImage(const TMask 
 
 template <typename TFixedImage, typename TMovingImage>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeForces(const Side &  fixed,
-                                                                     const Side &  moving,
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeForces(const Side &                        fixed,
+                                                                     const Side &                        moving,
+                                                                     typename ForceType::WeightPointer & weight,
                                                                      MeasureType & value) -> FieldPointer
 {
   const FieldPointer forces = Sinkhorn::MakeImageOn<FieldType>(m_Identity->GetDisplacementField());
   if (!fixed.Map && !moving.Map && fixed.Images.size() == 1 &&
-      m_ForceInUse->ComputeForces(
-        fixed.Images[0], moving.Images[0], GetMaskImage(fixed.Masks[0]), GetMaskImage(moving.Masks[0]), forces, value))
+      m_ForceInUse->ComputeForces(fixed.Images[0],
+                                  moving.Images[0],
+                                  GetMaskImage(fixed.Masks[0]),
+                                  GetMaskImage(moving.Masks[0]),
+                                  forces,
+                                  weight,
+                                  value))
   {
     return this->ApplyOptimizerWeights(forces);
   }
@@ -217,9 +225,14 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeUpdate(const Side 
                                                                      const Side &  moving,
                                                                      MeasureType & value) -> FieldPointer
 {
-  FieldPointer update = this->ComputeForces(fixed, moving, value);
-  update = m_UpdateRegularizer->Regularize(update, this->ComputeWeight(fixed, moving), m_ForceInUse->GetFaintPart());
-  const double factor = m_Step * this->FindStep(update);
+  typename ForceType::WeightPointer weight;
+  FieldPointer                      update = this->ComputeForces(fixed, moving, weight, value);
+  if (!weight)
+  {
+    weight = this->ComputeWeight(fixed, moving);
+  }
+  update = m_UpdateRegularizer->Regularize(update, weight, m_ForceInUse->GetFaintPart());
+  const double factor = m_Step * this->FindStep(update, weight.IsNotNull());
   auto * const voxels = update->GetBufferPointer();
   const auto   count = update->GetBufferedRegion().GetNumberOfPixels();
   std::for_each(voxels, voxels + count, [factor](auto & way) { way *= factor; });
@@ -228,7 +241,7 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeUpdate(const Side 
 
 template <typename TFixedImage, typename TMovingImage>
 double
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FindStep(const FieldType * update) const
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FindStep(const FieldType * update, bool isWay) const
 {
   /** Squares of the longest displacement, voxels, and of the largest norm of forward differences per unit of length. */
   struct Largest
@@ -269,8 +282,8 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FindStep(const FieldType 
   const double longest = std::sqrt(largest.Length);
   const double gradient = std::sqrt(largest.Gradient);
   const double rate = this->m_LearningRate > 0.0 ? this->m_LearningRate : m_ForceInUse->GetDefaultLearningRate();
-  const double factor =
-    std::min(longest > 0.0 ? rate / longest : 0.0, m_ForceInUse->GetLargestFactor(this->GetShare()));
+  const double most = isWay ? m_ForceInUse->GetLargestFactor(this->GetShare()) : std::numeric_limits<double>::max();
+  const double factor = std::min(longest > 0.0 ? rate / longest : 0.0, most);
   return factor * gradient > m_LargestUpdateGradient ? m_LargestUpdateGradient / gradient : factor;
 }
 
@@ -287,7 +300,7 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::RegularizeTotal(FieldType
   {
     sigmas[d] = m_TotalFieldSigma * field->GetSpacing()[d];
   }
-  const FieldPointer smooth = Sinkhorn::SmoothByGaussian<FieldType>(field, sigmas);
+  const FieldPointer smooth = Sinkhorn::SmoothNarrowly<FieldType>(field, sigmas);
   // Beyond the border nothing moves; smoothing must not carry displacements there.
   const auto   region = smooth->GetBufferedRegion();
   auto * const voxels = smooth->GetBufferPointer();

@@ -18,6 +18,8 @@
 #ifndef itkMakeRegistrationForce_h
 #define itkMakeRegistrationForce_h
 
+#include "itkANTSNeighborhoodCorrelationImageToImageMetricv4.h"
+#include "itkLocalCorrelationRegistrationForce.h"
 #include "itkMeanSquaresImageToImageMetricv4.h"
 #include "itkRegistrationForce.h"
 
@@ -25,9 +27,10 @@ namespace itk
 {
 
 /** The force that a metric brings along (RegistrationForceSource), that of mean squares for
- * MeanSquaresImageToImageMetricv4, a direction for all others. Mean squares without gradient filters are computed by
- * the force itself where images are warped: as the metric does, but for differences along the axes of the grid instead
- * of those of space, where these are not parallel. */
+ * MeanSquaresImageToImageMetricv4, that of local correlation with the metric's radius for
+ * ANTSNeighborhoodCorrelationImageToImageMetricv4, a direction for all others. Mean squares and local correlation
+ * without gradient filters are computed by the force itself where images are warped: mean squares as the metric does,
+ * but for differences along the axes of the grid instead of those of space, where these are not parallel. */
 template <typename TImage>
 typename RegistrationForce<TImage>::Pointer
 MakeRegistrationForce(const Object * metric)
@@ -42,6 +45,17 @@ MakeRegistrationForce(const Object * metric)
     force->SetIsExact(!meanSquares->GetUseFixedImageGradientFilter() &&
                       !meanSquares->GetUseMovingImageGradientFilter() && !meanSquares->GetUseSampledPointSet());
     return force.GetPointer();
+  }
+  if (const auto * correlation =
+        dynamic_cast<const ANTSNeighborhoodCorrelationImageToImageMetricv4<TImage, TImage> *>(metric))
+  {
+    if (!correlation->GetUseFixedImageGradientFilter() && !correlation->GetUseMovingImageGradientFilter() &&
+        !correlation->GetUseSampledPointSet())
+    {
+      const auto force = LocalCorrelationRegistrationForce<TImage>::New();
+      force->SetRadius(correlation->GetRadius());
+      return force.GetPointer();
+    }
   }
   return RegistrationForce<TImage>::New();
 }

@@ -65,13 +65,16 @@ public:
   /** What the metric's value and derivative would be for two images on one grid, without the detours that a metric for
    * any transform has to make.
    * \param fixedMask, movingMask voxels other than 0 take part, on the same grid; nullptr: all.
-   * \param forces 0 on that grid. \return false if only the metric can tell. */
+   * \param forces 0 on that grid; nullptr: only the value is asked for.
+   * \param weight left alone where ComputeWeight() makes it, else made here. \return false if only the metric can tell.
+   */
   virtual bool
   ComputeForces(const ImageType *     itkNotUsed(fixed),
                 const ImageType *     itkNotUsed(moving),
                 const MaskImageType * itkNotUsed(fixedMask),
                 const MaskImageType * itkNotUsed(movingMask),
                 ForceFieldType *      itkNotUsed(forces),
+                WeightPointer &       itkNotUsed(weight),
                 double &              itkNotUsed(value)) const
   {
     return false;
@@ -80,7 +83,7 @@ public:
   /** The image that the weight is made of. */
   enum class Carrier : uint8_t
   {
-    None, ///< there is no weight
+    None, ///< there is no weight, or ComputeForces() makes it of both
     Fixed,
     Moving
   };
@@ -106,8 +109,8 @@ public:
   itkSetClampMacro(FaintPart, double, 1e-9, 1.0);
   itkGetConstMacro(FaintPart, double);
 
-  /** Largest factor from a smoothed update to a step. \param share part of the way that the image that is moved has to
-   * go: 0.5 where both move. */
+  /** Largest factor from a smoothed update, divided by its weight, to a step. \param share part of the way that the
+   * image that is moved has to go: 0.5 where both move. */
   virtual double
   GetLargestFactor(double itkNotUsed(share)) const
   {
@@ -281,6 +284,7 @@ public:
                 const typename Superclass::MaskImageType * fixedMask,
                 const typename Superclass::MaskImageType * movingMask,
                 typename Superclass::ForceFieldType *      forces,
+                WeightPointer &                            weight,
                 double &                                   value) const override;
 
   /** Squared length of the gradient by central differences, as in ITK's metrics; 0 on the border. */

@@ -96,6 +96,7 @@ GaussNewtonRegistrationForce<TImage>::ComputeForces(const TImage *              
                                                     const typename Superclass::MaskImageType * fixedMask,
                                                     const typename Superclass::MaskImageType * movingMask,
                                                     typename Superclass::ForceFieldType *      forces,
+                                                    WeightPointer &                            itkNotUsed(weight),
                                                     double &                                   value) const
 {
   using Squares = RegistrationForceDetail::Squares;
@@ -104,8 +105,8 @@ GaussNewtonRegistrationForce<TImage>::ComputeForces(const TImage *              
   {
     return false;
   }
-  const auto &  region = forces->GetBufferedRegion();
-  const auto &  direction = forces->GetDirection();
+  const auto &  region = fixed->GetBufferedRegion();
+  const auto &  direction = fixed->GetDirection();
   const auto    isIn = [](const auto * mask, SizeValueType i) { return !mask || mask->GetBufferPointer()[i] != 0; };
   const Squares total =
     Sinkhorn::SumOverChunks<Squares>(region.GetNumberOfPixels(), 0, [&](SizeValueType begin, SizeValueType end) {
@@ -120,7 +121,7 @@ GaussNewtonRegistrationForce<TImage>::ComputeForces(const TImage *              
         const double difference =
           static_cast<double>(fixed->GetBufferPointer()[i]) - static_cast<double>(moving->GetBufferPointer()[i]);
         part += Squares{ difference * difference, 1 };
-        for (unsigned int axis = 0; axis < dimension && difference != 0.0; ++axis)
+        for (unsigned int axis = 0; forces && axis < dimension && difference != 0.0; ++axis)
         {
           const double along = 2.0 * difference * RegistrationForceDetail::Differentiate(moving, index, i, axis);
           for (unsigned int d = 0; d < dimension; ++d)

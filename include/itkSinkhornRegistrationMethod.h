@@ -118,7 +118,8 @@ public:
   {
     this->Change(m_Request.Initialize, initialize);
   }
-  /** How intensities become mass: as-is (default), shift, clamp or window:LOW:HIGH. */
+  /** How intensities become mass: auto (default), as-is, shift, clamp, window:LOW:HIGH or
+   * around:LEVEL:LIMIT; see SinkhornRegistration::ChooseDensities(). */
   void
   SetDensity(const std::string & density)
   {

@@ -307,6 +307,7 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::GenerateData()
   images.Moving = this->ReadImage(this->GetMovingImage(), images.MovingMask, images.MovingName);
   SinkhornRegistration::CheckLimits<ImageDimension>(plan, images.Fixed, images.Moving);
   m_Messages.clear();
+  SinkhornRegistration::ChooseDensities<ImageDimension>(plan, images);
   if (plan.IsRecipe)
   {
     SinkhornRegistration::AdaptRecipe<ImageDimension>(plan, images);

@@ -32,7 +32,10 @@ namespace SinkhornRegistration
 /** What a registration does. */
 struct Plan
 {
+  /** As it was asked for, and what that comes to for each image: ChooseDensities(). */
   DensityRule Mass;
+  DensityRule FixedMass;
+  DensityRule MovingMass;
   InitialKind Initial{ InitialKind::None };
   /** Start also from the rotations that align the principal axes. */
   bool MultiStart{ false };

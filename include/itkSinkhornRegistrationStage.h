@@ -104,10 +104,12 @@ struct Sinkhorn_EXPORT DensityRule
 {
   enum class Mode
   {
-    AsIs,  ///< intensities are the density; negative ones are refused
-    Shift, ///< the minimum is subtracted
-    Clamp, ///< negative intensities become 0
-    Window ///< clamped to [Low, High], then scaled to [0, 1]
+    AsIs,      ///< intensities are the density; negative ones are refused
+    Automatic, ///< one of the others for each image: see ChooseDensities()
+    Shift,     ///< the minimum is subtracted
+    Clamp,     ///< negative intensities become 0
+    Window,    ///< 0 at Low, 1 at High and beyond; dark things on a bright ground have Low above High
+    Around     ///< distance from Low, which is the background, up to that of High
   };
   Mode   How{ Mode::AsIs };
   double Low{ 0.0 };
@@ -146,8 +148,12 @@ struct Stage
   /** Metrics other than sinkhorn: standard deviation, voxels of the fixed image, of the Gaussian within which
    * intensities are brought to mean 0 and variance 1; 0: they are left alone. */
   double Standardize{ 0.0 };
-  /** cc: radius of the neighbourhood, voxels. */
-  unsigned int Radius{ 4 };
+  /** cc: radius of the neighbourhood, voxels of the level, of each level; empty: 4, in a greedy stage 3 at the two
+   * finest levels. */
+  std::vector<unsigned int> Radii;
+  /** All deformations but velocity: standard deviation of the Gaussian that smooths the whole field after each step,
+   * voxels of the level; negative: 0.5 where a greedy stage follows intensities, 0.4 for cc, else none. */
+  double TotalSigma{ -1.0 };
 };
 
 /** Whether the metric of a stage sees images as mass. */

@@ -21,6 +21,7 @@
 #include "itkUpdateFieldRegularizer.h"
 
 #include "itkDisplacementFieldToBSplineImageFilter.h"
+#include "itkSinkhornNarrowGaussian.h"
 
 #include <algorithm>
 #include <cmath>
@@ -100,7 +101,7 @@ UpdateFieldRegularizer<VDimension>::SmoothByGaussians(const T * image) const
     {
       sigmas[d] = m_SigmasAreSpecifiedInPhysicalUnits ? sigma : sigma * image->GetSpacing()[d];
     }
-    const typename T::Pointer part = Sinkhorn::SmoothByGaussian(image, sigmas);
+    const typename T::Pointer part = Sinkhorn::SmoothNarrowly(image, sigmas);
     const double              weight = weightOf(sigma) / total;
     if (m_Sigmas.size() == 1)
     {

@@ -24,6 +24,7 @@
 #include "itkMakeRegistrationForce.h"
 #include "itkResampleImageFilter.h"
 #include "itkSinkhornFoldRegularizer.h"
+#include "itkSinkhornNarrowGaussian.h"
 #include "itkSinkhornWarp.h"
 #include "itkUpdateFieldRegularizer.h"
 #include "itkVectorLinearInterpolateImageFunction.h"
@@ -301,10 +302,14 @@ ExpectForcesOfMeanSquares(const ImageGeometry<D> & geometry, double tolerance)
   const auto metric = MetricType::New();
   metric->SetUseFixedImageGradientFilter(false);
   metric->SetUseMovingImageGradientFilter(false);
-  const auto force = itk::MakeRegistrationForce<ImageType>(metric);
-  const auto forces = MakeImageOn<Field<D>>(fixed);
-  double     value = 0.0;
-  ASSERT_TRUE(force->ComputeForces(fixed, moving, nullptr, nullptr, forces, value));
+  const auto                                                force = itk::MakeRegistrationForce<ImageType>(metric);
+  const auto                                                forces = MakeImageOn<Field<D>>(fixed);
+  double                                                    value = 0.0;
+  typename itk::RegistrationForce<ImageType>::WeightPointer weight;
+  ASSERT_TRUE(force->ComputeForces(fixed, moving, nullptr, nullptr, forces, weight, value));
+  double alone = 0.0;
+  ASSERT_TRUE(force->ComputeForces(fixed, moving, nullptr, nullptr, nullptr, weight, alone));
+  EXPECT_EQ(alone, value);
 
   const auto identity = itk::DisplacementFieldTransform<double, D>::New();
   identity->SetDisplacementField(MakeImageOn<Field<D>>(fixed));
@@ -332,8 +337,8 @@ ExpectForcesOfMeanSquares(const ImageGeometry<D> & geometry, double tolerance)
   EXPECT_GT(largest, 0.01);
   // With a gradient filter only the metric can tell.
   metric->SetUseMovingImageGradientFilter(true);
-  EXPECT_FALSE(
-    itk::MakeRegistrationForce<ImageType>(metric)->ComputeForces(fixed, moving, nullptr, nullptr, forces, value));
+  EXPECT_FALSE(itk::MakeRegistrationForce<ImageType>(metric)->ComputeForces(
+    fixed, moving, nullptr, nullptr, forces, weight, value));
 }
 
 TEST(SinkhornFields, ForcesOfMeanSquaresAreThoseOfTheMetric)
@@ -342,6 +347,65 @@ TEST(SinkhornFields, ForcesOfMeanSquaresAreThoseOfTheMetric)
   ExpectForcesOfMeanSquares<3>(MakeCube<3>(20), 2e-2);
   ExpectForcesOfMeanSquares<2>(MakeObliqueGeometry<2>(40), 5e-2);
   ExpectForcesOfMeanSquares<3>(MakeObliqueGeometry<3>(20), 5e-2);
+}
+
+/** A sampled Gaussian straight from its definition, along all axes at once. */
+template <unsigned int D>
+itk::Vector<double, D>
+SmoothVoxel(const Field<D> * field, const itk::Index<D> & at, double sigma)
+{
+  const auto             region = field->GetBufferedRegion();
+  const int              radius = static_cast<int>(std::ceil(3.0 * sigma + 0.5));
+  itk::Vector<double, D> sum(0.0);
+  double                 total = 0.0;
+  itk::Size<D>           box;
+  box.Fill(static_cast<itk::SizeValueType>(2 * radius + 1));
+  const itk::ImageRegion<D> offsets(itk::Index<D>{}, box);
+  auto                      offset = offsets.GetIndex();
+  for (itk::SizeValueType i = 0; i < offsets.GetNumberOfPixels(); ++i, AdvanceIndex(offsets, offset))
+  {
+    auto   index = at;
+    double squares = 0.0;
+    for (unsigned int d = 0; d < D; ++d)
+    {
+      const auto step = offset[d] - radius;
+      squares += static_cast<double>(step * step);
+      index[d] = std::clamp(at[d] + step, region.GetIndex()[d], region.GetUpperIndex()[d]);
+    }
+    const double weight = std::exp(-0.5 * squares / (sigma * sigma));
+    sum += field->GetPixel(index) * weight;
+    total += weight;
+  }
+  return sum / total;
+}
+
+TEST(SinkhornFields, NarrowGaussiansAreThoseOfTheDefinition)
+{
+  const auto field = MakeSmoothField<3>(2.0);
+  const auto region = field->GetBufferedRegion();
+  for (const double sigma : { 0.4, 1.5 })
+  {
+    itk::FixedArray<double, 3> sigmas;
+    for (unsigned int d = 0; d < 3; ++d)
+    {
+      sigmas[d] = sigma * field->GetSpacing()[d];
+    }
+    const auto smooth = SmoothNarrowly<Field<3>>(field, sigmas);
+    auto       index = region.GetIndex();
+    for (itk::SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, AdvanceIndex(region, index))
+    {
+      if (i % 7 == 0)
+      {
+        ASSERT_LT((smooth->GetBufferPointer()[i] - SmoothVoxel<3>(field, index, sigma)).GetNorm(), 1e-12) << index;
+      }
+    }
+  }
+  // Wide ones are ITK's.
+  itk::FixedArray<double, 3> wide;
+  wide.Fill(30.0);
+  const auto smooth = SmoothNarrowly<Field<3>>(field, wide);
+  const auto expected = SmoothByGaussian<Field<3>>(field, wide);
+  EXPECT_EQ(smooth->GetPixel(region.GetIndex()), expected->GetPixel(region.GetIndex()));
 }
 
 TEST(LocalStandardization, KnowsNoFactorAndNoShift)

@@ -257,7 +257,10 @@ TEST(SinkhornRegistrationMethod, NamesWhatIsWrong)
   expect("blur 1e+06", [](auto * m) { m->SetSetting("blur", "1e6"); });
   expect("there is no setting 'blurr'", [](auto * m) { m->SetSetting("blurr", "3"); });
   expect("stage 'syn'", [](auto * m) { m->AddStage("syn"); });
-  expect("radius: has no meaning here", [](auto * m) { m->SetSetting("radius", "3"); });
+  expect("radius: has no meaning here", [](auto * m) {
+    m->SetMetric("meansquares");
+    m->SetSetting("radius", "3");
+  });
   expect("fixed mask: not on the grid", [](auto * m) {
     const auto mask = MethodType::MaskImageType::New();
     mask->SetRegions(itk::Size<2>{ { 5, 5 } });
@@ -275,6 +278,7 @@ TEST(SinkhornRegistrationMethod, NamesWhatIsWrong)
     const auto image = itk::Sinkhorn::CopyImage<Image2>(pair.GetMoving());
     image->GetBufferPointer()[7] = -1.0F;
     m->SetMovingImage(image);
+    m->SetDensity("as-is");
   });
 }
 

@@ -80,9 +80,9 @@ TEST_F(SinkhornRegisterErrors, UnknownOptionsAndValues)
   ExpectRefusal("--colour red", { "--colour" });
   ExpectRefusal("--metric demons", { "--metric", "demons", "sinkhorn", "kernel", "meansquares", "cc", "mattes" });
   ExpectRefusal("--transform bspline", { "--transform", "bspline", "translation", "rigid", "affine", "syn" });
-  ExpectRefusal("--density log", { "--density", "log", "as-is", "shift", "clamp", "window" });
+  ExpectRefusal("--density log", { "--density", "log", "as-is", "auto", "shift", "clamp", "window", "around" });
   ExpectRefusal("--density window:5", { "--density", "window:5" });
-  ExpectRefusal("--density window:7:7", { "--density", "lower limit" });
+  ExpectRefusal("--density window:7:7", { "--density", "both limits" });
   ExpectRefusal("--density window:a:7", { "--density", "'a'", "not a number" });
   ExpectRefusal("--blur 0", { "--blur", "greater than 0" });
   ExpectRefusal("--blur -2", { "--blur", "greater than 0" });
@@ -97,6 +97,9 @@ TEST_F(SinkhornRegisterErrors, UnknownOptionsAndValues)
   ExpectRefusal("--update-sigma 3x2 --iterations 5", { "--update-sigma" });
   ExpectRefusal("--update-sigma -3 --iterations 5", { "--update-sigma" });
   ExpectRefusal("--learning-rate 0", { "--learning-rate" });
+  ExpectRefusal("--total-sigma -1", { "--total-sigma", "0 or more" });
+  ExpectRefusal("--radius 4x3 --iterations 5x5x5", { "--radius has 2 levels" });
+  ExpectRefusal("--radius 0", { "--radius" });
   ExpectRefusal("--threads many", { "--threads" });
   ExpectRefusal("--landmarks " + Path("nowhere.txt") + " " + Path("nowhere.txt"), { "fixed landmarks", "nowhere.txt" });
   std::ofstream(Path("one.txt")) << "1 2\n";
@@ -172,8 +175,10 @@ TEST_F(SinkhornRegisterErrors, DimensionsAndGrids)
 TEST_F(SinkhornRegisterErrors, VoxelsThatCannotBeMass)
 {
   Write(MakeDisc(9, 11, -0.5).GetPointer(), Path("negative.mha"));
-  ExpectRefusalOf(Pair("fixed.mha", "negative.mha"), { "moving image", "negative", "shift", "clamp", "window" });
-  ExpectRefusalOf(Pair("negative.mha", "moving.mha"), { "fixed image", "[0, 0]", "-0.5" });
+  const std::string asIs = " --density as-is";
+  ExpectRefusalOf(Pair("fixed.mha", "negative.mha") + asIs,
+                  { "moving image", "negative", "auto", "shift", "clamp", "window" });
+  ExpectRefusalOf(Pair("negative.mha", "moving.mha") + asIs, { "fixed image", "[0, 0]", "-0.5" });
   Write(MakeImage<float, 2>({ { 24, 24 } }, [](const Point2 &) { return 0.0; }).GetPointer(), Path("zero.mha"));
   ExpectRefusalOf(Pair("zero.mha", "moving.mha"), { "fixed image", "mass is 0" });
   ExpectRefusal("--density window:5:9", { "fixed image", "mass is 0", "window:5:9" });
@@ -233,7 +238,7 @@ TEST_F(SinkhornRegisterErrors, UnwritableFolder)
 TEST_F(SinkhornRegisterErrors, EarlierResultsSurvive)
 {
   const std::string good = "--fixed " + Path("fixed.mha") + " --moving " + Path("moving.mha") + " --output " +
-                           Path("kept") + " --iterations 3 --quiet --threads 2";
+                           Path("kept") + " --iterations 3 --density as-is --quiet --threads 2";
   ASSERT_EQ(Run(good).ExitCode, 0);
   const auto        names = ListFolder(Path("kept"));
   const std::string report = ReadText(Path("kept/report.json"));

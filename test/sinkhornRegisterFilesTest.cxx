@@ -120,7 +120,8 @@ TEST_F(SinkhornRegisterFiles, Signals)
 {
   for (const int signal : { SIGINT, SIGTERM, SIGHUP })
   {
-    const pid_t child = Start(Pair("deep/below/out", "--iterations 90000x90000x90000 --shrink 4x2x1 --metric cc"));
+    const pid_t child =
+      Start(Pair("deep/below/out", "--iterations 90000x90000x90000 --shrink 4x2x1 --metric cc --transform velocity"));
     ASSERT_TRUE(Appears(Path("deep/below/out")));
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     EXPECT_EQ(ListFolder(Path("deep/below/out")).size(), 1U); // hidden

@@ -76,7 +76,7 @@ TEST_F(SinkhornRegisterLimits, Unbelievable)
   ExpectRefusal("--learning-rate 25", { "--learning-rate 25", "24 voxels" });
   ExpectRefusal("--learning-rate 1e-300", { "--learning-rate", "0.0001" });
   ExpectRefusal("--finish cc --radius 24", { "--radius 24", "23 voxels" });
-  ExpectRefusal("--finish cc --radius 4x3", { "--radius", "one whole number" });
+  ExpectRefusal("--finish cc --radius 4x3", { "--radius has 2 levels", "--iterations" });
   ExpectRefusal("--standardize 49", { "--standardize 49", "48 voxels" });
   ExpectRefusal("--standardize -1", { "--standardize", "voxels" });
   ExpectRefusal("--iterations 5 --shrink 13", { "--shrink 13", "12 times", "4 voxels" });
@@ -92,6 +92,7 @@ TEST_F(SinkhornRegisterLimits, WithoutUse)
   ExpectRefusal("--metric kernel --reach 5", { "--reach", "sinkhorn" });
   ExpectRefusal("--metric cc --mass-model intensity", { "--mass-model", "sinkhorn" });
   ExpectRefusal("--transform affine --update-sigma 3", { "--update-sigma", "deformations" });
+  ExpectRefusal("--transform velocity --total-sigma 1", { "--total-sigma", "greedy" });
   ExpectRefusal("--metric meansquares --radius 3", { "--radius", "cc" });
   ExpectRefusal("--transform affine --standardize 3", { "--standardize", "meansquares" });
   ExpectRefusal("--metric cc --density shift", { "--density shift", "mass" });

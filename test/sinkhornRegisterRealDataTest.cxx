@@ -82,9 +82,9 @@ TEST_F(SinkhornRegisterRealData, LungsByDefault)
         "baseline.txt " + pair + "followup.txt --landmark-indices --quiet --threads 2 --output " + Path("out"));
   ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
   const json report = ReadReport(Path("out"));
-  EXPECT_LT(report["tre_after"].get<double>(), 3.0);
+  EXPECT_LT(report["tre_after"].get<double>(), 2.2);
   EXPECT_EQ(report["folded_fraction"], 0.0);
-  EXPECT_GT(report["min_jacobian"].get<double>(), 0.1);
+  EXPECT_GT(report["min_jacobian"].get<double>(), 0.0);
 }
 
 /** The borders of both images cut through the head: mass must not be carried, and brightness differs eightfold. */

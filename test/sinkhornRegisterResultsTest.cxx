@@ -25,6 +25,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace
@@ -317,7 +318,7 @@ INSTANTIATE_TEST_SUITE_P(
   });
 
 /** What the recipe chooses for images that are not shapes, and what it leaves to the caller. */
-TEST_F(SinkhornRegister, StandardizesUnlessToldOtherwise)
+TEST_F(SinkhornRegister, FinishOfIntensities)
 {
   const auto bump = [](double x) {
     return [x](const itk::Point<double, 2> & p) {
@@ -329,14 +330,55 @@ TEST_F(SinkhornRegister, StandardizesUnlessToldOtherwise)
   Write(MakeImage<float, 2>({ { 32, 32 } }, bump(18.0)).GetPointer(), Path("moving.mha"));
   const std::string files = "--fixed " + Path("fixed.mha") + " --moving " + Path("moving.mha") + " --output " +
                             Path("out") + " --iterations 2x2 --quiet";
-  for (const auto & [option, expected] : { std::pair("", 16.0),
-                                           std::pair(" --standardize 5", 5.0),
-                                           std::pair(" --standardize 0", 0.0),
-                                           std::pair(" --finish meansquares", 0.0) })
+  using Choice = std::tuple<std::string, std::string, std::string, double>;
+  for (const auto & [option, transform, metric, standardize] :
+       { Choice("", "greedy", "cc", 0.0),
+         Choice(" --standardize 5", "greedy", "cc", 5.0),
+         Choice(" --finish lncc --radius 2 --total-sigma 0.7", "greedy", "cc", 0.0),
+         Choice(" --finish meansquares", "greedy", "meansquares", 16.0),
+         Choice(" --finish meansquares --standardize 0", "greedy", "meansquares", 0.0),
+         Choice(" --transform velocity", "velocity", "meansquares", 16.0),
+         Choice(" --finish mattes", "syn", "mattes", 0.0) })
   {
     SCOPED_TRACE(option);
     ASSERT_EQ(Run(files + option).ExitCode, 0);
-    EXPECT_EQ(ReadReport(Path("out"))["stages"].back()["standardize"].get<double>(), expected);
+    const json finish = ReadReport(Path("out"))["stages"].back();
+    EXPECT_EQ(finish["transform"], transform);
+    EXPECT_EQ(finish["metric"], metric);
+    EXPECT_EQ(finish["standardize"].get<double>(), standardize);
+  }
+}
+
+/** Dark tissue on white, as slides show it, and its negative: by default the tissue is the mass, and local correlation
+ * refines whatever the contrast. */
+TEST_F(SinkhornRegister, SlidesAndOtherContrasts)
+{
+  const auto tissue = [](double x, double base, double factor) {
+    return MakeImage<unsigned char, 2>({ { 64, 64 } }, [=](const itk::Point<double, 2> & p) {
+      const double radius = std::hypot((p[0] - x) / 17.0, (p[1] - 32.0) / 13.0);
+      const double texture = 1.0 + 0.4 * std::sin(0.6 * (p[0] - x)) * std::cos(0.5 * p[1]);
+      return base + factor * (radius < 1.0 ? 120.0 * texture : 0.0);
+    });
+  };
+  Write(tissue(25.0, 243.0, -1.0).GetPointer(), Path("white.png"));
+  Write(tissue(37.0, 243.0, -1.0).GetPointer(), Path("whiteMoved.png"));
+  Write(tissue(37.0, 0.0, 1.0).GetPointer(), Path("blackMoved.png"));
+  for (const std::string moving : { "whiteMoved.png", "blackMoved.png" })
+  {
+    SCOPED_TRACE(moving);
+    const Outcome outcome =
+      Run("--fixed " + Path("white.png") + " --moving " + Path(moving) + " --output " + Path("out") + " --threads 1");
+    ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+    const json report = ReadReport(Path("out"));
+    EXPECT_EQ(report["density"], "auto");
+    EXPECT_EQ(report["density_fixed"].get<std::string>().rfind("window:243:", 0), 0U) << report["density_fixed"];
+    EXPECT_NE(outcome.Output.find("white.png': window:243:75 (dark on bright)"), std::string::npos) << outcome.Output;
+    EXPECT_EQ(report["folded_fraction"], 0.0);
+    const auto transform = ReadTransform<2>(Path("out/transform.h5"));
+    for (const double x : { 16.0, 25.0, 33.0 })
+    {
+      EXPECT_LT((transform->TransformPoint(PointAt(x, 30.0)) - PointAt(x + 12.0, 30.0)).GetNorm(), 0.5) << x;
+    }
   }
 }
 
@@ -370,7 +412,7 @@ TEST_F(SinkhornRegister, Densities)
   };
   Write(image(12).GetPointer(), Path("fixed.mha"));
   Write(image(26).GetPointer(), Path("moving.mha"));
-  for (const std::string density : { "shift", "window:-1000:-200" })
+  for (const std::string density : { "auto", "shift", "window:-1000:-200" })
   {
     SCOPED_TRACE(density);
     const Outcome outcome =
@@ -390,6 +432,7 @@ TEST_F(SinkhornRegister, Densities)
     EXPECT_EQ(io->GetComponentType(), itk::IOComponentEnum::SHORT);
     EXPECT_EQ((Read<itk::Image<short, 2>>(Path("out/warped.nii.gz"))->GetPixel({ { 39, 0 } })), -1000);
   }
+  EXPECT_EQ(ReadReport(Path("out"))["density_moving"], "window:-1000:-200");
   // Clamped, this image has no mass at all, and the message says so.
   const Outcome empty = Run("--fixed " + Path("fixed.mha") + " --moving " + Path("moving.mha") + " --output " +
                             Path("none") + " --density clamp --quiet");

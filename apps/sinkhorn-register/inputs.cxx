@@ -106,12 +106,16 @@ BringTogether(const Options & options, Inputs<VDimension> & inputs)
 {
   using Pointer = typename ImageType<VDimension>::Pointer;
   const bool asMass = ComparesMass(options.Main);
-  const auto densityOf =
-    [&](const ImageType<VDimension> * image, const MaskImageType<VDimension> * mask, const char * role) {
-      return asMass ? MakeDensity<VDimension>(image, mask, options.Mass, true, role) : Pointer();
-    };
-  const Pointer fixed = densityOf(inputs.Fixed, inputs.FixedMask, "fixed image");
-  const Pointer moving = densityOf(inputs.Moving, inputs.MovingMask, "moving image");
+  const auto densityOf = [&](const ImageType<VDimension> *     image,
+                             const MaskImageType<VDimension> * mask,
+                             const DensityRule &               rule,
+                             const char *                      role) {
+    return asMass ? MakeDensity<VDimension>(image, mask, rule, true, role) : Pointer();
+  };
+  Plan plan = options;
+  ChooseDensities<VDimension>(plan, inputs);
+  const Pointer fixed = densityOf(inputs.Fixed, inputs.FixedMask, plan.FixedMass, "fixed image");
+  const Pointer moving = densityOf(inputs.Moving, inputs.MovingMask, plan.MovingMass, "moving image");
   inputs.Shift = FindCenter<VDimension>(inputs.Moving, moving) - FindCenter<VDimension>(inputs.Fixed, fixed);
   const auto move = [&inputs](itk::ImageBase<VDimension> * image) {
     if (image)

@@ -67,8 +67,11 @@ const std::vector<std::pair<std::string, std::string>> settingOptions{
   { "update-sigma",
     "deformations: smoothing of the update field, mm: a sum of Gaussians 20+10+5 for all levels, or one each "
     "20+10x10+5x5 [from the field of view]" },
+  { "total-sigma",
+    "deformations but velocity: smoothing of the whole field after each step, voxels of the level [0.5 where a greedy "
+    "stage follows intensities, 0.4 for cc, else 0]" },
   { "learning-rate", "largest displacement of one iteration, voxels of the level's grid [1]" },
-  { "radius", "cc: radius of the neighbourhood, voxels [4]" },
+  { "radius", "cc: radius of the neighbourhood, voxels, of all levels or one each 4x3x2 [4; 4x3x3 in a greedy stage]" },
   { "standardize",
     "metrics other than sinkhorn: bring intensities to mean 0 and variance 1 within a Gaussian of this standard "
     "deviation, voxels of the fixed image; 0: no [0]" }
@@ -104,9 +107,10 @@ AddPlanOptions(CLI::App & app, PlanRequest & request)
 {
   app.add_option("--density",
                  request.Density,
-                 "how intensities become mass: as-is | shift (minus the minimum) | clamp (negatives to 0) | "
-                 "window:LO:HI (clamped and scaled to [0,1]; the only one that metrics other than sinkhorn heed) "
-                 "[as-is]");
+                 "how intensities become mass: auto (background, dark or bright, from what the border shows) | as-is | "
+                 "shift (minus the minimum) | clamp (negatives to 0) | window:LO:HI (0 at LO, 1 at HI; LO above HI for "
+                 "dark things on a bright ground; heeded by metrics other than sinkhorn, too) | around:LEVEL:LIMIT "
+                 "(distance from LEVEL) [auto]");
   app.add_option("--metric",
                  request.Metric,
                  "sinkhorn | kernel (distance by a Gaussian kernel) | meansquares | cc | mattes (32 bins) [sinkhorn]");
@@ -128,12 +132,12 @@ AddPlanOptions(CLI::App & app, PlanRequest & request)
   app.add_option(
     "--finish",
     request.Finish,
-    "deformations with sinkhorn: metric that refines what transport has brought near: meansquares | cc | mattes | "
-    "sinkhorn, or none [meansquares, of locally standardized intensities unless both images show shapes]");
+    "deformations with sinkhorn: metric that refines what transport has brought near: meansquares | cc (or lncc) | "
+    "mattes | sinkhorn, or none [cc; meansquares where both images show shapes]");
   app.add_option("--stage",
                  request.Stages,
                  "TRANSFORM,METRIC[,SETTING...], repeatable, in this order; settings: blur= reach= model= iterations= "
-                 "shrink= update= rate= radius= standardize=; the options below are their defaults");
+                 "shrink= update= total= rate= radius= standardize=; the options below are their defaults");
   for (const auto & setting : settingOptions)
   {
     app.add_option("--" + setting.first, request.Settings[setting.first], setting.second);

@@ -83,6 +83,7 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
     progress.Warn(notice);
   }
   CheckLimits<VDimension>(options, inputs.Fixed, inputs.Moving);
+  ChooseDensities<VDimension>(options, inputs);
   if (options.IsRecipe)
   {
     AdaptRecipe<VDimension>(options, inputs);

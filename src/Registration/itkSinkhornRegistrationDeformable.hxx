@@ -23,7 +23,6 @@
 #include "itkFoldFreeDisplacementFieldRegistrationMethod.h"
 #include "itkFoldFreeSyNImageRegistrationMethod.h"
 #include "itkFoldFreeVelocityFlowRegistrationMethod.h"
-#include "itkMakeRegistrationForce.h"
 
 namespace itk
 {
@@ -40,7 +39,16 @@ ConfigureDeformation(const StageInput<VDimension> &                      input,
   using MethodType = FoldFreeRegistrationMethod<ImageType<VDimension>>;
   const Stage & stage = input.Parameters;
   ConfigurePyramid(input, metric, method);
+  method->SetForce(metric.Force);
   method->SetLearningRate(stage.LearningRate);
+  method->SetTotalFieldSigma(ChooseTotalSigma(stage));
+  if (IsNarrow(stage))
+  {
+    constexpr double faintPart = 0.05;
+    constexpr double leastImprovement = 0.0002;
+    metric.Force->SetFaintPart(faintPart);
+    method->SetLeastImprovement(leastImprovement);
+  }
   typename UpdateFieldRegularizer<VDimension>::Pointer regularizer = UpdateFieldRegularizer<VDimension>::New();
   if (stage.Transform == TransformKind::BSplineSyN)
   {
@@ -103,38 +111,17 @@ RunMethod(const StageInput<VDimension> &                      input,
   return output;
 }
 
-/** Narrow updates follow detail, light smoothing of the whole map keeps noise out of it. */
-template <unsigned int VDimension>
-typename FoldFreeRegistrationMethod<ImageType<VDimension>>::Pointer
-MakeGreedyMethod(const Stage & stage)
-{
-  const auto method = FoldFreeDisplacementFieldRegistrationMethod<ImageType<VDimension>>::New();
-  method->GreedyOn();
-  if (IsNarrow(stage))
-  {
-    constexpr double faintPart = 0.05;
-    constexpr double totalSigma = 0.5; // voxels
-    constexpr double leastImprovement = 0.0002;
-    const auto       force = MakeRegistrationForce<ImageType<VDimension>>(MakeMetric<VDimension>(stage).Pointer);
-    force->SetFaintPart(faintPart);
-    method->SetForce(force);
-    method->SetTotalFieldSigma(totalSigma);
-    method->SetLeastImprovement(leastImprovement);
-  }
-  return method.GetPointer();
-}
-
 template <unsigned int VDimension>
 StageOutput<VDimension>
 RunDeformableStage(const StageInput<VDimension> & input, Listener & listener)
 {
   typename FoldFreeRegistrationMethod<ImageType<VDimension>>::Pointer method;
+  const auto displacement = FoldFreeDisplacementFieldRegistrationMethod<ImageType<VDimension>>::New();
+  displacement->SetGreedy(input.Parameters.Transform == TransformKind::Greedy);
   switch (input.Parameters.Transform)
   {
     case TransformKind::Displacement:
-      method = FoldFreeDisplacementFieldRegistrationMethod<ImageType<VDimension>>::New();
-      break;
-    case TransformKind::Greedy: method = MakeGreedyMethod<VDimension>(input.Parameters); break;
+    case TransformKind::Greedy: method = displacement; break;
     case TransformKind::Velocity: method = FoldFreeVelocityFlowRegistrationMethod<ImageType<VDimension>>::New(); break;
     default: method = FoldFreeSyNImageRegistrationMethod<ImageType<VDimension>>::New(); break;
   }

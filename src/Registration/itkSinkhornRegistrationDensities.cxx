@@ -99,9 +99,12 @@ MapIntensity(float value, const DensityRule & density, float minimum)
     case DensityRule::Mode::Clamp: return std::max(value, 0.0F);
     case DensityRule::Mode::Window:
     {
-      const double inside = std::min(std::max<double>(value, density.Low), density.High);
-      return static_cast<float>((inside - density.Low) / (density.High - density.Low));
+      const double part = (static_cast<double>(value) - density.Low) / (density.High - density.Low);
+      return static_cast<float>(std::clamp(part, 0.0, 1.0));
     }
+    case DensityRule::Mode::Around:
+      return static_cast<float>(
+        std::min(std::abs(static_cast<double>(value) - density.Low), std::abs(density.High - density.Low)));
     default: return value;
   }
 }
@@ -143,7 +146,7 @@ MakeDensity(const ImageType<VDimension> *     image,
       std::ostringstream message;
       message << role << ": voxel " << image->ComputeIndex(static_cast<OffsetValueType>(i))
               << " has the negative intensity " << in[i]
-              << ", which cannot be mass; choose --density shift, clamp or window:LOW:HIGH";
+              << ", which cannot be mass; choose --density auto, shift, clamp or window:LOW:HIGH";
       throw UsageError(message.str());
     }
     total += out[i];

@@ -101,6 +101,28 @@ KeepBetter(const Plan &                                   plan,
   listener.Complain(text.str());
 }
 
+/** Whether a deformation has been sampled as finely as an image: then so must be the search for folds. */
+template <unsigned int VDimension>
+bool
+HoldsDetail(const CompositeTransform<double, VDimension> * transform, const ImageType<VDimension> * image)
+{
+  for (SizeValueType i = 0; i < transform->GetNumberOfTransforms(); ++i)
+  {
+    const auto * one =
+      dynamic_cast<const DisplacementFieldTransform<double, VDimension> *>(transform->GetNthTransform(i).GetPointer());
+    bool isFine = one != nullptr;
+    for (unsigned int d = 0; d < VDimension && isFine; ++d)
+    {
+      isFine = one->GetDisplacementField()->GetSpacing()[d] < 1.01 * image->GetSpacing()[d];
+    }
+    if (isFine)
+    {
+      return true;
+    }
+  }
+  return false;
+}
+
 /** Each stage's map is invertible, but their composition can stretch and shear so much between two voxels that its
  * samples fold. Then one displacement field, mended, takes the place of the deformable transforms. */
 template <unsigned int VDimension>
@@ -164,6 +186,17 @@ EvaluateEnds(const StageInput<VDimension> &                 input,
   report.Blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(input.Grid.Factors.size() - 1));
 }
 
+/** Tells what was chosen for an image that is not taken as it is. */
+inline void
+SayDensity(const DensityRule & asked, const DensityRule & chosen, const std::string & name, Listener & listener)
+{
+  if (asked.How == DensityRule::Mode::Automatic && chosen.How != DensityRule::Mode::AsIs)
+  {
+    listener.Say("mass of the " + name + ": " + chosen.ToString() +
+                 (chosen.Low > chosen.High ? " (dark on bright)" : ""));
+  }
+}
+
 template <unsigned int VDimension>
 RegistrationReport
 Register(Plan &                                   plan,
@@ -171,6 +204,8 @@ Register(Plan &                                   plan,
          CompositeTransform<double, VDimension> * transform,
          Listener &                               listener)
 {
+  SayDensity(plan.Mass, plan.FixedMass, images.FixedName, listener);
+  SayDensity(plan.Mass, plan.MovingMass, images.MovingName, listener);
   RegistrationReport report;
   const auto         given = CopyQueue<VDimension>(transform);
   const auto         result = CopyQueue<VDimension>(transform);
@@ -188,7 +223,8 @@ Register(Plan &                                   plan,
   {
     auto linearStart = CompositeTransform<double, VDimension>::New();
     RunStages<VDimension>(plan, images, result, linearStart, report, listener);
-    MendFolds<VDimension>(Sinkhorn::ShrinkGeometry<VDimension>(main.Grid.Image, main.Grid.Factors.back()), result);
+    const auto coarse = Sinkhorn::ShrinkGeometry<VDimension>(main.Grid.Image, main.Grid.Factors.back());
+    MendFolds<VDimension>(HoldsDetail<VDimension>(result, images.Fixed) ? images.Fixed : coarse, result);
     KeepBetter<VDimension>(plan, images, given, linearStart, result, report, listener);
   }
   EvaluateEnds<VDimension>(main, given, result, report);

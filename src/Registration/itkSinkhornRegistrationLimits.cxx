@@ -143,10 +143,15 @@ CheckVoxels(const Stage & stage, const std::string & prefix, const std::string &
                                                      "voxels of the level's grid, up to half of the longest axis",
                                                      "shorter steps lead nowhere, longer ones out of the image");
   }
-  // The default is never refused: in small images the neighbourhood is cut off at the border.
-  if (stage.Radius > Stage().Radius)
+  if (stage.TotalSigma > 0.0)
   {
-    Setting{ prefix + "radius", place }.Check(stage.Radius,
+    Setting{ prefix + "total-sigma", place }.Check(
+      stage.TotalSigma, smallestPart, 0.5 * extents.Longest, "voxels of the level's grid", "write 0 for none");
+  }
+  // The default is never refused: in small images the neighbourhood is cut off at the border.
+  for (const unsigned int radius : stage.Radii)
+  {
+    Setting{ prefix + "radius", place }.Check(radius,
                                               1.0,
                                               std::max(1.0, std::floor(0.5 * (extents.Longest - 1.0))),
                                               "voxels",

@@ -22,6 +22,7 @@
 #include "itkSinkhornRegistrationTypes.h"
 
 #include "itkImageToImageMetricv4.h"
+#include "itkRegistrationForce.h"
 
 #include <functional>
 
@@ -38,8 +39,12 @@ template <unsigned int VDimension>
 struct Metric
 {
   typename MetricType<VDimension>::Pointer Pointer;
+  /** What deformations follow. */
+  typename RegistrationForce<ImageType<VDimension>>::Pointer Force;
   /** Sinkhorn and kernel only (else empty): sets the blur, mm. */
   std::function<void(double)> SetBlur;
+  /** cc only (else empty): sets the radius, voxels. */
+  std::function<void(unsigned int)> SetRadius;
   /** Sinkhorn only (else empty): largest L1 marginal error of the last evaluation, and whether it met the tolerance. */
   std::function<double()> GetMarginalError;
   std::function<bool()>   GetConverged;
@@ -59,8 +64,8 @@ struct Evaluation
 };
 
 /** Value of the stage's metric between \a fixed and \a warped, an image that has been brought onto \a domain, summed
- * over the voxels of \a domain. \param fixedMask, warpedMask may be nullptr. \param blur mm; ignored by metrics that
- * have none. */
+ * over the voxels of \a domain. \param fixedMask, warpedMask on \a domain; may be nullptr for metrics of mass. \param
+ * blur mm; ignored by metrics that have none. */
 template <unsigned int VDimension>
 Evaluation
 Evaluate(const Stage &                 stage,

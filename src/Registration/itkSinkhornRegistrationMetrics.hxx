@@ -24,6 +24,7 @@
 #include "itkANTSNeighborhoodCorrelationImageToImageMetricv4.h"
 #include "itkIdentityTransform.h"
 #include "itkKernelDistanceImageToImageMetricv4.h"
+#include "itkMakeRegistrationForce.h"
 #include "itkMattesMutualInformationImageToImageMetricv4.h"
 #include "itkMeanSquaresImageToImageMetricv4.h"
 #include "itkSinkhornImageToImageMetricv4.h"
@@ -77,15 +78,20 @@ MakePlainMetric(const Stage &)
 
 template <unsigned int VDimension>
 Metric<VDimension>
-MakeCorrelationMetric(const Stage & stage)
+MakeCorrelationMetric(const Stage &)
 {
   using MetricImage = ImageType<VDimension>;
-  const auto       correlation = ANTSNeighborhoodCorrelationImageToImageMetricv4<MetricImage, MetricImage>::New();
-  Size<VDimension> radius;
-  radius.Fill(stage.Radius);
-  correlation->SetRadius(radius);
+  const auto         correlation = ANTSNeighborhoodCorrelationImageToImageMetricv4<MetricImage, MetricImage>::New();
+  const auto         force = LocalCorrelationRegistrationForce<MetricImage>::New();
   Metric<VDimension> metric;
   metric.Pointer = correlation;
+  metric.Force = force;
+  metric.SetRadius = [correlation, force](unsigned int length) {
+    Size<VDimension> radius;
+    radius.Fill(length);
+    correlation->SetRadius(radius);
+    force->SetRadius(radius);
+  };
   return metric;
 }
 
@@ -113,10 +119,14 @@ MakeMetric(const Stage & stage)
     { MetricKind::Correlation, MakeCorrelationMetric<VDimension> },
     { MetricKind::Mattes, MakeMattesMetric<VDimension> }
   };
-  const Metric<VDimension> metric = makers.at(stage.Metric)(stage);
+  Metric<VDimension> metric = makers.at(stage.Metric)(stage);
   // Plain central differences: ITK's default filter smooths the gradient with the spacing and scales it by sigma.
   metric.Pointer->SetUseFixedImageGradientFilter(false);
   metric.Pointer->SetUseMovingImageGradientFilter(false);
+  if (!metric.Force)
+  {
+    metric.Force = MakeRegistrationForce<MetricImage>(metric.Pointer);
+  }
   return metric;
 }
 
@@ -131,6 +141,20 @@ Evaluate(const Stage &                 stage,
          double                        blur)
 {
   const Metric<VDimension> metric = MakeMetric<VDimension>(stage);
+  Evaluation               evaluation;
+  if (metric.SetRadius)
+  {
+    metric.SetRadius(ChooseRadius(stage, stage.Iterations.size() - 1));
+  }
+  if (!ComparesMass(stage))
+  {
+    typename RegistrationForce<ImageType<VDimension>>::WeightPointer none;
+    if (metric.Force->ComputeForces(
+          fixed, warped, fixedMask->GetImage(), warpedMask->GetImage(), nullptr, none, evaluation.Value))
+    {
+      return evaluation;
+    }
+  }
   if (metric.SetBlur)
   {
     metric.SetBlur(blur);
@@ -144,7 +168,6 @@ Evaluate(const Stage &                 stage,
   metric.Pointer->SetMovingTransform(identity);
   metric.Pointer->SetVirtualDomainFromImage(domain);
   metric.Pointer->Initialize();
-  Evaluation evaluation;
   evaluation.Value = metric.Pointer->GetValue();
   if (metric.GetMarginalError)
   {

@@ -90,7 +90,8 @@ CheckUse(const PlanRequest & request, const Plan & plan)
                        request.Prefix + "transform");
     }
   }
-  const bool shapesMass = plan.Mass.How == DensityRule::Mode::Shift || plan.Mass.How == DensityRule::Mode::Clamp;
+  const bool shapesMass = plan.Mass.How == DensityRule::Mode::Shift || plan.Mass.How == DensityRule::Mode::Clamp ||
+                          plan.Mass.How == DensityRule::Mode::Around;
   if (shapesMass && !anyHasUse("blur") && plan.Initial == InitialKind::None)
   {
     throw UsageError(request.Prefix + "density " + plan.Mass.ToString() +
@@ -146,7 +147,12 @@ PlanRecipe(const PlanRequest & request, const Stage & defaults, Plan & plan)
   main = defaults;
   main.Metric = ParseMetric(request.Prefix + "metric", request.Metric.empty() ? "sinkhorn" : request.Metric);
   main.Transform = ParseTransform(request.Prefix + "transform", request.Transform.empty() ? "syn" : request.Transform);
-  CompleteStage(main, request.Prefix + "shrink", request.Prefix + "update-sigma");
+  const auto & settings = ListSettings();
+  CompleteStage(main, [&](const std::string & key) {
+    return request.Prefix + std::find_if(settings.begin(), settings.end(), [&key](const auto & entry) {
+                              return entry.first == key;
+                            })->second;
+  });
   plan.Stages = { main };
   const bool transports = main.Metric == MetricKind::Sinkhorn && IsDeformation(main.Transform);
   ChooseStart(request, transports && request.Finish != "none", plan);
@@ -159,11 +165,11 @@ PlanRecipe(const PlanRequest & request, const Stage & defaults, Plan & plan)
   {
     plan.IsRecipe = true;
     plan.ChoosesFinish = request.Finish.empty();
-    plan.ChoosesStandardize = plan.ChoosesFinish && !given("standardize");
+    plan.ChoosesStandardize = !given("standardize");
     plan.ChoosesIterations = !given("iterations");
     plan.ChoosesReach = !given("reach") && plan.Initial != InitialKind::None;
     plan.Stages =
-      MakeRecipe(main, ParseMetric(request.Prefix + "finish", plan.ChoosesFinish ? "meansquares" : request.Finish));
+      MakeRecipe(main, ParseMetric(request.Prefix + "finish", plan.ChoosesFinish ? "cc" : request.Finish));
   }
 }
 
@@ -175,7 +181,7 @@ MakePlan(const PlanRequest & request)
   Plan plan;
   plan.Prefix = request.Prefix;
   plan.MultiStart = request.MultiStart;
-  plan.Mass = ParseDensity(request.Prefix + "density", request.Density.empty() ? "as-is" : request.Density);
+  plan.Mass = ParseDensity(request.Prefix + "density", request.Density.empty() ? "auto" : request.Density);
   const Stage defaults = MakeDefaults(request);
   if (request.Stages.empty())
   {

@@ -123,7 +123,7 @@ DescribeLevel(const StageInput<VDimension> & input, std::size_t level, bool with
   return text.str();
 }
 
-/** Call at the beginning of a level: sets the blur and announces the level. */
+/** Call at the beginning of a level: sets blur and radius and announces the level. */
 template <unsigned int VDimension>
 void
 EnterLevel(const StageInput<VDimension> & input,
@@ -134,6 +134,10 @@ EnterLevel(const StageInput<VDimension> & input,
   if (metric.SetBlur)
   {
     metric.SetBlur(ChooseBlur(input.Parameters, input.Grid.GetSpacing(level)));
+  }
+  if (metric.SetRadius)
+  {
+    metric.SetRadius(ChooseRadius(input.Parameters, level));
   }
   const auto & iterations = input.Parameters.Iterations;
   listener.BeginLevel(

@@ -128,6 +128,8 @@ ToJson(const Plan & plan, const RegistrationReport & report)
         return DescribeStage(plan.Stages[i], i < report.Stages.size() ? report.Stages[i] : StageReport());
       }));
   put("density", Quote(plan.Mass.ToString()));
+  put("density_fixed", Quote(plan.FixedMass.ToString()));
+  put("density_moving", Quote(plan.MovingMass.ToString()));
   put("blur", report.HasMarginalError ? Number(report.Blur) : "null");
   put("reach", Number(main.Reach));
   put("learning_rate", Number(ChooseLearningRate(main)));

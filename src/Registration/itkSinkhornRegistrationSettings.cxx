@@ -38,6 +38,7 @@ MetricNames()
                                                         { "kernel", MetricKind::Kernel },
                                                         { "meansquares", MetricKind::MeanSquares },
                                                         { "cc", MetricKind::Correlation },
+                                                        { "lncc", MetricKind::Correlation }, // the same
                                                         { "mattes", MetricKind::Mattes } };
   return names;
 }
@@ -198,15 +199,13 @@ ParseTransform(const std::string & option, const std::string & text)
 const std::vector<std::pair<std::string, std::string>> &
 ListSettings()
 {
-  static const std::vector<std::pair<std::string, std::string>> settings{ { "blur", "blur" },
-                                                                          { "reach", "reach" },
-                                                                          { "model", "mass-model" },
-                                                                          { "iterations", "iterations" },
-                                                                          { "shrink", "shrink" },
-                                                                          { "update", "update-sigma" },
-                                                                          { "rate", "learning-rate" },
-                                                                          { "radius", "radius" },
-                                                                          { "standardize", "standardize" } };
+  static const std::vector<std::pair<std::string, std::string>> settings{
+    { "blur", "blur" },         { "reach", "reach" },
+    { "model", "mass-model" },  { "iterations", "iterations" },
+    { "shrink", "shrink" },     { "update", "update-sigma" },
+    { "total", "total-sigma" }, { "rate", "learning-rate" },
+    { "radius", "radius" },     { "standardize", "standardize" }
+  };
   return settings;
 }
 
@@ -228,21 +227,26 @@ ParseDensity(const std::string & option, const std::string & text)
     density.How = DensityRule::Mode::Clamp;
     return density;
   }
-  const std::vector<std::string> parts = Split(text, ':');
-  if (parts.size() == 3 && parts[0] == "window")
+  if (text == "auto")
   {
-    density.How = DensityRule::Mode::Window;
+    density.How = DensityRule::Mode::Automatic;
+    return density;
+  }
+  const std::vector<std::string> parts = Split(text, ':');
+  if (parts.size() == 3 && (parts[0] == "window" || parts[0] == "around"))
+  {
+    density.How = parts[0] == "window" ? DensityRule::Mode::Window : DensityRule::Mode::Around;
     density.Low = ParseNumber(option, parts[1]);
     density.High = ParseNumber(option, parts[2]);
-    if (density.Low < density.High)
+    if (density.Low != density.High)
     {
       return density;
     }
-    throw UsageError(option + ": in '" + text + "' the lower limit must be below the upper one");
+    throw UsageError(option + ": in '" + text + "' both limits are the same; nothing would be left");
   }
   throw UsageError(option + ": '" + text +
-                   "' is unknown; choose as-is, shift, clamp or window:LOW:HIGH, for example "
-                   "window:-1000:400 for a CT of the lung");
+                   "' is unknown; choose auto, as-is, shift, clamp, window:LOW:HIGH (window:-1000:400 for a CT of the "
+                   "lung, window:255:0 for dark on white) or around:LEVEL:LIMIT");
 }
 
 std::string
@@ -250,12 +254,14 @@ DensityRule::ToString() const
 {
   switch (How)
   {
+    case Mode::Automatic: return "auto";
     case Mode::Shift: return "shift";
     case Mode::Clamp: return "clamp";
     case Mode::Window:
+    case Mode::Around:
     {
       std::ostringstream text;
-      text << "window:" << Low << ":" << High;
+      text << (How == Mode::Window ? "window:" : "around:") << Low << ":" << High;
       return text.str();
     }
     default: return "as-is";
@@ -290,18 +296,18 @@ ApplySetting(Stage & stage, const std::string & key, const std::string & option,
   {
     stage.UpdateSigmas = ParseSigmas(option, text);
   }
+  else if (key == "total")
+  {
+    stage.TotalSigma = ParseNumber(option, text);
+    CheckLength(option, stage.TotalSigma, true, "voxels of the level's grid");
+  }
   else if (key == "rate")
   {
     stage.LearningRate = ParsePositive(option, text, "voxels of the level's grid");
   }
   else if (key == "radius")
   {
-    const std::vector<unsigned int> radii = ParseCounts(option, text, "4", 1);
-    if (radii.size() != 1)
-    {
-      throw UsageError(option + ": '" + text + "' must be one whole number, voxels; all levels have the same");
-    }
-    stage.Radius = radii.front();
+    stage.Radii = ParseCounts(option, text, "4x3x2", 1);
   }
   else if (key == "standardize")
   {
@@ -331,6 +337,10 @@ HasUse(const std::string & key, const Stage & stage)
   {
     return IsDeformation(stage.Transform);
   }
+  if (key == "total")
+  {
+    return IsDeformation(stage.Transform) && stage.Transform != TransformKind::Velocity;
+  }
   if (key == "radius")
   {
     return stage.Metric == MetricKind::Correlation;
@@ -345,6 +355,8 @@ GetUse(const std::string & key)
                                                         { "reach", "the metric sinkhorn" },
                                                         { "model", "the metric sinkhorn" },
                                                         { "update", "deformations" },
+                                                        { "total",
+                                                          "the transforms displacement, greedy, syn and bspline-syn" },
                                                         { "radius", "the metric cc" },
                                                         { "standardize", "the metrics meansquares, cc and mattes" } };
   const auto                                      found = uses.find(key);
@@ -352,11 +364,19 @@ GetUse(const std::string & key)
 }
 
 void
-CompleteStage(Stage & stage, const std::string & shrinkOption, const std::string & updateOption)
+CompleteStage(Stage & stage, const std::function<std::string(const std::string & key)> & nameOf)
 {
   if (!stage.Shrink.empty())
   {
-    CheckLevels(shrinkOption, stage.Shrink.size(), stage);
+    CheckLevels(nameOf("shrink"), stage.Shrink.size(), stage);
+  }
+  if (stage.Radii.size() == 1)
+  {
+    stage.Radii.resize(stage.Iterations.size(), stage.Radii[0]);
+  }
+  if (!stage.Radii.empty())
+  {
+    CheckLevels(nameOf("radius"), stage.Radii.size(), stage);
   }
   if (stage.UpdateSigmas.size() == 1)
   {
@@ -364,7 +384,7 @@ CompleteStage(Stage & stage, const std::string & shrinkOption, const std::string
   }
   if (!stage.UpdateSigmas.empty())
   {
-    CheckLevels(updateOption, stage.UpdateSigmas.size(), stage);
+    CheckLevels(nameOf("update"), stage.UpdateSigmas.size(), stage);
   }
 }
 
@@ -387,10 +407,10 @@ ParseStage(const std::string & option, const std::string & text, const Stage & d
     const std::string value = equals == std::string::npos ? "" : parts[i].substr(equals + 1);
     if (value.empty() || !ApplySetting(stage, key, option + ", " + key, value))
     {
-      throw UsageError(
-        option + ": '" + parts[i] +
-        "' is not understood; settings are blur=MM, reach=MM, model=intensity|push-forward, "
-        "iterations=100x50x25, shrink=4x2x1, update=20+10x10+5, rate=VOXELS, radius=VOXELS, standardize=VOXELS");
+      throw UsageError(option + ": '" + parts[i] +
+                       "' is not understood; settings are blur=MM, reach=MM, model=intensity|push-forward, "
+                       "iterations=100x50x25, shrink=4x2x1, update=20+10x10+5, total=VOXELS, rate=VOXELS, "
+                       "radius=4x3x2, standardize=VOXELS");
     }
     if (!HasUse(key, stage))
     {
@@ -401,7 +421,7 @@ ParseStage(const std::string & option, const std::string & text, const Stage & d
       throw UsageError(option + ", " + key + ": is given twice");
     }
   }
-  CompleteStage(stage, option + ", shrink", option + ", update");
+  CompleteStage(stage, [&option](const std::string & key) { return option + ", " + key; });
   return stage;
 }
 

@@ -20,6 +20,7 @@
 
 #include "itkSinkhornRegistrationPlan.h"
 
+#include <functional>
 #include <utility>
 
 namespace itk
@@ -58,9 +59,10 @@ HasUse(const std::string & key, const Stage & stage);
 std::string
 GetUse(const std::string & key);
 
-/** Gives every level its values and refuses lists of the wrong length. To be called after the last setting. */
+/** Gives every level its values and refuses lists of the wrong length. To be called after the last setting.
+ * \param nameOf the option that the setting of a key came from. */
 void
-CompleteStage(Stage & stage, const std::string & shrinkOption, const std::string & updateOption);
+CompleteStage(Stage & stage, const std::function<std::string(const std::string & key)> & nameOf);
 
 /** "syn,sinkhorn,blur=4,update=20+10x10+5": a transform, a metric, and settings that replace those of \a defaults. */
 Stage

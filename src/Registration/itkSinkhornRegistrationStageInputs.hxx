@@ -82,8 +82,8 @@ PrepareStage(const Plan & plan, const Stage & stage, const ImagePair<VDimension>
   const bool             asMass = ComparesMass(stage);
   StageInput<VDimension> input;
   input.Parameters = stage;
-  input.Fixed = MakeDensity<VDimension>(images.Fixed, images.FixedMask, plan.Mass, asMass, images.FixedName);
-  input.Moving = MakeDensity<VDimension>(images.Moving, images.MovingMask, plan.Mass, asMass, images.MovingName);
+  input.Fixed = MakeDensity<VDimension>(images.Fixed, images.FixedMask, plan.FixedMass, asMass, images.FixedName);
+  input.Moving = MakeDensity<VDimension>(images.Moving, images.MovingMask, plan.MovingMass, asMass, images.MovingName);
   // A density is 0 outside its mask already, and the edge that this makes has to be felt: a mask in the metric would
   // hide it. Local metrics always get both masks: the working grid is larger than the images, and what lies outside an
   // image must not be compared with zero.
@@ -121,27 +121,36 @@ template <unsigned int VDimension>
 void
 AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images)
 {
-  const auto fixed = MakeDensity<VDimension>(images.Fixed, images.FixedMask, plan.Mass, true, images.FixedName);
-  const auto moving = MakeDensity<VDimension>(images.Moving, images.MovingMask, plan.Mass, true, images.MovingName);
+  const auto fixed = MakeDensity<VDimension>(images.Fixed, images.FixedMask, plan.FixedMass, true, images.FixedName);
+  const auto moving =
+    MakeDensity<VDimension>(images.Moving, images.MovingMask, plan.MovingMass, true, images.MovingName);
   const bool showsShapes = IsPiecewiseConstant<VDimension>(fixed) && IsPiecewiseConstant<VDimension>(moving);
   Stage &    finish = plan.Stages.back();
   finish.ShowsShapes = showsShapes;
-  if (plan.ChoosesFinish && !showsShapes && finish.Transform == TransformKind::SyN)
+  if (plan.ChoosesFinish)
+  {
+    // Local correlation sees neither a drift of brightness nor an inverted contrast, but edges need no neighbourhood.
+    const bool follows = !showsShapes && finish.Transform == TransformKind::SyN;
+    finish.Metric = follows ? MetricKind::Correlation : MetricKind::MeanSquares;
+  }
+  const bool comparesLocally = finish.Metric == MetricKind::MeanSquares || finish.Metric == MetricKind::Correlation;
+  if (comparesLocally && !showsShapes && finish.Transform == TransformKind::SyN)
   {
     finish.Transform = TransformKind::Greedy;
   }
-  if (plan.ChoosesStandardize && !showsShapes)
+  // Local correlation sees no contrast; what lies around a voxel it takes from the box alone.
+  if (finish.Metric == MetricKind::MeanSquares && !showsShapes && plan.ChoosesStandardize)
   {
     finish.Standardize = standardizedVoxels;
   }
-  if (plan.ChoosesIterations && finish.Metric == MetricKind::MeanSquares)
+  if (plan.ChoosesIterations && comparesLocally)
   {
     // A Gauss-Newton step leaves a tenth of the way; more of them fit noise. Exact edges in pictures can have as many
     // as it takes, in volumes that would be slow.
     const std::vector<unsigned int> exact =
       VDimension == 2 ? finish.Iterations : std::vector<unsigned int>{ 20, 15, 20 };
     const std::vector<unsigned int> detailed =
-      IsNarrow(finish) ? std::vector<unsigned int>{ 60, 40, 20 } : std::vector<unsigned int>{ 15, 10, 5 };
+      IsNarrow(finish) ? std::vector<unsigned int>{ 60, 40, 30 } : std::vector<unsigned int>{ 15, 10, 5 };
     finish.Iterations = showsShapes ? exact : detailed;
   }
   if (!showsShapes && (IsCutByBorder<VDimension>(fixed) || IsCutByBorder<VDimension>(moving)))

@@ -87,6 +87,28 @@ ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std:
   return { fieldOfView / 8.0 * std::pow(0.2, progress) };
 }
 
+unsigned int
+ChooseRadius(const Stage & stage, std::size_t level)
+{
+  constexpr unsigned int widest = 4;
+  if (!stage.Radii.empty())
+  {
+    return stage.Radii[level];
+  }
+  const std::size_t finer = stage.Iterations.size() - 1 - level;
+  return IsNarrow(stage) && finer < 2 ? widest - 1 : widest;
+}
+
+double
+ChooseTotalSigma(const Stage & stage)
+{
+  if (stage.TotalSigma >= 0.0 || !IsNarrow(stage))
+  {
+    return std::max(stage.TotalSigma, 0.0);
+  }
+  return stage.Metric == MetricKind::Correlation ? 0.4 : 0.5;
+}
+
 MassModelKind
 ChooseMassModel(const Stage & stage)
 {

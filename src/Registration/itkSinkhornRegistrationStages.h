@@ -93,6 +93,14 @@ ChooseBlur(const Stage & stage, double levelSpacing);
 std::vector<double>
 ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std::size_t level);
 
+/** Radius of the neighbourhoods of cc at a level, voxels of the level. */
+unsigned int
+ChooseRadius(const Stage & stage, std::size_t level);
+
+/** Standard deviation of the smoothing of a whole field after each step, voxels of the level; 0: none. */
+double
+ChooseTotalSigma(const Stage & stage);
+
 /** Whether a stage refines intensities within the frame of the fixed image by narrow updates: then its grid is that
  * frame at full resolution, and smoothing is by voxels. */
 bool

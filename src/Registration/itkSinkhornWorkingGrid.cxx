@@ -291,10 +291,10 @@ MakeWorkingGrid(const ImageType<VDimension> *     fixed,
   typename ImageType<VDimension>::SizeType size;
   for (unsigned int d = 0; d < VDimension; ++d)
   {
-    // At least two voxels of the coarsest level, and a size that this level divides.
+    // At least two voxels of the coarsest level, one around a frame, and a size that this level divides.
     const double coarsest = grid.Factors.front()[d];
     const double wide = isFrame ? 0.0 : ChooseMargin(content[d], grid.FieldOfView / spacing[d]);
-    const double margin = std::max(wide, 2.0 * coarsest);
+    const double margin = std::max(wide, isFrame ? coarsest : 2.0 * coarsest);
     const double wanted = std::ceil(content[d]) + 2.0 * margin;
     size[d] = static_cast<SizeValueType>(std::ceil(wanted / coarsest) * coarsest);
     first[d] = std::floor(lower[d] + 0.5 - 0.5 * (static_cast<double>(size[d]) - std::round(content[d])));

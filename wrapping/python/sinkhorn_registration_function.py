@@ -125,7 +125,7 @@ def sinkhorn_registration_method(
     transform : str
         syn (default), bspline-syn, velocity, displacement, affine, similarity, rigid or translation.
     metric : str
-        sinkhorn (default), kernel, meansquares, cc or mattes.
+        sinkhorn (default), kernel, meansquares, cc (or lncc) or mattes.
     stages : sequence of str
         Instead of transform and metric: "affine,mattes", "syn,sinkhorn,blur=4", ..., each from the result of the one before.
     blur, reach : float
@@ -140,11 +140,13 @@ def sinkhorn_registration_method(
     initialize : str
         Linear start: none, sinkhorn (affine), sinkhorn-rigid, sinkhorn-similarity or automatic.
     density : str
-        How intensities become mass: as-is (default), shift, clamp or window:LOW:HIGH.
+        How intensities become mass: auto (default, from what the border shows), as-is, shift, clamp, window:LOW:HIGH or
+        around:LEVEL:LIMIT.
     multi_start : bool
         Start also from the rotations that align the principal axes.
     settings : dict
-        Further settings: mass-model, iterations, shrink, update-sigma, learning-rate, radius, standardize. Lists have one
+        Further settings: mass-model, iterations, shrink, update-sigma, total-sigma, learning-rate, radius,
+        standardize. Lists have one
         number for each level, coarsest first.
     progress : bool or callable
         True: a bar, where tqdm is installed. A function is called with the finished fraction after each stage.

@@ -83,7 +83,7 @@ def test_a_progress_bar_needs_no_tqdm():
         ({"settings": {"blurr": 2}}, "there is no setting 'blurr'"),
         ({"blur": 1e6}, r"blur 1e\+06"),
         ({"stages": ["syn"]}, "stage 'syn'"),
-        ({"settings": {"radius": 3}}, "radius: has no meaning here"),
+        ({"metric": "meansquares", "settings": {"radius": 3}}, "radius: has no meaning here"),
     ],
 )
 def test_errors_name_the_setting(options, message):
