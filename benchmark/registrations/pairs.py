@@ -38,6 +38,16 @@ KNEES = [("9003406", "9007827"), ("9047800", "9056363"), ("9068453", "9085290"),
          ("9200458", "9279291")]
 
 
+"""Fixed and moving image and their labels, below DATA."""
+INTENSITIES = {
+    "head": ("oasis_vxm_3d/A", "oasis_vxm_3d/vxm", "{}.nii.gz", "{}_label.nii.gz"),
+    "head_slab": ("oasis_vxm_3d/A", "oasis_vxm_3d/vxm_slab", "{}.nii.gz", "{}_label.nii.gz"),
+    "slices_01_02": ("oasis_trt_slices/01", "oasis_trt_slices/02", "{}.nii.gz", "{}_label.nii.gz"),
+    "slices_03_04": ("oasis_trt_slices/03", "oasis_trt_slices/04", "{}.nii.gz", "{}_label.nii.gz"),
+    "thick_slab_2_3": ("ants_jlf_slab/{}2", "ants_jlf_slab/{}3", "i", "s"),
+}
+
+
 def all_pairs():
     pairs = [Pair("amoebas", "shapes")] + [Pair(name, "shapes") for name in SHAPES]
     pairs += [Pair(f"knee2d_{fixed}", "knee2d") for fixed, _ in KNEES]
@@ -46,6 +56,7 @@ def all_pairs():
     pairs += [Pair("oai", "oai"), Pair("devccf_P14_P56", "devccf")]
     pairs += [Pair(f"prostate_{case}", "prostate") for case in PROSTATES]
     pairs.append(Pair("lung", "lung", ["--density", "window:-1000:400"]))
+    pairs += [Pair(name, "intensities") for name in INTENSITIES] + [Pair("lobe_he_cd31", "stains")]
     return pairs
 
 
@@ -130,6 +141,19 @@ def load(pair, data):
             mask = grey(data / f"elastix_lung3d/3DCT_lung_{name}_mask.mha")
             out[f"{role}_mask"] = binary(mask, 0.0)
             out[f"{role}_points"] = points(data / f"elastix_lung3d/3DCT_lung_{name}.txt", out[role])
+    elif pair.group == "intensities":
+        fixed, moving, image_name, label_name = INTENSITIES[pair.name]
+        for role, stem in (("fixed", fixed), ("moving", moving)):
+            image, labels = (
+                data / (name.format(stem) if "{}" in name else stem.format(name) + ".nii.gz") for name in (image_name, label_name)
+            )
+            out[role] = grey(image)
+            out[f"{role}_labels"] = sitk.Cast(grey(labels), sitk.sitkUInt16)
+    elif pair.group == "stains":
+        for role, name in (("fixed", "1-he"), ("moving", "2-cd31")):
+            out[role] = grey(data / f"cima_lobes1/{name}.png")
+            table = np.genfromtxt(data / f"cima_lobes1/{name}.csv", delimiter=",", skip_header=1)[:, -2:]
+            out[f"{role}_points"] = np.array([out[role].TransformContinuousIndexToPhysicalPoint(row) for row in table.tolist()])
     return out
 
 

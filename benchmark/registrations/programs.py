@@ -114,7 +114,27 @@ def elastix(folder, output):
     return image, itk.Version.GetITKVersion() + ", elastix"
 
 
-PROGRAMS = {"demons": demons, "ants-syn": ants_syn, "ants-syncc": ants_syncc, "elastix": elastix}
+def greedy(folder, _):
+    """Affine, then the deformation, both by local correlation in boxes of radius 2, as its documentation has it."""
+    import importlib.metadata
+
+    import picsl_greedy
+    import SimpleITK as sitk
+
+    fixed, moving = (sitk.ReadImage(str(folder / f"{role}.mha"), sitk.sitkFloat32) for role in ("fixed", "moving"))
+    dimension = fixed.GetDimension()
+    tool = picsl_greedy.Greedy2D() if dimension == 2 else picsl_greedy.Greedy3D()
+    radius = "x".join(["2"] * dimension)
+    masks = f"-gm {mask(folder, 'fixed')}" if mask(folder, "fixed") else ""
+    common = f"-threads 1 -i fixed moving -m WNCC {radius} {masks}"
+    tool.execute(f"{common} -a -ia-image-centers -n 100x50x10 -o affine", fixed=fixed, moving=moving, affine=None)
+    tool.execute(f"{common} -it affine -n 100x50x10 -s 1.732vox 0.7071vox -o warp", warp=None)
+    tool.execute("-rf fixed -rc whole -r warp affine", whole=None)
+    field = sitk.Cast(tool["whole"], sitk.sitkVectorFloat64)
+    return field, importlib.metadata.version("picsl_greedy")
+
+
+PROGRAMS = {"greedy": greedy, "demons": demons, "ants-syn": ants_syn, "ants-syncc": ants_syncc, "elastix": elastix}
 
 if __name__ == "__main__":
     import SimpleITK as sitk
