@@ -23,6 +23,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <set>
 #include <tuple>
@@ -379,6 +380,62 @@ TEST_F(SinkhornRegister, SlidesAndOtherContrasts)
     {
       EXPECT_LT((transform->TransformPoint(PointAt(x, 30.0)) - PointAt(x + 12.0, 30.0)).GetNorm(), 0.5) << x;
     }
+  }
+}
+
+/** What is bright in one image is now bright, now dark in the other, as in T1 and T2: mass and local correlation would
+ * mislead, and mutual information takes over. A clean negative is not of that kind. */
+TEST_F(SinkhornRegister, MixedContrasts)
+{
+  const auto head = [](double x, const std::function<double(double)> & contrast) {
+    return MakeImage<float, 2>({ { 72, 72 } }, [=](const itk::Point<double, 2> & p) {
+      const double radius = std::hypot((p[0] - x) / 24.0, (p[1] - 36.0) / 20.0);
+      const double tissue = 0.5 + 0.35 * std::sin(0.55 * (p[0] - x)) * std::cos(0.45 * p[1]);
+      return radius < 1.0 ? contrast(tissue) : 0.0;
+    });
+  };
+  const auto plain = [](double tissue) { return 100.0 * tissue; };
+  Write(head(35.0, plain).GetPointer(), Path("fixed.mha"));
+  Write(head(38.0, plain).GetPointer(), Path("same.mha"));
+  Write(head(38.0, [](double tissue) { return 100.0 * (1.0 - tissue); }).GetPointer(), Path("other.mha"));
+  for (const auto & [moving, metric] : { std::pair("same.mha", "cc"), std::pair("other.mha", "mattes") })
+  {
+    SCOPED_TRACE(moving);
+    const Outcome outcome =
+      Run("--fixed " + Path("fixed.mha") + " --moving " + Path(moving) + " --output " + Path("out") + " --threads 1");
+    ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+    const json report = ReadReport(Path("out"));
+    EXPECT_EQ(report["stages"].back()["metric"], metric);
+    EXPECT_EQ(outcome.Output.find("contrasts of both images differ") != std::string::npos,
+              metric == std::string("mattes"));
+    const auto transform = ReadTransform<2>(Path("out/transform.h5"));
+    for (const double x : { 25.0, 35.0, 45.0 })
+    {
+      EXPECT_LT((transform->TransformPoint(PointAt(x, 36.0)) - PointAt(x + 3.0, 36.0)).GetNorm(), 1.0) << x;
+    }
+  }
+}
+
+/** Brightness that drifts over one image moves its centre of mass, not what it shows. */
+TEST_F(SinkhornRegister, StartsFromWhatIsMoreSimilar)
+{
+  const auto slice = [](double drift, double x) {
+    return MakeImage<float, 2>({ { 72, 72 } }, [drift, x](const itk::Point<double, 2> & p) {
+      const double radius = std::hypot((p[0] - x) / 24.0, (p[1] - 36.0) / 20.0);
+      const double tissue = 0.5 + 0.35 * std::sin(0.3 * (p[0] - x)) * std::cos(0.25 * p[1]);
+      return radius < 1.0 ? 100.0 * tissue * std::exp(drift * (p[0] - x)) : 0.0;
+    });
+  };
+  Write(slice(0.015, 36.0).GetPointer(), Path("fixed.mha"));
+  Write(slice(-0.015, 38.0).GetPointer(), Path("moving.mha"));
+  const Outcome outcome = Run("--fixed " + Path("fixed.mha") + " --moving " + Path("moving.mha") + " --output " +
+                              Path("out") + " --threads 1");
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  EXPECT_NE(outcome.Output.find("the start from springs is less similar"), std::string::npos) << outcome.Output;
+  const auto transform = ReadTransform<2>(Path("out/transform.h5"));
+  for (const double x : { 24.0, 36.0, 48.0 })
+  {
+    EXPECT_LT((transform->TransformPoint(PointAt(x, 36.0)) - PointAt(x + 2.0, 36.0)).GetNorm(), 0.7) << x;
   }
 }
 

@@ -96,6 +96,13 @@ MatchBrightness(const ImageType<VDimension> * fixed, ImageType<VDimension> * mov
 }
 
 template <unsigned int VDimension>
+double
+FindBrightness(const ImageType<VDimension> * density)
+{
+  return FindLevels<VDimension>(density).High;
+}
+
+template <unsigned int VDimension>
 bool
 IsPiecewiseConstant(const ImageType<VDimension> * density)
 {
@@ -144,10 +151,11 @@ IsCutByBorder(const ImageType<VDimension> * density)
   return border / static_cast<double>(borderVoxels) > 0.5 * total / static_cast<double>(region.GetNumberOfPixels());
 }
 
-#define SINKHORN_INSTANTIATE(D)                                           \
-  template void MatchBrightness<D>(const ImageType<D> *, ImageType<D> *); \
-  template bool IsPiecewiseConstant<D>(const ImageType<D> *);             \
-  template bool IsCutByBorder<D>(const ImageType<D> *);
+#define SINKHORN_INSTANTIATE(D)                                             \
+  template void   MatchBrightness<D>(const ImageType<D> *, ImageType<D> *); \
+  template double FindBrightness<D>(const ImageType<D> *);                  \
+  template bool   IsPiecewiseConstant<D>(const ImageType<D> *);             \
+  template bool   IsCutByBorder<D>(const ImageType<D> *);
 SINKHORN_INSTANTIATE(2)
 SINKHORN_INSTANTIATE(3)
 #undef SINKHORN_INSTANTIATE

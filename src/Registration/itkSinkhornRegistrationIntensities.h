@@ -41,6 +41,11 @@ template <unsigned int VDimension>
 void
 MatchBrightness(const ImageType<VDimension> * fixed, ImageType<VDimension> * moving);
 
+/** The intensity below which 99 % of all mass of a density lies. */
+template <unsigned int VDimension>
+double
+FindBrightness(const ImageType<VDimension> * density);
+
 /** Whether the inside of a density is mostly flat, as that of silhouettes and label maps is: then its edges are exact,
  * and there is no noise to smooth away. */
 template <unsigned int VDimension>

@@ -18,6 +18,7 @@
 #ifndef itkSinkhornRegistrationSchedule_hxx
 #define itkSinkhornRegistrationSchedule_hxx
 
+#include "itkSinkhornRegistrationContrast.h"
 #include "itkSinkhornRegistrationOverlap.h"
 #include "itkSinkhornRegistrationSimilarity.h"
 #include "itkSinkhornRegistrationStageInputs.hxx"
@@ -295,6 +296,81 @@ RunStage(const Plan &                             plan,
   report.Stages.push_back(facts);
 }
 
+template <unsigned int VDimension>
+double
+MeasureSimilarityOf(const ImagePair<VDimension> & images, const CompositeTransform<double, VDimension> * queue)
+{
+  return MeasureSimilarity<VDimension>(
+    images.Fixed, images.Moving, images.FixedMask, images.MovingMask, GetMap<VDimension>(queue).GetPointer());
+}
+
+/** Springs follow mass, and mass misleads where brightness drifts or what is bright in one image is not in the other:
+ * of images that are no shapes the start is what was given where that is the more similar. */
+template <unsigned int VDimension>
+void
+KeepBetterStart(const ImagePair<VDimension> &                  images,
+                const CompositeTransform<double, VDimension> * given,
+                CompositeTransform<double, VDimension> *       transform,
+                Listener &                                     listener)
+{
+  if (MeasureSimilarityOf<VDimension>(images, given) >= MeasureSimilarityOf<VDimension>(images, transform))
+  {
+    transform->ClearTransformQueue();
+    Append<VDimension>(given, transform);
+    listener.Say("the start from springs is less similar than what it began with: it is left out");
+  }
+}
+
+/** Where contrasts do not agree, neither do masses: then mutual information alone decides. */
+template <unsigned int VDimension>
+void
+AdaptToContrast(Plan &                                         plan,
+                const ImagePair<VDimension> &                  images,
+                const CompositeTransform<double, VDimension> * transform,
+                Listener &                                     listener)
+{
+  const auto agreement = MeasureContrast<VDimension>(plan, images, GetMap<VDimension>(transform).GetPointer());
+  if (!agreement.IsMixed())
+  {
+    return;
+  }
+  Stage finish = plan.Main;
+  finish.Metric = MetricKind::Mattes;
+  finish.UpdateSigmas.clear();
+  finish.IsRefining = true;
+  plan.Stages.back() = finish;
+  std::ostringstream text;
+  text << "the contrasts of both images differ (signs of their local correlation: " << agreement.Everywhere
+       << " of 1, where both have mass " << agreement.Inside << "): mutual information (mattes) registers them";
+  listener.Say(text.str());
+}
+
+/** Undoes the stages of mass where they left images that are no shapes less similar than they found them. */
+template <unsigned int VDimension>
+void
+KeepBetterMass(const ImagePair<VDimension> &                  images,
+               const CompositeTransform<double, VDimension> * linearStart,
+               CompositeTransform<double, VDimension> *       transform,
+               HalfwayMaps<VDimension> &                      maps,
+               RegistrationReport &                           report,
+               Listener &                                     listener)
+{
+  const bool anyKept =
+    std::any_of(report.Stages.begin(), report.Stages.end(), [](const StageReport & stage) { return stage.Kept; });
+  if (anyKept &&
+      MeasureSimilarityOf<VDimension>(images, transform) < MeasureSimilarityOf<VDimension>(images, linearStart))
+  {
+    transform->ClearTransformQueue();
+    Append<VDimension>(linearStart, transform);
+    maps = HalfwayMaps<VDimension>();
+    for (StageReport & stage : report.Stages)
+    {
+      stage.Kept = false;
+    }
+    listener.Say("carrying mass left the images less similar than before: that is undone");
+  }
+}
+
 /** Runs the stages; \a transform receives their composition, \a linearStart that of the start from springs. Settings
  * that were left open are chosen. */
 template <unsigned int VDimension>
@@ -306,9 +382,11 @@ RunStages(Plan &                                   plan,
           RegistrationReport &                     report,
           Listener &                               listener)
 {
+  const bool followsIntensities = plan.IsRecipe && !plan.Stages.back().ShowsShapes;
   if (plan.Initial != InitialKind::None)
   {
     listener.Say("start from springs: " + ToString(plan.Initial));
+    const auto   given = CopyQueue<VDimension>(transform);
     const double reach = StartFromSprings<VDimension>(plan, images, transform);
     for (Stage & stage : plan.Stages)
     {
@@ -317,11 +395,23 @@ RunStages(Plan &                                   plan,
         stage.Reach = reach;
       }
     }
+    if (followsIntensities)
+    {
+      KeepBetterStart<VDimension>(images, given, transform, listener);
+    }
+  }
+  if (followsIntensities && plan.ChoosesFinish && plan.Main.Transform == TransformKind::SyN)
+  {
+    AdaptToContrast<VDimension>(plan, images, transform, listener);
   }
   linearStart = CopyQueue<VDimension>(transform);
   HalfwayMaps<VDimension> maps;
   for (std::size_t i = 0; i < plan.Stages.size(); ++i)
   {
+    if (followsIntensities && i > 0 && i + 1 == plan.Stages.size())
+    {
+      KeepBetterMass<VDimension>(images, linearStart, transform, maps, report, listener);
+    }
     RunStage<VDimension>(plan, plan.Stages[i], images, transform, maps, report, listener);
     listener.Advance(static_cast<double>(i + 1) / static_cast<double>(plan.Stages.size()));
   }
