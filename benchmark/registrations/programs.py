@@ -15,8 +15,8 @@
 
     programs.py NAME FOLDER OUTPUT      one registration; its own process, so that time and memory are its own
 
-NAME: demons (SimpleITK's diffeomorphic demons, three levels), ants-syn and ants-syncc (ANTsPy), elastix (itk-elastix, rigid, affine,
-B-spline). All with their usual settings; linear pre-alignment is each program's own (demons has none; of images, not of
+NAME: greedy (picsl_greedy, affine and deformation by local correlation), demons (SimpleITK's diffeomorphic demons, three
+levels), ants-syn and ants-syncc (ANTsPy), elastix (itk-elastix, rigid, affine, B-spline). All with their usual settings; linear pre-alignment is each program's own (demons has none; of images, not of
 label maps, it matches the histograms first).
 """
 import json
