@@ -84,6 +84,15 @@ public:
                 WeightPointer &       weight,
                 double &              value) const override;
 
+  /** How the contrasts of two images on one grid agree: the sum of the squared local correlations with their signs, as
+   * a part of that without; 1 where there are none. 1: what is brighter in the one is brighter in the other; -1:
+   * darker; near 0: now this, now that. Masks as in ComputeForces(). */
+  double
+  MeasureSignAgreement(const TImage *        fixed,
+                       const TImage *        moving,
+                       const MaskImageType * fixedMask,
+                       const MaskImageType * movingMask) const;
+
   double
   GetLargestFactor(double share) const override
   {
@@ -124,6 +133,18 @@ private:
     Map                        Moving;
   };
 
+  /** Over the box around each voxel: of the voxels that take part, and of both images' intensities, their squares and
+   * their products there. */
+  struct BoxSums
+  {
+    Map Count;
+    Map Fixed;
+    Map Moving;
+    Map FixedSquares;
+    Map MovingSquares;
+    Map Products;
+  };
+
   /** Derivative of the sum of correlations by the warped intensity: Residual = −(f Σa − Σa f̄ − w Σb + Σb w̄); Σb. */
   struct Correlation
   {
@@ -137,6 +158,9 @@ private:
               const TImage *        moving,
               const MaskImageType * fixedMask,
               const MaskImageType * movingMask);
+
+  BoxSums
+  SumOverBoxes(const Pair & pair, const RadiusType & size) const;
 
   Correlation
   Correlate(const Pair & pair, const RadiusType & size, bool withDerivative) const;

@@ -113,31 +113,74 @@ LocalCorrelationRegistrationForce<TImage>::Standardize(const TImage *        fix
 
 template <typename TImage>
 auto
+LocalCorrelationRegistrationForce<TImage>::SumOverBoxes(const Pair & pair, const RadiusType & size) const -> BoxSums
+{
+  const SizeValueType number = pair.Fixed.size();
+  BoxSums             sums{ Map(number), Map(pair.Fixed), Map(pair.Moving), Map(number), Map(number), Map(number) };
+  Sinkhorn::ForEachChunk(number, 0, [&](SizeValueType begin, SizeValueType end) {
+    for (SizeValueType i = begin; i < end; ++i)
+    {
+      sums.Count[i] = pair.TakesPart[i] ? 1.0F : 0.0F;
+      sums.FixedSquares[i] = pair.Fixed[i] * pair.Fixed[i];
+      sums.MovingSquares[i] = pair.Moving[i] * pair.Moving[i];
+      sums.Products[i] = pair.Fixed[i] * pair.Moving[i];
+    }
+  });
+  for (Map * map : { &sums.Count, &sums.Fixed, &sums.Moving, &sums.FixedSquares, &sums.MovingSquares, &sums.Products })
+  {
+    Sinkhorn::SumOverBoxes<ImageDimension>(size, m_Radius, *map);
+  }
+  return sums;
+}
+
+template <typename TImage>
+double
+LocalCorrelationRegistrationForce<TImage>::MeasureSignAgreement(const TImage *        fixed,
+                                                                const TImage *        moving,
+                                                                const MaskImageType * fixedMask,
+                                                                const MaskImageType * movingMask) const
+{
+  const Pair pair = Standardize(fixed, moving, fixedMask, movingMask);
+  if (pair.Count == 0)
+  {
+    return 1.0;
+  }
+  const BoxSums sums = this->SumOverBoxes(pair, fixed->GetBufferedRegion().GetSize());
+  double        withSign = 0.0;
+  double        without = 0.0;
+  for (SizeValueType i = 0; i < pair.TakesPart.size(); ++i)
+  {
+    if (pair.TakesPart[i])
+    {
+      const double n = sums.Count[i];
+      const double f = sums.Fixed[i] / n;
+      const double w = sums.Moving[i] / n;
+      const double common = sums.Products[i] / n - f * w;
+      const double ofFixed = std::max(0.0, sums.FixedSquares[i] / n - f * f) + m_VarianceFloor;
+      const double ofMoving = std::max(0.0, sums.MovingSquares[i] / n - w * w) + m_VarianceFloor;
+      const double squared = common * common / (ofFixed * ofMoving);
+      withSign += common < 0.0 ? -squared : squared;
+      without += squared;
+    }
+  }
+  return without > 0.0 ? withSign / without : 1.0;
+}
+
+template <typename TImage>
+auto
 LocalCorrelationRegistrationForce<TImage>::Correlate(const Pair &       pair,
                                                      const RadiusType & size,
                                                      bool               withDerivative) const -> Correlation
 {
   const SizeValueType number = pair.Fixed.size();
-  Map                 count(number);
-  Map                 f(pair.Fixed);
-  Map                 w(pair.Moving);
-  Map                 ff(number);
-  Map                 ww(number);
-  Map                 fw(number);
-  Sinkhorn::ForEachChunk(number, 0, [&](SizeValueType begin, SizeValueType end) {
-    for (SizeValueType i = begin; i < end; ++i)
-    {
-      count[i] = pair.TakesPart[i] ? 1.0F : 0.0F;
-      ff[i] = f[i] * f[i];
-      ww[i] = w[i] * w[i];
-      fw[i] = f[i] * w[i];
-    }
-  });
-  for (Map * map : { &count, &f, &w, &ff, &ww, &fw })
-  {
-    Sinkhorn::SumOverBoxes<ImageDimension>(size, m_Radius, *map);
-  }
-  const double total = Sinkhorn::SumOverChunks<double>(number, 0, [&](SizeValueType begin, SizeValueType end) {
+  BoxSums             sums = this->SumOverBoxes(pair, size);
+  const Map &         count = sums.Count;
+  Map &               f = sums.Fixed;
+  Map &               w = sums.Moving;
+  Map &               ff = sums.FixedSquares;
+  Map &               ww = sums.MovingSquares;
+  const Map &         fw = sums.Products;
+  const double        total = Sinkhorn::SumOverChunks<double>(number, 0, [&](SizeValueType begin, SizeValueType end) {
     double sum = 0.0;
     for (SizeValueType i = begin; i < end; ++i)
     {
@@ -145,9 +188,9 @@ LocalCorrelationRegistrationForce<TImage>::Correlate(const Pair &       pair,
     }
     return sum;
   });
-  const auto   floorOfVoxel = static_cast<float>(m_VarianceFloor);
-  const float  sign = total < 0.0 ? -1.0F : 1.0F;
-  Correlation  correlation;
+  const auto          floorOfVoxel = static_cast<float>(m_VarianceFloor);
+  const float         sign = total < 0.0 ? -1.0F : 1.0F;
+  Correlation         correlation;
   // In place: a into ff, b into ww, a f̄ into f, b w̄ into w.
   correlation.Sum = Sinkhorn::SumOverChunks<double>(number, 0, [&](SizeValueType begin, SizeValueType end) {
     double sum = 0.0;

@@ -8,6 +8,7 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
     sinkhornRegisterExperimentsTest.cxx
     sinkhornRegisterFormatsTest.cxx
     sinkhornRegisterInputsTest.cxx
+    sinkhornRegisterIntensitiesTest.cxx
     sinkhornRegisterFramesTest.cxx
     sinkhornRegisterInvarianceTest.cxx
     sinkhornRegisterFilesTest.cxx

@@ -18,13 +18,12 @@
 // What is background and what is mass in an image, from what its border shows.
 #include "itkSinkhornRegistrationEngine.h"
 #include "itkSinkhornRegistrationImages.h"
+#include "itkSinkhornRegistrationIntensities.h"
 
 #include "itkSinkhornDensity.h"
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <numeric>
 #include <vector>
 
 namespace itk
@@ -54,9 +53,9 @@ struct Voxels
   std::vector<float> Edge;
 };
 
-template <unsigned int VDimension>
+template <unsigned int VDimension, typename TPredicate>
 Voxels
-Collect(const ImageType<VDimension> * image, const std::function<bool(float)> & isMissing)
+Collect(const ImageType<VDimension> * image, const TPredicate & isMissing)
 {
   Voxels        voxels;
   const float * first = image->GetBufferPointer();
@@ -111,17 +110,7 @@ FindBackground(Voxels & voxels)
   {
     deviations.resize(deviations.size() - 1 - static_cast<std::size_t>(hottestPart * static_cast<double>(nonzero)));
   }
-  const double target = most * std::accumulate(deviations.begin(), deviations.end(), 0.0);
-  double       sum = 0.0;
-  for (const float deviation : deviations)
-  {
-    sum += deviation;
-    background.Range = deviation;
-    if (sum >= target)
-    {
-      break;
-    }
-  }
+  background.Range = FindWeightedQuantile(deviations, most, [](float value) { return static_cast<double>(value); });
   std::vector<float> ofEdge(voxels.Edge.size());
   std::transform(voxels.Edge.begin(), voxels.Edge.end(), ofEdge.begin(), deviate);
   const double even = evenPart * background.Range;

@@ -22,7 +22,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <numeric>
 #include <vector>
 
 namespace itk
@@ -63,18 +62,7 @@ FindLevels(const ImageType<VDimension> * image)
     return { low, low };
   }
   std::sort(above.begin(), above.end());
-  const auto   add = [low](double sum, float value) { return sum + (static_cast<double>(value) - low); };
-  const double target = bright * std::accumulate(above.begin(), above.end(), 0.0, add);
-  double       sum = 0.0;
-  for (const float value : above)
-  {
-    sum = add(sum, value);
-    if (sum >= target)
-    {
-      return { low, value };
-    }
-  }
-  return { low, above.back() };
+  return { low, FindWeightedQuantile(above, bright, [low](float value) { return static_cast<double>(value) - low; }) };
 }
 
 } // namespace

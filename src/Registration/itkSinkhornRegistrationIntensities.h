@@ -21,6 +21,9 @@
 #include "itkSinkhornFieldAlgebra.h"
 #include "itkSinkhornRegistrationTypes.h"
 
+#include <numeric>
+#include <vector>
+
 namespace itk
 {
 namespace SinkhornRegistration
@@ -34,6 +37,25 @@ MakeFullMask(const ImageType<VDimension> * image)
   const auto mask = Sinkhorn::MakeImageOn<MaskImageType<VDimension>>(image);
   mask->FillBuffer(1);
   return mask;
+}
+
+/** Of sorted values the one below which \a part of the sum of all \a weightOf(value) lies; weights are not negative. */
+template <typename TWeight>
+float
+FindWeightedQuantile(const std::vector<float> & sorted, double part, const TWeight & weightOf)
+{
+  const auto   add = [&weightOf](double sum, float value) { return sum + weightOf(value); };
+  const double target = part * std::accumulate(sorted.begin(), sorted.end(), 0.0, add);
+  double       sum = 0.0;
+  for (const float value : sorted)
+  {
+    sum = add(sum, value);
+    if (sum >= target)
+    {
+      return value;
+    }
+  }
+  return sorted.back();
 }
 
 /** Scales \a moving so that its bright voxels are as bright as those of \a fixed. */

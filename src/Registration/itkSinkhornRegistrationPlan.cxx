@@ -46,11 +46,7 @@ MakeRecipe(const Stage & main, MetricKind finish)
     coarse.IsRefining = true;
     stages.push_back(coarse);
   }
-  Stage last = main;
-  last.Metric = finish;
-  last.UpdateSigmas.clear();
-  last.IsRefining = true;
-  stages.push_back(last);
+  stages.push_back(MakeFinish(main, finish));
   return stages;
 }
 
@@ -168,12 +164,21 @@ PlanRecipe(const PlanRequest & request, const Stage & defaults, Plan & plan)
     plan.ChoosesStandardize = !given("standardize");
     plan.ChoosesIterations = !given("iterations");
     plan.ChoosesReach = !given("reach") && plan.Initial != InitialKind::None;
-    plan.Stages =
-      MakeRecipe(main, ParseMetric(request.Prefix + "finish", plan.ChoosesFinish ? "cc" : request.Finish));
+    plan.Stages = MakeRecipe(main, ParseMetric(request.Prefix + "finish", plan.ChoosesFinish ? "cc" : request.Finish));
   }
 }
 
 } // namespace
+
+Stage
+MakeFinish(const Stage & main, MetricKind metric)
+{
+  Stage finish = main;
+  finish.Metric = metric;
+  finish.UpdateSigmas.clear();
+  finish.IsRefining = true;
+  return finish;
+}
 
 Plan
 MakePlan(const PlanRequest & request)

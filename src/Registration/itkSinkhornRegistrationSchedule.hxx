@@ -20,6 +20,7 @@
 
 #include "itkSinkhornRegistrationContrast.h"
 #include "itkSinkhornRegistrationOverlap.h"
+#include "itkSinkhornRegistrationSettings.h"
 #include "itkSinkhornRegistrationSimilarity.h"
 #include "itkSinkhornRegistrationStageInputs.hxx"
 
@@ -334,11 +335,7 @@ AdaptToContrast(Plan &                                         plan,
   {
     return;
   }
-  Stage finish = plan.Main;
-  finish.Metric = MetricKind::Mattes;
-  finish.UpdateSigmas.clear();
-  finish.IsRefining = true;
-  plan.Stages.back() = finish;
+  plan.Stages.back() = MakeFinish(plan.Main, MetricKind::Mattes);
   std::ostringstream text;
   text << "the contrasts of both images differ (signs of their local correlation: " << agreement.Everywhere
        << " of 1, where both have mass " << agreement.Inside << "): mutual information (mattes) registers them";

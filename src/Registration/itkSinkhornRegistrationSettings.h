@@ -64,6 +64,10 @@ GetUse(const std::string & key);
 void
 CompleteStage(Stage & stage, const std::function<std::string(const std::string & key)> & nameOf);
 
+/** The last stage of a recipe, in which \a metric refines what transport has brought near. */
+Stage
+MakeFinish(const Stage & main, MetricKind metric);
+
 /** "syn,sinkhorn,blur=4,update=20+10x10+5": a transform, a metric, and settings that replace those of \a defaults. */
 Stage
 ParseStage(const std::string & option, const std::string & text, const Stage & defaults);

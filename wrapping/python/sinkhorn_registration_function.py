@@ -146,8 +146,7 @@ def sinkhorn_registration_method(
         Start also from the rotations that align the principal axes.
     settings : dict
         Further settings: mass-model, iterations, shrink, update-sigma, total-sigma, learning-rate, radius,
-        standardize. Lists have one
-        number for each level, coarsest first.
+        standardize. Lists have one number for each level, coarsest first.
     progress : bool or callable
         True: a bar, where tqdm is installed. A function is called with the finished fraction after each stage.
 
