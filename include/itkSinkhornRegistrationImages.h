@@ -59,6 +59,14 @@ WarpImage(const ImageType<VDimension> *                     moving,
           float                                             outside,
           bool                                              nearest);
 
+/** A density where a map takes it: \f$M(T(x))\,\det J(x)\f$, whose mass is that of \a moving (of what the grid shows);
+ * determinants by central differences, 0 where they are negative and outside of \a moving. */
+template <unsigned int VDimension>
+Sinkhorn_EXPORT typename ImageType<VDimension>::Pointer
+WarpDensity(const ImageType<VDimension> *                     moving,
+            const Transform<double, VDimension, VDimension> * transform,
+            const ImageType<VDimension> *                     grid);
+
 /** The same for labels and masks: nearest neighbour, 0 outside. */
 template <unsigned int VDimension>
 Sinkhorn_EXPORT typename LabelImageType<VDimension>::Pointer

@@ -190,6 +190,10 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::MakeWarpedImage() const -
 {
   const auto moving = this->ReadImage(
     this->GetMovingImage(), this->ReadMask(this->GetMovingMask(), this->GetMovingImage(), "moving"), "moving image");
+  if (m_Plan.Main.MassModel == SinkhornRegistration::MassModelKind::Conserved)
+  {
+    return SinkhornRegistration::WarpDensity<ImageDimension>(moving, this->GetTransform(), this->MakeFixedGrid());
+  }
   return SinkhornRegistration::WarpImage<ImageDimension>(moving,
                                                          this->GetTransform(),
                                                          this->MakeFixedGrid(),

@@ -69,9 +69,10 @@ enum class TransformKind
 /** How a deformation acts on mass in the sinkhorn metric; see itk::SinkhornImageToImageMetricv4. */
 enum class MassModelKind
 {
-  Automatic,  ///< PushForward for deformations, else Intensity
-  Intensity,  ///< the moving image is interpolated
-  PushForward ///< every fixed voxel carries its mass along
+  Automatic,   ///< PushForward for deformations, else Intensity
+  Intensity,   ///< the moving image is interpolated
+  PushForward, ///< every fixed voxel carries its mass along
+  Conserved ///< the same in every stage: images are densities whose mass must not change, M(T(x)) det J(x) is compared
 };
 
 /** Transform that the stages start from, fitted to the springs of transport; see itk::SinkhornTransformInitializer. */
@@ -145,6 +146,9 @@ struct Stage
   bool IsRefining{ false };
   /** Both images are silhouettes or label maps: their edges are exact and there is no noise to smooth away. */
   bool ShowsShapes{ false };
+  /** sinkhorn: way left, in the mean square and in voxels of the level, at which a level has done its work; 0: what the
+   * grid can't tell, see itk::RegistrationForce. */
+  double SmallestWay{ 0.0 };
   /** Metrics other than sinkhorn: standard deviation, voxels of the fixed image, of the Gaussian within which
    * intensities are brought to mean 0 and variance 1; 0: they are left alone. */
   double Standardize{ 0.0 };
@@ -152,8 +156,9 @@ struct Stage
    * finest levels. */
   std::vector<unsigned int> Radii;
   /** All deformations but velocity: standard deviation of the Gaussian that smooths the whole field after each step,
-   * voxels of the level; negative: 0.5 where a greedy stage follows intensities, 0.4 for cc, else none. */
-  double TotalSigma{ -1.0 };
+   * voxels of the level, of each level; empty: 0.5 where a greedy stage follows intensities, for cc from 1 on coarse
+   * levels to 0.4 on the finest, else none. */
+  std::vector<double> TotalSigmas;
 };
 
 /** Whether the metric of a stage sees images as mass. */

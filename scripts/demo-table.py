@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Print what the demonstration's reports say: demo-table.py OUTPUT
 
-OUTPUT holds one folder <pair>-<metric> with a report.json for each registration.
+OUTPUT holds one folder <pair>-<program> with a report.json for each registration.
 """
 import json
 import pathlib
 import sys
 
-COLUMNS = ("pair", "metric", "Dice before", "Dice after", "folded %", "min Jacobian", "iterations", "seconds")
+COLUMNS = ("pair", "program", "Dice before", "Dice after", "TRE, mm", "folded %", "min Jacobian", "seconds")
 
 
 def format_number(value, pattern):
@@ -16,19 +16,16 @@ def format_number(value, pattern):
 
 def read_row(report_path):
     report = json.loads(report_path.read_text())
-    iterations = report.get("iterations")
-    if isinstance(iterations, list):
-        iterations = "x".join(str(i) for i in iterations)
     folded = report.get("folded_fraction")
-    pair, _, metric = report_path.parent.name.rpartition("-")
+    pair, _, program = report_path.parent.name.rpartition("-")
     return (
         pair,
-        metric,
+        "sinkhorn-register" if program == "sinkhorn" else program,
         format_number(report.get("dice_before_mean"), "{:.3f}"),
         format_number(report.get("dice_after_mean"), "{:.3f}"),
+        format_number(report.get("tre_after"), "{:.2f}"),
         format_number(None if folded is None else 100 * folded, "{:.2f}"),
         format_number(report.get("min_jacobian"), "{:.3f}"),
-        str(iterations),
         format_number(report.get("seconds"), "{:.1f}"),
     )
 
@@ -45,7 +42,9 @@ def main():
     print()
     for row in rows:
         print("  ".join(cell.ljust(w) if k < 2 else cell.rjust(w) for k, (cell, w) in enumerate(zip(row, widths))).rstrip())
-    print(f"\nPictures: {output}/<pair>-<metric>/overview.png\nNumbers:  {output}/<pair>-<metric>/report.json")
+    print(f"\nPictures: {output}/<pair>-sinkhorn/overview.png\nNumbers:  {output}/<pair>-<program>/report.json")
+    if any(output.glob("*-greedy")):
+        print(f"Side by side: {output}/<pair>.png")
 
 
 if __name__ == "__main__":

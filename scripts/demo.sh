@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Install what is missing, build, and register three pairs with Sinkhorn and with MeanSquares side by side: two slices of a
-# rat's lung, a T1 brain against a shifted and deformed copy of itself (3-D), and a disc far from an ellipse.
+# Install what is missing, build, and register five pairs, by sinkhorn-register and by greedy (https://greedy.readthedocs.io) at their
+# defaults: shapes far apart, shapes that move in opposite directions, a label map, an MR with a known deformation, two stains.
 #
 #   scripts/demo.sh [OUTPUT]        OUTPUT: folder for pictures and numbers, default <build folder>/demo
 #
@@ -26,4 +26,12 @@ if [ ! -e "/$examples/RatLungSlice1.mha" ]; then
 else
   package=
 fi
-bash "$scripts/demo-registrations.sh" "$build/bin/sinkhorn-register" "$package/$examples" "$output"
+# greedy comes from Python's package index, into an environment of its own.
+peers=$build/demo-python
+if ! "$peers/bin/python" -c "import picsl_greedy, SimpleITK, matplotlib" 2>/dev/null; then
+  { python3 -m venv "$peers" && "$peers/bin/pip" install -q picsl_greedy SimpleITK matplotlib numpy; } </dev/null >&2 || {
+    echo "demo: greedy can't be installed here; only sinkhorn-register is run" >&2
+    peers=
+  }
+fi
+bash "$scripts/demo-registrations.sh" "$build/bin/sinkhorn-register" "$package/$examples" "$output" ${peers:+"$peers/bin/python"}

@@ -60,7 +60,8 @@ const std::vector<std::pair<std::string, std::string>> settingOptions{
     "sinkhorn: distance beyond which mass is created or destroyed rather than moved, mm; 0: never [deformations: the "
     "way that the linear start leaves, in the mean square; else 0]" },
   { "mass-model",
-    "sinkhorn: intensity (the moving image is interpolated) | push-forward (fixed voxels carry their mass) "
+    "sinkhorn: intensity (the moving image is interpolated) | push-forward (fixed voxels carry their mass) | "
+    "conserved (densities: displacement, balanced, down to the finest level; warped keeps its mass) "
     "[push-forward for deformations, else intensity]" },
   { "iterations", "of each level, coarsest first [100x50x25]" },
   { "shrink", "shrink factor of each level [powers of two down to 1, more for very large images]" },
@@ -68,8 +69,9 @@ const std::vector<std::pair<std::string, std::string>> settingOptions{
     "deformations: smoothing of the update field, mm: a sum of Gaussians 20+10+5 for all levels, or one each "
     "20+10x10+5x5 [from the field of view]" },
   { "total-sigma",
-    "deformations but velocity: smoothing of the whole field after each step, voxels of the level [0.5 where a greedy "
-    "stage follows intensities, 0.4 for cc, else 0]" },
+    "deformations but velocity: smoothing of the whole field after each step, voxels of the level, of all or one each "
+    "1x0.7x0.4 [0.5 where a greedy "
+    "stage follows intensities, 1x0.7x0.4 for cc, else 0]" },
   { "learning-rate", "largest displacement of one iteration, voxels of the level's grid [1]" },
   { "radius", "cc: radius of the neighbourhood, voxels, of all levels or one each 4x3x2 [4; 4x3x3 in a greedy stage]" },
   { "standardize",

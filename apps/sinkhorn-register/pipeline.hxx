@@ -111,6 +111,7 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
   source.Moving = inputs.Moving;
   source.MovingLabels = inputs.MovingLabels;
   source.ToRegistered = transform;
+  source.ConservesMass = options.Main.MassModel == MassModelKind::Conserved;
   source.ToFile = toFile;
   const std::vector<std::string> obsolete = WriteResults<VDimension>(folder, source);
   OverviewData<VDimension>       overview;

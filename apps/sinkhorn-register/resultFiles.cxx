@@ -80,7 +80,9 @@ WriteWarpedFile(const ResultSource<VDimension> & source, const std::string & pat
   if (!facts.IsColor)
   {
     const float outside = FindOutside<VDimension>(source.Moving);
-    const auto  warped = WarpImage<VDimension>(source.Moving, source.ToRegistered, source.Fixed, outside, false);
+    const auto  warped = source.ConservesMass
+                           ? WarpDensity<VDimension>(source.Moving, source.ToRegistered, source.Fixed)
+                           : WarpImage<VDimension>(source.Moving, source.ToRegistered, source.Fixed, outside, false);
     WriteWarped<VDimension>(warped, facts.ComponentType, geometry, path);
     return;
   }

@@ -41,6 +41,8 @@ struct ResultSource
   /** To the moving image as it was registered, and as it lies in its file. */
   const itk::CompositeTransform<double, VDimension> * ToRegistered{ nullptr };
   const itk::CompositeTransform<double, VDimension> * ToFile{ nullptr };
+  /** The moving image is a density: what it is warped to has its mass. */
+  bool ConservesMass{ false };
 };
 
 /** Writes warped image and labels, transform and displacement, on the grid and in the dimension of the fixed file.

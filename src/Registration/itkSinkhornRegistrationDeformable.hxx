@@ -41,7 +41,10 @@ ConfigureDeformation(const StageInput<VDimension> &                      input,
   ConfigurePyramid(input, metric, method);
   method->SetForce(metric.Force);
   method->SetLearningRate(stage.LearningRate);
-  method->SetTotalFieldSigma(ChooseTotalSigma(stage));
+  if (stage.SmallestWay > 0.0 && metric.Force)
+  {
+    metric.Force->SetSmallestWay(stage.SmallestWay);
+  }
   if (IsNarrow(stage))
   {
     constexpr double faintPart = 0.05;
@@ -87,6 +90,9 @@ RunMethod(const StageInput<VDimension> &                      input,
   StageOutput<VDimension> output;
   const Observation       levels(method, MultiResolutionIterationEvent(), [&]() {
     EnterLevel(input, metric, method->GetCurrentLevel(), listener);
+    const auto size = input.Grid.GetSize(method->GetCurrentLevel());
+    method->SetTotalFieldSigma(
+      ChooseTotalSigma(input.Parameters, method->GetCurrentLevel(), *std::max_element(size.begin(), size.end())));
     output.Levels.emplace_back();
   });
   const Observation       steps(method, IterationEvent(), [&]() {

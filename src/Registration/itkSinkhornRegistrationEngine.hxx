@@ -50,14 +50,18 @@ template <unsigned int VDimension>
 void
 KeepBetter(const Plan &                                   plan,
            const ImagePair<VDimension> &                  images,
+           const StageInput<VDimension> &                 main,
            const CompositeTransform<double, VDimension> * given,
            const CompositeTransform<double, VDimension> * linearStart,
            CompositeTransform<double, VDimension> *       transform,
            RegistrationReport &                           report,
            Listener &                                     listener)
 {
+  const bool isConserved = plan.Main.MassModel == MassModelKind::Conserved;
   const auto similarity = [&](const Transform<double, VDimension, VDimension> * map) {
-    return MeasureSimilarity<VDimension>(images.Fixed, images.Moving, images.FixedMask, images.MovingMask, map);
+    return isConserved
+             ? MeasureMassOverlap<VDimension>(main.Fixed, main.Moving, map)
+             : MeasureSimilarity<VDimension>(images.Fixed, images.Moving, images.FixedMask, images.MovingMask, map);
   };
   const auto isDropped = [](const StageReport & stage) { return !stage.Kept; };
   const bool allDropped = std::all_of(report.Stages.begin(), report.Stages.end(), isDropped);
@@ -93,8 +97,8 @@ KeepBetter(const Plan &                                   plan,
   }
   else
   {
-    text << "the registration ended less similar than it began (mutual information " << report.SimilarityBefore
-         << " -> " << ended << ")";
+    text << "the registration ended less similar than it began ("
+         << (isConserved ? "common mass " : "mutual information ") << report.SimilarityBefore << " -> " << ended << ")";
   }
   text << "; the " << report.Kept << " is handed over instead. Try another " << plan.Prefix << "metric, " << plan.Prefix
        << "transform or " << plan.Prefix << "initialize, or masks.";
@@ -225,7 +229,7 @@ Register(Plan &                                   plan,
     RunStages<VDimension>(plan, images, result, linearStart, report, listener);
     const auto coarse = Sinkhorn::ShrinkGeometry<VDimension>(main.Grid.Image, main.Grid.Factors.back());
     MendFolds<VDimension>(HoldsDetail<VDimension>(result, images.Fixed) ? images.Fixed : coarse, result);
-    KeepBetter<VDimension>(plan, images, given, linearStart, result, report, listener);
+    KeepBetter<VDimension>(plan, images, main, given, linearStart, result, report, listener);
   }
   EvaluateEnds<VDimension>(main, given, result, report);
   transform->ClearTransformQueue();

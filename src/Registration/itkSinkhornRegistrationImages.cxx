@@ -109,6 +109,22 @@ WarpImage(const ImageType<VDimension> *                     moving,
 }
 
 template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+WarpDensity(const ImageType<VDimension> *                     moving,
+            const Transform<double, VDimension, VDimension> * transform,
+            const ImageType<VDimension> *                     grid)
+{
+  const auto warped = WarpImage<VDimension>(moving, transform, grid, 0.0F, false);
+  const auto jacobian = ComputeCentralJacobian<VDimension>(SampleDisplacement<VDimension>(transform, grid));
+  float *    values = warped->GetBufferPointer();
+  const auto count = warped->GetBufferedRegion().GetNumberOfPixels();
+  std::transform(values, values + count, jacobian->GetBufferPointer(), values, [](float value, float determinant) {
+    return value * std::max(determinant, 0.0F);
+  });
+  return warped;
+}
+
+template <unsigned int VDimension>
 typename LabelImageType<VDimension>::Pointer
 WarpLabels(const LabelImageType<VDimension> *                moving,
            const Transform<double, VDimension, VDimension> * transform,
@@ -135,6 +151,8 @@ WarpMask(const MaskImageType<VDimension> *                 moving,
   template Folding               MeasureFolding<D>(const FieldType<D> *);                                      \
   template ImageType<D>::Pointer WarpImage<D>(                                                                 \
     const ImageType<D> *, const Transform<double, D, D> *, const ImageType<D> *, float, bool);                 \
+  template ImageType<D>::Pointer WarpDensity<D>(                                                               \
+    const ImageType<D> *, const Transform<double, D, D> *, const ImageType<D> *);                              \
   template MaskImageType<D>::Pointer WarpMask<D>(                                                              \
     const MaskImageType<D> *, const Transform<double, D, D> *, const ImageType<D> *);                          \
   template LabelImageType<D>::Pointer WarpLabels<D>(                                                           \

@@ -143,10 +143,13 @@ CheckVoxels(const Stage & stage, const std::string & prefix, const std::string &
                                                      "voxels of the level's grid, up to half of the longest axis",
                                                      "shorter steps lead nowhere, longer ones out of the image");
   }
-  if (stage.TotalSigma > 0.0)
+  for (const double sigma : stage.TotalSigmas)
   {
-    Setting{ prefix + "total-sigma", place }.Check(
-      stage.TotalSigma, smallestPart, 0.5 * extents.Longest, "voxels of the level's grid", "write 0 for none");
+    if (sigma > 0.0)
+    {
+      Setting{ prefix + "total-sigma", place }.Check(
+        sigma, smallestPart, 0.5 * extents.Longest, "voxels of the level's grid", "write 0 for none");
+    }
   }
   // The default is never refused: in small images the neighbourhood is cut off at the border.
   for (const unsigned int radius : stage.Radii)

@@ -38,6 +38,7 @@ MakeRecipe(const Stage & main, MetricKind finish)
   coarse.NumberOfLevels = main.Iterations.size();
   coarse.Iterations.resize(1);
   coarse.Shrink.resize(std::min<std::size_t>(coarse.Shrink.size(), 1));
+  coarse.TotalSigmas.resize(std::min<std::size_t>(coarse.TotalSigmas.size(), 1));
   coarse.UpdateSigmas.resize(std::min<std::size_t>(coarse.UpdateSigmas.size(), 1));
   stages.push_back(coarse);
   if (main.MassModel == MassModelKind::Automatic)
@@ -135,6 +136,44 @@ PlanStages(const PlanRequest & request, const Stage & defaults, Plan & plan)
   ChooseStart(request, false, plan);
 }
 
+/** Mass is carried by a displacement down to the finest level, balanced, and nothing else follows: a local metric would
+ * compare densities that a map has stretched as if they were intensities. */
+void
+PlanConserved(const PlanRequest & request, Plan & plan)
+{
+  Stage &           main = plan.Main;
+  const std::string name = request.Prefix + "mass-model conserved: ";
+  if (main.Metric != MetricKind::Sinkhorn)
+  {
+    throw UsageError(name + "belongs to the metric sinkhorn, not " + ToString(main.Metric));
+  }
+  if (request.Transform.empty())
+  {
+    main.Transform = TransformKind::Displacement;
+  }
+  if (main.Transform != TransformKind::Displacement && main.Transform != TransformKind::Velocity)
+  {
+    throw UsageError(name + request.Prefix + "transform " + ToString(main.Transform) +
+                     " does not carry mass from the one image to the other; choose displacement or velocity");
+  }
+  if (main.Reach > 0.0)
+  {
+    throw UsageError(name + "with a " + request.Prefix + "reach mass is created and destroyed; leave it out");
+  }
+  if (!request.Finish.empty() && request.Finish != "none")
+  {
+    throw UsageError(name + "has no " + request.Prefix + "finish; leave it out");
+  }
+  if (request.Density.empty())
+  {
+    plan.Mass.How = DensityRule::Mode::AsIs;
+  }
+  constexpr double smallestWay = 0.02;
+  main.SmallestWay = smallestWay;
+  plan.Stages = { main };
+  ChooseStart(request, false, plan);
+}
+
 void
 PlanRecipe(const PlanRequest & request, const Stage & defaults, Plan & plan)
 {
@@ -149,6 +188,11 @@ PlanRecipe(const PlanRequest & request, const Stage & defaults, Plan & plan)
                               return entry.first == key;
                             })->second;
   });
+  if (main.MassModel == MassModelKind::Conserved)
+  {
+    PlanConserved(request, plan);
+    return;
+  }
   plan.Stages = { main };
   const bool transports = main.Metric == MetricKind::Sinkhorn && IsDeformation(main.Transform);
   ChooseStart(request, transports && request.Finish != "none", plan);
@@ -178,6 +222,17 @@ MakeFinish(const Stage & main, MetricKind metric)
   finish.UpdateSigmas.clear();
   finish.IsRefining = true;
   return finish;
+}
+
+Stage
+MakeLinearRefinement()
+{
+  Stage stage;
+  stage.Transform = TransformKind::Affine;
+  stage.Metric = MetricKind::Mattes;
+  stage.NumberOfLevels = 3;
+  stage.Iterations = { 100, 50 };
+  return stage;
 }
 
 Plan

@@ -342,28 +342,27 @@ AdaptToContrast(Plan &                                         plan,
   listener.Say(text.str());
 }
 
-/** Undoes the stages of mass where they left images that are no shapes less similar than they found them. */
+/** Undoes the stages of mass where they left images that are no shapes less similar than they found them. \param first
+ * the first of them, which begins with \a linearStart. */
 template <unsigned int VDimension>
 void
 KeepBetterMass(const ImagePair<VDimension> &                  images,
                const CompositeTransform<double, VDimension> * linearStart,
+               std::size_t                                    first,
                CompositeTransform<double, VDimension> *       transform,
                HalfwayMaps<VDimension> &                      maps,
                RegistrationReport &                           report,
                Listener &                                     listener)
 {
-  const bool anyKept =
-    std::any_of(report.Stages.begin(), report.Stages.end(), [](const StageReport & stage) { return stage.Kept; });
+  const auto begin = report.Stages.begin() + static_cast<std::ptrdiff_t>(first);
+  const bool anyKept = std::any_of(begin, report.Stages.end(), [](const StageReport & stage) { return stage.Kept; });
   if (anyKept &&
       MeasureSimilarityOf<VDimension>(images, transform) < MeasureSimilarityOf<VDimension>(images, linearStart))
   {
     transform->ClearTransformQueue();
     Append<VDimension>(linearStart, transform);
     maps = HalfwayMaps<VDimension>();
-    for (StageReport & stage : report.Stages)
-    {
-      stage.Kept = false;
-    }
+    std::for_each(begin, report.Stages.end(), [](StageReport & stage) { stage.Kept = false; });
     listener.Say("carrying mass left the images less similar than before: that is undone");
   }
 }
@@ -397,20 +396,30 @@ RunStages(Plan &                                   plan,
       KeepBetterStart<VDimension>(images, given, transform, listener);
     }
   }
+  HalfwayMaps<VDimension> maps;
+  std::size_t             next = 0;
+  const auto              runNext = [&]() {
+    RunStage<VDimension>(plan, plan.Stages[next], images, transform, maps, report, listener);
+    ++next;
+    listener.Advance(static_cast<double>(next) / static_cast<double>(plan.Stages.size()));
+  };
+  while (plan.IsRecipe && !IsDeformation(plan.Stages[next].Transform))
+  {
+    runNext();
+  }
   if (followsIntensities && plan.ChoosesFinish && plan.Main.Transform == TransformKind::SyN)
   {
     AdaptToContrast<VDimension>(plan, images, transform, listener);
   }
   linearStart = CopyQueue<VDimension>(transform);
-  HalfwayMaps<VDimension> maps;
-  for (std::size_t i = 0; i < plan.Stages.size(); ++i)
+  const std::size_t firstOfMass = next;
+  while (next < plan.Stages.size())
   {
-    if (followsIntensities && i > 0 && i + 1 == plan.Stages.size())
+    if (followsIntensities && next > firstOfMass && next + 1 == plan.Stages.size())
     {
-      KeepBetterMass<VDimension>(images, linearStart, transform, maps, report, listener);
+      KeepBetterMass<VDimension>(images, linearStart, firstOfMass, transform, maps, report, listener);
     }
-    RunStage<VDimension>(plan, plan.Stages[i], images, transform, maps, report, listener);
-    listener.Advance(static_cast<double>(i + 1) / static_cast<double>(plan.Stages.size()));
+    runNext();
   }
 }
 

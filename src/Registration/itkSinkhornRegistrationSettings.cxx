@@ -60,7 +60,8 @@ const std::map<std::string, MassModelKind> &
 MassModelNames()
 {
   static const std::map<std::string, MassModelKind> names{ { "intensity", MassModelKind::Intensity },
-                                                           { "push-forward", MassModelKind::PushForward } };
+                                                           { "push-forward", MassModelKind::PushForward },
+                                                           { "conserved", MassModelKind::Conserved } };
   return names;
 }
 
@@ -298,8 +299,12 @@ ApplySetting(Stage & stage, const std::string & key, const std::string & option,
   }
   else if (key == "total")
   {
-    stage.TotalSigma = ParseNumber(option, text);
-    CheckLength(option, stage.TotalSigma, true, "voxels of the level's grid");
+    stage.TotalSigmas.clear();
+    for (const std::string & level : Split(text, 'x'))
+    {
+      stage.TotalSigmas.push_back(ParseNumber(option, level));
+      CheckLength(option, stage.TotalSigmas.back(), true, "voxels of the level's grid");
+    }
   }
   else if (key == "rate")
   {
@@ -377,6 +382,14 @@ CompleteStage(Stage & stage, const std::function<std::string(const std::string &
   if (!stage.Radii.empty())
   {
     CheckLevels(nameOf("radius"), stage.Radii.size(), stage);
+  }
+  if (stage.TotalSigmas.size() == 1)
+  {
+    stage.TotalSigmas.resize(stage.Iterations.size(), stage.TotalSigmas[0]);
+  }
+  if (!stage.TotalSigmas.empty())
+  {
+    CheckLevels(nameOf("total"), stage.TotalSigmas.size(), stage);
   }
   if (stage.UpdateSigmas.size() == 1)
   {

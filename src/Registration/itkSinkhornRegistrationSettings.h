@@ -68,6 +68,12 @@ CompleteStage(Stage & stage, const std::function<std::string(const std::string &
 Stage
 MakeFinish(const Stage & main, MetricKind metric);
 
+/** The stage of the recipe that refines the linear start of images that are no shapes: springs follow mass, which may
+ * mean something else in the other image; mutual information does not mind. Affine, on the two coarsest of three
+ * levels. */
+Stage
+MakeLinearRefinement();
+
 /** "syn,sinkhorn,blur=4,update=20+10x10+5": a transform, a metric, and settings that replace those of \a defaults. */
 Stage
 ParseStage(const std::string & option, const std::string & text, const Stage & defaults);

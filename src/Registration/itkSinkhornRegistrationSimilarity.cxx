@@ -17,12 +17,14 @@
  *=========================================================================*/
 #include "itkSinkhornRegistrationSimilarity.h"
 
+#include "itkSinkhornFieldAlgebra.h"
 #include "itkSinkhornRegistrationImages.h"
 #include "itkSinkhornRegistrationIntensities.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 namespace itk
@@ -127,6 +129,32 @@ MeasureSimilarity(const ImageType<VDimension> *                     fixed,
 }
 
 template <unsigned int VDimension>
+double
+MeasureMassOverlap(const ImageType<VDimension> *                     fixed,
+                   const ImageType<VDimension> *                     moving,
+                   const Transform<double, VDimension, VDimension> * transform)
+{
+  const auto massOf = [](const ImageType<VDimension> * density) {
+    const float * first = density->GetBufferPointer();
+    double        volume = 1.0;
+    for (unsigned int d = 0; d < VDimension; ++d)
+    {
+      volume *= density->GetSpacing()[d];
+    }
+    return volume * std::accumulate(first, first + density->GetBufferedRegion().GetNumberOfPixels(), 0.0);
+  };
+  const auto   warped = WarpDensity<VDimension>(moving, transform, fixed);
+  const double ratio = massOf(fixed) / massOf(moving);
+  const auto   common = Sinkhorn::MakeImageOn<ImageType<VDimension>>(fixed);
+  std::transform(fixed->GetBufferPointer(),
+                 fixed->GetBufferPointer() + fixed->GetBufferedRegion().GetNumberOfPixels(),
+                 warped->GetBufferPointer(),
+                 common->GetBufferPointer(),
+                 [ratio](float one, float other) { return static_cast<float>(std::min<double>(one, ratio * other)); });
+  return massOf(common) / massOf(fixed);
+}
+
+template <unsigned int VDimension>
 bool
 AreEqual(const ImageType<VDimension> * fixed, const ImageType<VDimension> * moving)
 {
@@ -155,12 +183,13 @@ AreEqual(const ImageType<VDimension> * fixed, const ImageType<VDimension> * movi
   return true;
 }
 
-#define SINKHORN_INSTANTIATE(D)                                          \
-  template double MeasureSimilarity<D>(const ImageType<D> *,             \
-                                       const ImageType<D> *,             \
-                                       const MaskImageType<D> *,         \
-                                       const MaskImageType<D> *,         \
-                                       const Transform<double, D, D> *); \
+#define SINKHORN_INSTANTIATE(D)                                                                                       \
+  template double MeasureSimilarity<D>(const ImageType<D> *,                                                          \
+                                       const ImageType<D> *,                                                          \
+                                       const MaskImageType<D> *,                                                      \
+                                       const MaskImageType<D> *,                                                      \
+                                       const Transform<double, D, D> *);                                              \
+  template double MeasureMassOverlap<D>(const ImageType<D> *, const ImageType<D> *, const Transform<double, D, D> *); \
   template bool   AreEqual<D>(const ImageType<D> *, const ImageType<D> *);
 SINKHORN_INSTANTIATE(2)
 SINKHORN_INSTANTIATE(3)

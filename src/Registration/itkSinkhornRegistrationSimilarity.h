@@ -39,6 +39,14 @@ MeasureSimilarity(const ImageType<VDimension> *                     fixed,
                   const MaskImageType<VDimension> *                 movingMask,
                   const Transform<double, VDimension, VDimension> * transform);
 
+/** The same for densities whose mass is conserved: the part of the mass, from 0 to 1, that M(T(x)) det J(x) and the
+ * fixed density have in common, both normalised. */
+template <unsigned int VDimension>
+double
+MeasureMassOverlap(const ImageType<VDimension> *                     fixed,
+                   const ImageType<VDimension> *                     moving,
+                   const Transform<double, VDimension, VDimension> * transform);
+
 /** Whether both images show the same, voxel by voxel on the same grid, up to a factor and rounding. */
 template <unsigned int VDimension>
 bool

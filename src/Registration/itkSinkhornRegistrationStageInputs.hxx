@@ -116,16 +116,11 @@ PrepareStage(const Plan & plan, const Stage & stage, const ImagePair<VDimension>
   return input;
 }
 
-/** Chooses what the recipe leaves open from what the images show. */
+/** Chooses what the recipe leaves open of its last stage. */
 template <unsigned int VDimension>
 void
-AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images)
+AdaptFinish(const Plan & plan, bool showsShapes, Stage & finish)
 {
-  const auto fixed = MakeDensity<VDimension>(images.Fixed, images.FixedMask, plan.FixedMass, true, images.FixedName);
-  const auto moving =
-    MakeDensity<VDimension>(images.Moving, images.MovingMask, plan.MovingMass, true, images.MovingName);
-  const bool showsShapes = IsPiecewiseConstant<VDimension>(fixed) && IsPiecewiseConstant<VDimension>(moving);
-  Stage &    finish = plan.Stages.back();
   finish.ShowsShapes = showsShapes;
   if (plan.ChoosesFinish)
   {
@@ -153,10 +148,36 @@ AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images)
       IsNarrow(finish) ? std::vector<unsigned int>{ 60, 40, 30 } : std::vector<unsigned int>{ 15, 10, 5 };
     finish.Iterations = showsShapes ? exact : detailed;
   }
-  if (!showsShapes && (IsCutByBorder<VDimension>(fixed) || IsCutByBorder<VDimension>(moving)))
+}
+
+/** Chooses what the recipe leaves open from what the images show. */
+template <unsigned int VDimension>
+void
+AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images)
+{
+  const auto fixed = MakeDensity<VDimension>(images.Fixed, images.FixedMask, plan.FixedMass, true, images.FixedName);
+  const auto moving =
+    MakeDensity<VDimension>(images.Moving, images.MovingMask, plan.MovingMass, true, images.MovingName);
+  const bool showsShapes = IsPiecewiseConstant<VDimension>(fixed) && IsPiecewiseConstant<VDimension>(moving);
+  AdaptFinish<VDimension>(plan, showsShapes, plan.Stages.back());
+  if (showsShapes)
+  {
+    return;
+  }
+  const bool isCut = IsCutByBorder<VDimension>(fixed) || IsCutByBorder<VDimension>(moving);
+  if (isCut)
   {
     // Mass beyond a border has no counterpart; a linear transform averages that out, a deformation would follow it.
     plan.Stages.erase(plan.Stages.begin(), plan.Stages.end() - 1);
+  }
+  for (Stage & stage : plan.Stages)
+  {
+    // Where intensities are more or less mass only, the finish sees better what is within its reach.
+    stage.SmallestWay = ComparesMass(stage) ? 1.0 : 0.0;
+  }
+  if (plan.Initial != InitialKind::None && !isCut)
+  {
+    plan.Stages.insert(plan.Stages.begin(), MakeLinearRefinement());
   }
 }
 
@@ -172,7 +193,9 @@ EvaluateStage(const StageInput<VDimension> & input, const Transform<double, VDim
   {
     // The densities are 0 outside their masks already.
     const auto grid = Sinkhorn::ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors[finest]);
-    const auto warped = WarpImage<VDimension>(input.Moving, transform, grid, 0.0F, false);
+    const auto warped = input.Parameters.MassModel == MassModelKind::Conserved
+                          ? WarpDensity<VDimension>(input.Moving, transform, grid)
+                          : WarpImage<VDimension>(input.Moving, transform, grid, 0.0F, false);
     return Evaluate<VDimension>(input.Parameters, input.Fixed, warped, nullptr, nullptr, grid, blur);
   }
   const auto warped = WarpImage<VDimension>(input.Moving, transform, input.Fixed, 0.0F, false);

@@ -18,6 +18,7 @@
 #include "itkSinkhornRegistrationStages.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace itk
@@ -100,18 +101,35 @@ ChooseRadius(const Stage & stage, std::size_t level)
 }
 
 double
-ChooseTotalSigma(const Stage & stage)
+ChooseTotalSigma(const Stage & stage, std::size_t level, SizeValueType longest)
 {
-  if (stage.TotalSigma >= 0.0 || !IsNarrow(stage))
+  if (!stage.TotalSigmas.empty())
   {
-    return std::max(stage.TotalSigma, 0.0);
+    return stage.TotalSigmas[level];
   }
-  return stage.Metric == MetricKind::Correlation ? 0.4 : 0.5;
+  if (!IsNarrow(stage))
+  {
+    return 0.0;
+  }
+  if (stage.Metric != MetricKind::Correlation)
+  {
+    return 0.5;
+  }
+  // What coarse levels get wrong, finer ones cannot mend: there the map gets less detail, but still as much as a
+  // thirtieth of the image (twice the width of the Gaussian) can hold.
+  constexpr std::array<double, 3> fromFinest{ 0.4, 0.7, 1.0 };
+  constexpr double                largestPart = 0.016;
+  const double most = fromFinest[std::min(stage.Iterations.size() - 1 - level, fromFinest.size() - 1)];
+  return std::min(most, std::max(fromFinest.front(), largestPart * static_cast<double>(longest)));
 }
 
 MassModelKind
 ChooseMassModel(const Stage & stage)
 {
+  if (stage.MassModel == MassModelKind::Conserved)
+  {
+    return MassModelKind::PushForward;
+  }
   if (stage.MassModel != MassModelKind::Automatic)
   {
     return stage.MassModel;

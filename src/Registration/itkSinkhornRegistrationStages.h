@@ -97,9 +97,10 @@ ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std:
 unsigned int
 ChooseRadius(const Stage & stage, std::size_t level);
 
-/** Standard deviation of the smoothing of a whole field after each step, voxels of the level; 0: none. */
+/** Standard deviation of the smoothing of a whole field after each step at a level, voxels of the level; 0: none.
+ * \param longest voxels of the level along its longest axis. */
 double
-ChooseTotalSigma(const Stage & stage);
+ChooseTotalSigma(const Stage & stage, std::size_t level, SizeValueType longest);
 
 /** Whether a stage refines intensities within the frame of the fixed image by narrow updates: then its grid is that
  * frame at full resolution, and smoothing is by voxels. */
