@@ -18,9 +18,11 @@
 #ifndef itkSinkhornPointTransport_h
 #define itkSinkhornPointTransport_h
 
+#include "itkSinkhornClusteredSoftminOperator.h"
 #include "itkSinkhornDivergence.h"
 #include "itkSinkhornPointMeasure.h"
 
+#include <memory>
 #include <vector>
 
 namespace itk
@@ -49,7 +51,8 @@ struct PointTransportParameters
  * \brief Entropic optimal transport between two curves, surfaces or clouds of weighted particles.
  *
  * Value, gradient and springs of OT or of the Sinkhorn divergence, balanced or with a reach, in the conventions of
- * Solver: cost |x−y|²/2, ε = blur². Memory is proportional to the number of particles: the plan is never stored.
+ * Solver: cost |x−y|²/2, ε = blur². Memory is proportional to the number of particles: the plan is never stored. Pairs
+ * of particles are computed in single precision (ClusteredSoftminOperator), with a tolerance below 1e-5 in double.
  *
  * \ingroup Sinkhorn
  */
@@ -123,8 +126,6 @@ public:
   }
 
 private:
-  using OperatorType = SoftminOperator<double>;
-
   void
   CheckSolved() const;
 
@@ -132,12 +133,12 @@ private:
   ArrayType
   ComputeMeans(Side to, Side from, const ArrayType & potential) const;
 
-  PointMeasure             m_Measures[2];
-  PointTransportParameters m_Parameters;
-  ArrayType                m_LogWeights[2];
-  OperatorType::Pointer    m_Operator;
-  PotentialsType           m_Potentials;
-  SolverReport             m_Report;
+  PointMeasure                                    m_Measures[2];
+  PointTransportParameters                        m_Parameters;
+  ArrayType                                       m_LogWeights[2];
+  std::shared_ptr<const ClusteredSoftminOperator> m_Operator;
+  PotentialsType                                  m_Potentials;
+  SolverReport                                    m_Report;
 };
 
 } // namespace Sinkhorn

@@ -16,6 +16,7 @@
  *
  *=========================================================================*/
 #include "itkSinkhornPointMeasure.h"
+#include "itkSinkhornPointBlocks.h"
 
 #include "itkMacro.h"
 
@@ -139,20 +140,7 @@ PointMeasure::GetTotalMass() const
 double
 PointMeasure::GetDiagonal() const
 {
-  double sum = 0.0;
-  for (unsigned int d = 0; d < Dimension; ++d)
-  {
-    double lowest = std::numeric_limits<double>::max();
-    double highest = std::numeric_limits<double>::lowest();
-    for (size_t i = d; i < Positions.size(); i += Dimension)
-    {
-      lowest = std::min(lowest, Positions[i]);
-      highest = std::max(highest, Positions[i]);
-    }
-    const double length = std::max(highest - lowest, 0.0);
-    sum += length * length;
-  }
-  return std::sqrt(sum);
+  return ComputeBoxDiagonal(Dimension, { &Positions });
 }
 
 std::vector<double>

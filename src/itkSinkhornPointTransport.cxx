@@ -16,14 +16,12 @@
  *
  *=========================================================================*/
 #include "itkSinkhornPointTransport.h"
-#include "itkSinkhornParallel.h"
-#include "itkSinkhornPointSoftminOperator.h"
+#include "itkSinkhornClusteredSoftminOperator.h"
 
 #include "itkMacro.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace itk
 {
@@ -32,6 +30,9 @@ namespace Sinkhorn
 
 namespace
 {
+
+/** Below this tolerance pairs are computed in double precision. */
+constexpr double LeastSingleTolerance = 1e-5;
 
 /** Coordinates whose squared distance, halved, is the cost: positions, followed by s n if directions are oriented, or
  * else by the distinct entries of s n nᵀ, since |nnᵀ − mmᵀ|² = 2 − 2⟨n,m⟩². */
@@ -123,8 +124,10 @@ PointTransport::PointTransport(const PointMeasure &             alpha,
   };
   const auto liftedAlpha = lift(alpha);
   const auto liftedBeta = lift(beta);
-  m_Operator =
-    std::make_shared<PointSoftminOperator<double>>(dimension, liftedAlpha, liftedBeta, parameters.NumberOfWorkUnits);
+  const auto precision =
+    parameters.Solver.Tolerance < LeastSingleTolerance ? PairPrecision::Double : PairPrecision::Single;
+  m_Operator = std::make_shared<ClusteredSoftminOperator>(
+    dimension, liftedAlpha, liftedBeta, alpha.Masses, beta.Masses, precision, parameters.NumberOfWorkUnits);
 }
 
 const SolverReport &
@@ -180,34 +183,16 @@ PointTransport::ComputeVariation(Side side) const -> ArrayType
 auto
 PointTransport::ComputeMeans(Side to, Side from, const ArrayType & potential) const -> ArrayType
 {
-  const PointMeasure & rows = this->GetMeasure(to);
   const PointMeasure & columns = this->GetMeasure(from);
-  const ArrayType &    logWeights = m_LogWeights[static_cast<size_t>(from)];
-  const unsigned int   dimension = rows.Dimension;
-  const SizeValueType  numberOfRows = rows.GetNumberOfParticles();
-  ArrayType            logSums(numberOfRows);
-  m_Operator->Apply(to, from, m_Parameters.Solver.Blur, logWeights.data(), potential.data(), logSums.data());
-
-  ArrayType means(numberOfRows * dimension);
-  ArrayType logMoments(numberOfRows);
-  ArrayType logWeighted(logWeights.size());
-  for (unsigned int d = 0; d < dimension; ++d)
-  {
-    double lowest = std::numeric_limits<double>::max();
-    for (size_t j = d; j < columns.Positions.size(); j += dimension)
-    {
-      lowest = std::min(lowest, columns.Positions[j]);
-    }
-    for (SizeValueType j = 0; j < logWeights.size(); ++j)
-    {
-      logWeighted[j] = logWeights[j] + std::log(columns.Positions[j * dimension + d] - lowest);
-    }
-    m_Operator->Apply(to, from, m_Parameters.Solver.Blur, logWeighted.data(), potential.data(), logMoments.data());
-    for (SizeValueType i = 0; i < numberOfRows; ++i)
-    {
-      means[i * dimension + d] = lowest + std::exp(logMoments[i] - logSums[i]);
-    }
-  }
+  ArrayType            means(this->GetMeasure(to).Positions.size());
+  m_Operator->ComputeMeans(to,
+                           from,
+                           m_Parameters.Solver.Blur,
+                           m_LogWeights[static_cast<size_t>(from)].data(),
+                           potential.data(),
+                           columns.Positions.data(),
+                           columns.Dimension,
+                           means.data());
   return means;
 }
 
