@@ -84,7 +84,7 @@ struct PointMeasure
 /** The particles as they are. \param positions coordinates in mm, point after point. \param masses one for each point;
  * empty: 1 each. \exception itk::ExceptionObject see PointMeasure::Check(). */
 Sinkhorn_EXPORT PointMeasure
-MakePointMeasure(unsigned int dimension, std::vector<double> positions, std::vector<double> masses = {});
+MakePointMeasure(unsigned int dimension, std::vector<double> positions, const std::vector<double> & masses = {});
 
 /** \brief One particle for every segment: its centre, length (mm) and unit tangent.
  *

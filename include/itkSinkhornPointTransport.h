@@ -18,9 +18,8 @@
 #ifndef itkSinkhornPointTransport_h
 #define itkSinkhornPointTransport_h
 
-#include "itkSinkhornClusteredSoftminOperator.h"
 #include "itkSinkhornDivergence.h"
-#include "itkSinkhornPointMeasure.h"
+#include "itkSinkhornLiftedMeasures.h"
 
 #include <memory>
 #include <vector>
@@ -30,21 +29,11 @@ namespace itk
 namespace Sinkhorn
 {
 
-/** What is asked of the transport between two point measures. */
-struct PointTransportParameters
+/** What is asked of the transport between two point measures. PreserveMassRatio needs a reach. */
+struct PointTransportParameters : PointComparisonParameters
 {
   /** Blur, reach, debiasing, tolerance and acceleration. */
   SolverParameters Solver;
-  /** Scale both masses to 1 each, or, with a reach, both by the factor that makes their sum 2, so that a difference of
-   * mass stays visible. Off: as they are. */
-  bool NormalizeMasses{ true };
-  /** s, mm: what a direction weighs against a distance. The cost becomes |x−y|²/2 + s²(1−⟨n,m⟩²), or
-   * |x−y|²/2 + s²(1−⟨n,m⟩) if directions are oriented. 0: directions do not matter. */
-  double DirectionWeight{ 0.0 };
-  /** Whether n and −n are different directions. */
-  bool OrientedDirections{ false };
-  /** Threads; 0 lets ITK choose. Never changes a result. */
-  ThreadIdType NumberOfWorkUnits{ 0 };
 };
 
 /** \class PointTransport
@@ -62,8 +51,7 @@ public:
   using PotentialsType = Potentials<double>;
   using ArrayType = std::vector<double>;
 
-  /** \exception itk::ExceptionObject if a measure is none (PointMeasure::Check()), the dimensions differ, or directions
-   * are to be compared that one of them has not. */
+  /** \exception itk::ExceptionObject see LiftedMeasures. */
   PointTransport(const PointMeasure & alpha, const PointMeasure & beta, const PointTransportParameters & parameters);
 
   /** Solves. \param start potentials of the transport between the same particles a little elsewhere: a warm start,
@@ -105,6 +93,11 @@ public:
   ArrayType
   ComputeSprings(Side side) const;
 
+  /** Derivative of the value with respect to the positions, and to the directions if these matter: minus the normalised
+   * mass of each particle times its spring. */
+  PointGradient
+  ComputeGradient(Side side) const;
+
   /** Mass of the plan at every particle; at a balanced solution that of the particle, within the tolerance. */
   ArrayType
   ComputeMarginal(Side side) const;
@@ -117,25 +110,37 @@ public:
 
   /** Masses after normalisation. */
   ArrayType
-  GetMasses(Side side) const;
+  GetMasses(Side side) const
+  {
+    return m_Measures.GetMasses(side);
+  }
 
   const PointMeasure &
   GetMeasure(Side side) const
   {
-    return m_Measures[static_cast<size_t>(side)];
+    return m_Measures.GetMeasure(side);
+  }
+
+  const PointTransportParameters &
+  GetParameters() const
+  {
+    return m_Parameters;
   }
 
 private:
   void
   CheckSolved() const;
 
-  /** Mean position under the rows of the plan whose columns have this potential. */
+  /** Mean coordinates under the rows of the plan whose columns have this potential. */
   ArrayType
   ComputeMeans(Side to, Side from, const ArrayType & potential) const;
 
-  PointMeasure                                    m_Measures[2];
+  /** Springs in the space of LiftedMeasures. */
+  ArrayType
+  ComputeLiftedSprings(Side side) const;
+
+  LiftedMeasures                                  m_Measures;
   PointTransportParameters                        m_Parameters;
-  ArrayType                                       m_LogWeights[2];
   std::shared_ptr<const ClusteredSoftminOperator> m_Operator;
   PotentialsType                                  m_Potentials;
   SolverReport                                    m_Report;

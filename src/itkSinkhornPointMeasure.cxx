@@ -17,12 +17,12 @@
  *=========================================================================*/
 #include "itkSinkhornPointMeasure.h"
 #include "itkSinkhornPointBlocks.h"
+#include "itkSinkhornShapeParticles.h"
 
 #include "itkMacro.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 namespace itk
@@ -32,90 +32,6 @@ namespace Sinkhorn
 
 namespace
 {
-
-/** Coordinates are known to about this part of the largest one: what is shorter is rounding. */
-constexpr double CoordinateRounding = 8.0 * std::numeric_limits<double>::epsilon();
-
-/** The vertices of one cell after another, checked. */
-class Cells
-{
-public:
-  Cells(unsigned int                       dimension,
-        const std::vector<double> &        points,
-        const std::vector<SizeValueType> & vertices,
-        unsigned int                       verticesPerCell,
-        const char *                       what)
-    : m_Dimension(dimension)
-    , m_Points(points)
-    , m_Vertices(vertices)
-    , m_VerticesPerCell(verticesPerCell)
-    , m_What(what)
-  {
-    if (dimension == 0 || points.size() % dimension != 0 || vertices.size() % verticesPerCell != 0)
-    {
-      itkGenericExceptionMacro("Sinkhorn: " << points.size() << " coordinates and " << vertices.size()
-                                            << " vertex numbers do not make " << what << " of " << verticesPerCell
-                                            << " vertices in dimension " << dimension << ". Give whole points and "
-                                            << what << '.');
-    }
-  }
-
-  SizeValueType
-  GetNumberOfCells() const
-  {
-    return m_Vertices.size() / m_VerticesPerCell;
-  }
-
-  /** Coordinates of a vertex of a cell. */
-  const double *
-  GetVertex(SizeValueType cell, unsigned int k) const
-  {
-    const SizeValueType vertex = m_Vertices[cell * m_VerticesPerCell + k];
-    if (vertex >= m_Points.size() / m_Dimension)
-    {
-      itkGenericExceptionMacro("Sinkhorn: number " << cell << " of the " << m_What << " has the vertex " << vertex
-                                                   << ", but there are " << m_Points.size() / m_Dimension
-                                                   << " points. Vertices count from 0.");
-    }
-    const double * point = &m_Points[vertex * m_Dimension];
-    for (unsigned int d = 0; d < m_Dimension; ++d)
-    {
-      if (!std::isfinite(point[d]))
-      {
-        itkGenericExceptionMacro("Sinkhorn: coordinate " << d << " of point " << vertex << " is " << point[d]
-                                                         << ". Remove points that are not finite.");
-      }
-    }
-    return point;
-  }
-
-private:
-  unsigned int                       m_Dimension;
-  const std::vector<double> &        m_Points;
-  const std::vector<SizeValueType> & m_Vertices;
-  unsigned int                       m_VerticesPerCell;
-  const char *                       m_What;
-};
-
-void
-CheckNotEmpty(const PointMeasure & measure, const char * what, const char * extent)
-{
-  if (measure.Masses.empty())
-  {
-    itkGenericExceptionMacro("Sinkhorn: none of the " << measure.NumberOfDroppedCells << ' ' << what << " has "
-                                                      << extent << ". A shape needs at least one that has.");
-  }
-}
-
-double
-LargestMagnitude(const double * point, unsigned int dimension, double largest)
-{
-  for (unsigned int d = 0; d < dimension; ++d)
-  {
-    largest = std::max(largest, std::abs(point[d]));
-  }
-  return largest;
-}
 
 void
 CheckFinite(const std::vector<double> & values, SizeValueType perParticle, const char * what, const char * name)
@@ -193,18 +109,12 @@ PointMeasure::Check(const char * name) const
 }
 
 PointMeasure
-MakePointMeasure(unsigned int dimension, std::vector<double> positions, std::vector<double> masses)
+MakePointMeasure(unsigned int dimension, std::vector<double> positions, const std::vector<double> & masses)
 {
-  PointMeasure measure;
-  measure.Dimension = dimension;
-  measure.Masses = std::move(masses);
-  if (measure.Masses.empty() && dimension > 0)
-  {
-    measure.Masses.assign(positions.size() / dimension, 1.0);
-  }
-  measure.Positions = std::move(positions);
-  measure.Check("the point");
-  return measure;
+  PointComplex complex;
+  complex.Dimension = dimension;
+  complex.Points = std::move(positions);
+  return ShapeParticles(complex, masses).MakeMeasure(complex.Points);
 }
 
 PointMeasure
@@ -212,33 +122,15 @@ MakeCurveMeasure(unsigned int                       dimension,
                  const std::vector<double> &        points,
                  const std::vector<SizeValueType> & segments)
 {
-  const Cells  cells(dimension, points, segments, 2, "segments");
-  PointMeasure measure;
-  measure.Dimension = dimension;
-  for (SizeValueType cell = 0; cell < cells.GetNumberOfCells(); ++cell)
+  PointComplex complex;
+  complex.Dimension = dimension;
+  complex.Points = points;
+  complex.Segments = segments;
+  if (segments.empty())
   {
-    const double * a = cells.GetVertex(cell, 0);
-    const double * b = cells.GetVertex(cell, 1);
-    double         squared = 0.0;
-    for (unsigned int d = 0; d < dimension; ++d)
-    {
-      squared += (b[d] - a[d]) * (b[d] - a[d]);
-    }
-    const double length = std::sqrt(squared);
-    if (!(length > CoordinateRounding * LargestMagnitude(b, dimension, LargestMagnitude(a, dimension, 0.0))))
-    {
-      ++measure.NumberOfDroppedCells;
-      continue;
-    }
-    for (unsigned int d = 0; d < dimension; ++d)
-    {
-      measure.Positions.push_back(0.5 * (a[d] + b[d]));
-      measure.Directions.push_back((b[d] - a[d]) / length);
-    }
-    measure.Masses.push_back(length);
+    itkGenericExceptionMacro("Sinkhorn: a curve of " << points.size() << " coordinates has no segments.");
   }
-  CheckNotEmpty(measure, "segments", "a length");
-  return measure;
+  return MakePointMeasure(complex);
 }
 
 PointMeasure
@@ -246,69 +138,21 @@ MakeSurfaceMeasure(unsigned int                       dimension,
                    const std::vector<double> &        points,
                    const std::vector<SizeValueType> & triangles)
 {
-  if (dimension != 2 && dimension != 3)
+  PointComplex complex;
+  complex.Dimension = dimension;
+  complex.Points = points;
+  complex.Triangles = triangles;
+  if (triangles.empty())
   {
-    itkGenericExceptionMacro("Sinkhorn: triangles have areas in dimension 2 and 3 only, not in dimension "
-                             << dimension << ". Give points instead.");
+    itkGenericExceptionMacro("Sinkhorn: a surface of " << points.size() << " coordinates has no triangles.");
   }
-  const Cells  cells(dimension, points, triangles, 3, "triangles");
-  PointMeasure measure;
-  measure.Dimension = dimension;
-  for (SizeValueType cell = 0; cell < cells.GetNumberOfCells(); ++cell)
-  {
-    const double * vertices[3] = { cells.GetVertex(cell, 0), cells.GetVertex(cell, 1), cells.GetVertex(cell, 2) };
-    double         edges[2][3]{};
-    double         largest = 0.0;
-    double         longest = 0.0;
-    for (const double * vertex : vertices)
-    {
-      largest = LargestMagnitude(vertex, dimension, largest);
-    }
-    for (unsigned int d = 0; d < dimension; ++d)
-    {
-      edges[0][d] = vertices[1][d] - vertices[0][d];
-      edges[1][d] = vertices[2][d] - vertices[0][d];
-      longest = std::max(longest, std::abs(edges[0][d]) + std::abs(edges[1][d]));
-    }
-    double normal[3];
-    for (unsigned int d = 0; d < 3; ++d)
-    {
-      const unsigned int e = (d + 1) % 3;
-      const unsigned int f = (d + 2) % 3;
-      normal[d] = 0.5 * (edges[0][e] * edges[1][f] - edges[0][f] * edges[1][e]);
-    }
-    const double area = std::sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]);
-    if (!(area > CoordinateRounding * largest * longest))
-    {
-      ++measure.NumberOfDroppedCells;
-      continue;
-    }
-    for (unsigned int d = 0; d < dimension; ++d)
-    {
-      measure.Positions.push_back((vertices[0][d] + vertices[1][d] + vertices[2][d]) / 3.0);
-      if (dimension == 3)
-      {
-        measure.Directions.push_back(normal[d] / area);
-      }
-    }
-    measure.Masses.push_back(area);
-  }
-  CheckNotEmpty(measure, "triangles", "an area");
-  return measure;
+  return MakePointMeasure(complex);
 }
 
 PointMeasure
 MakePointMeasure(const PointComplex & complex)
 {
-  if (!complex.Triangles.empty())
-  {
-    return MakeSurfaceMeasure(complex.Dimension, complex.Points, complex.Triangles);
-  }
-  if (!complex.Segments.empty())
-  {
-    return MakeCurveMeasure(complex.Dimension, complex.Points, complex.Segments);
-  }
-  return MakePointMeasure(complex.Dimension, complex.Points);
+  return ShapeParticles(complex).MakeMeasure(complex.Points);
 }
 
 void

@@ -16,7 +16,6 @@
  *
  *=========================================================================*/
 #include "itkSinkhornPointTransport.h"
-#include "itkSinkhornClusteredSoftminOperator.h"
 
 #include "itkMacro.h"
 
@@ -34,65 +33,13 @@ namespace
 /** Below this tolerance pairs are computed in double precision. */
 constexpr double LeastSingleTolerance = 1e-5;
 
-/** Coordinates whose squared distance, halved, is the cost: positions, followed by s n if directions are oriented, or
- * else by the distinct entries of s n nᵀ, since |nnᵀ − mmᵀ|² = 2 − 2⟨n,m⟩². */
-std::vector<double>
-Lift(const PointMeasure & measure, double weight, bool oriented, unsigned int & liftedDimension)
+/** A balanced transport needs equal masses. */
+PointComparisonParameters
+GetComparisonParameters(const PointTransportParameters & parameters)
 {
-  const unsigned int dimension = measure.Dimension;
-  liftedDimension = dimension;
-  if (weight == 0.0)
-  {
-    return measure.Positions;
-  }
-  liftedDimension += oriented ? dimension : dimension * (dimension + 1) / 2;
-  std::vector<double> lifted;
-  lifted.reserve(measure.GetNumberOfParticles() * liftedDimension);
-  for (SizeValueType i = 0; i < measure.GetNumberOfParticles(); ++i)
-  {
-    const double * x = &measure.Positions[i * dimension];
-    const double * n = &measure.Directions[i * dimension];
-    lifted.insert(lifted.end(), x, x + dimension);
-    for (unsigned int d = 0; d < dimension; ++d)
-    {
-      if (oriented)
-      {
-        lifted.push_back(weight * n[d]);
-        continue;
-      }
-      lifted.push_back(weight * n[d] * n[d]);
-      for (unsigned int e = d + 1; e < dimension; ++e)
-      {
-        lifted.push_back(std::sqrt(2.0) * weight * n[d] * n[e]);
-      }
-    }
-  }
-  return lifted;
-}
-
-void
-Check(const PointMeasure & alpha, const PointMeasure & beta, const PointTransportParameters & parameters)
-{
-  alpha.Check("the first");
-  beta.Check("the second");
-  if (alpha.Dimension != beta.Dimension)
-  {
-    itkGenericExceptionMacro("Sinkhorn: the first measure has the dimension "
-                             << alpha.Dimension << " and the second " << beta.Dimension << "; they must be the same.");
-  }
-  if (!(parameters.DirectionWeight >= 0.0) || !std::isfinite(parameters.DirectionWeight))
-  {
-    itkGenericExceptionMacro("Sinkhorn: DirectionWeight is " << parameters.DirectionWeight
-                                                             << " mm, but must be positive, or 0 to leave directions "
-                                                             << "out.");
-  }
-  if (parameters.DirectionWeight > 0.0 && !(alpha.HasDirections() && beta.HasDirections()))
-  {
-    itkGenericExceptionMacro("Sinkhorn: DirectionWeight is " << parameters.DirectionWeight << " mm, but the "
-                                                             << (alpha.HasDirections() ? "second" : "first")
-                                                             << " measure has no directions. Give curves or surfaces, "
-                                                             << "or set DirectionWeight to 0.");
-  }
+  PointComparisonParameters comparison = parameters;
+  comparison.PreserveMassRatio = parameters.PreserveMassRatio && parameters.Solver.Reach > 0.0;
+  return comparison;
 }
 
 } // namespace
@@ -100,42 +47,22 @@ Check(const PointMeasure & alpha, const PointMeasure & beta, const PointTranspor
 PointTransport::PointTransport(const PointMeasure &             alpha,
                                const PointMeasure &             beta,
                                const PointTransportParameters & parameters)
-  : m_Measures{ alpha, beta }
+  : m_Measures(alpha, beta, GetComparisonParameters(parameters))
   , m_Parameters(parameters)
-{
-  Check(alpha, beta, parameters);
-  const double mass[2] = { alpha.GetTotalMass(), beta.GetTotalMass() };
-  for (size_t side = 0; side < 2; ++side)
-  {
-    double logScale = 0.0;
-    if (parameters.NormalizeMasses)
-    {
-      logScale = parameters.Solver.Reach > 0.0 ? std::log(2.0 / (mass[0] + mass[1])) : -std::log(mass[side]);
-    }
-    const ArrayType & masses = m_Measures[side].Masses;
-    m_LogWeights[side].resize(masses.size());
-    std::transform(masses.begin(), masses.end(), m_LogWeights[side].begin(), [logScale](double m) {
-      return std::log(m) + logScale;
-    });
-  }
-  unsigned int dimension = 0;
-  const auto   lift = [&](const PointMeasure & measure) {
-    return Lift(measure, parameters.DirectionWeight, parameters.OrientedDirections, dimension);
-  };
-  const auto liftedAlpha = lift(alpha);
-  const auto liftedBeta = lift(beta);
-  const auto precision =
-    parameters.Solver.Tolerance < LeastSingleTolerance ? PairPrecision::Double : PairPrecision::Single;
-  m_Operator = std::make_shared<ClusteredSoftminOperator>(
-    dimension, liftedAlpha, liftedBeta, alpha.Masses, beta.Masses, precision, parameters.NumberOfWorkUnits);
-}
+  , m_Operator(m_Measures.MakeOperator(parameters.Solver.Tolerance < LeastSingleTolerance ? PairPrecision::Double
+                                                                                          : PairPrecision::Single))
+{}
 
 const SolverReport &
 PointTransport::Solve(PotentialsType start, const SolverObserver & observer)
 {
   m_Potentials = std::move(start);
-  m_Report =
-    Solver<double>::Solve(m_Operator, m_LogWeights[0], m_LogWeights[1], m_Parameters.Solver, m_Potentials, observer);
+  m_Report = Solver<double>::Solve(m_Operator,
+                                   m_Measures.GetLogWeights(Side::Alpha),
+                                   m_Measures.GetLogWeights(Side::Beta),
+                                   m_Parameters.Solver,
+                                   m_Potentials,
+                                   observer);
   return m_Report;
 }
 
@@ -152,16 +79,11 @@ TransportValues
 PointTransport::GetValues() const
 {
   this->CheckSolved();
-  return ComputeTransportValues(
-    m_LogWeights[0], m_LogWeights[1], m_Parameters.Solver, m_Potentials, m_Parameters.NumberOfWorkUnits);
-}
-
-auto
-PointTransport::GetMasses(Side side) const -> ArrayType
-{
-  ArrayType masses = m_LogWeights[static_cast<size_t>(side)];
-  std::transform(masses.begin(), masses.end(), masses.begin(), [](double logMass) { return std::exp(logMass); });
-  return masses;
+  return ComputeTransportValues(m_Measures.GetLogWeights(Side::Alpha),
+                                m_Measures.GetLogWeights(Side::Beta),
+                                m_Parameters.Solver,
+                                m_Potentials,
+                                m_Parameters.NumberOfWorkUnits);
 }
 
 auto
@@ -183,15 +105,14 @@ PointTransport::ComputeVariation(Side side) const -> ArrayType
 auto
 PointTransport::ComputeMeans(Side to, Side from, const ArrayType & potential) const -> ArrayType
 {
-  const PointMeasure & columns = this->GetMeasure(from);
-  ArrayType            means(this->GetMeasure(to).Positions.size());
+  ArrayType means(m_Measures.GetCoordinates(to).size());
   m_Operator->ComputeMeans(to,
                            from,
                            m_Parameters.Solver.Blur,
-                           m_LogWeights[static_cast<size_t>(from)].data(),
+                           m_Measures.GetLogWeights(from).data(),
                            potential.data(),
-                           columns.Positions.data(),
-                           columns.Dimension,
+                           m_Measures.GetCoordinates(from).data(),
+                           m_Measures.GetDimension(),
                            means.data());
   return means;
 }
@@ -200,35 +121,56 @@ auto
 PointTransport::ComputeTargets(Side side) const -> ArrayType
 {
   this->CheckSolved();
-  return this->ComputeMeans(side, Opposite(side), side == Side::Alpha ? m_Potentials.G : m_Potentials.F);
+  const ArrayType & potential = side == Side::Alpha ? m_Potentials.G : m_Potentials.F;
+  return m_Measures.GetPositions(side, this->ComputeMeans(side, Opposite(side), potential));
 }
 
 auto
-PointTransport::ComputeSprings(Side side) const -> ArrayType
+PointTransport::ComputeLiftedSprings(Side side) const -> ArrayType
 {
   this->CheckSolved();
-  const ArrayType &  positions = this->GetMeasure(side).Positions;
-  const unsigned int dimension = this->GetMeasure(side).Dimension;
+  const ArrayType &  coordinates = m_Measures.GetCoordinates(side);
+  const unsigned int dimension = m_Measures.GetDimension();
   const double       rho = m_Parameters.Solver.Reach * m_Parameters.Solver.Reach;
-  const ArrayType &  cross = side == Side::Alpha ? m_Potentials.F : m_Potentials.G;
+  const ArrayType &  own = side == Side::Alpha ? m_Potentials.F : m_Potentials.G;
+  const ArrayType &  opposite = side == Side::Alpha ? m_Potentials.G : m_Potentials.F;
   const ArrayType &  self = side == Side::Alpha ? m_Potentials.FAlphaAlpha : m_Potentials.GBetaBeta;
   const double       shift = m_Potentials.GetShift(side);
-  ArrayType          springs = this->ComputeTargets(side);
+  ArrayType          springs = this->ComputeMeans(side, Opposite(side), opposite);
   // what is destroyed is not pulled: (ρ+ε)/ρ e^{−f/ρ} ∇f = e^{−f/ρ} (x − T(x))
   const auto damp = [rho](double potential) { return rho > 0.0 ? std::exp(std::min(-potential / rho, 60.0)) : 1.0; };
   for (size_t k = 0; k < springs.size(); ++k)
   {
-    springs[k] = damp(cross[k / dimension] + shift) * (springs[k] - positions[k]);
+    springs[k] = damp(own[k / dimension] + shift) * (springs[k] - coordinates[k]);
   }
   if (!self.empty())
   {
     const ArrayType blurred = this->ComputeMeans(side, side, self);
     for (size_t k = 0; k < springs.size(); ++k)
     {
-      springs[k] -= damp(self[k / dimension]) * (blurred[k] - positions[k]);
+      springs[k] -= damp(self[k / dimension]) * (blurred[k] - coordinates[k]);
     }
   }
   return springs;
+}
+
+auto
+PointTransport::ComputeSprings(Side side) const -> ArrayType
+{
+  return m_Measures.GetPositions(side, this->ComputeLiftedSprings(side));
+}
+
+PointGradient
+PointTransport::ComputeGradient(Side side) const
+{
+  ArrayType          gradient = this->ComputeLiftedSprings(side);
+  const ArrayType    masses = this->GetMasses(side);
+  const unsigned int dimension = m_Measures.GetDimension();
+  for (size_t k = 0; k < gradient.size(); ++k)
+  {
+    gradient[k] *= -masses[k / dimension];
+  }
+  return m_Measures.PullBack(side, gradient);
 }
 
 auto
@@ -240,15 +182,11 @@ PointTransport::ComputeMarginal(Side side) const -> ArrayType
   const ArrayType & row = side == Side::Alpha ? m_Potentials.F : m_Potentials.G;
   const ArrayType & column = side == Side::Alpha ? m_Potentials.G : m_Potentials.F;
   ArrayType         marginal(row.size());
-  m_Operator->Apply(side,
-                    from,
-                    m_Parameters.Solver.Blur,
-                    m_LogWeights[static_cast<size_t>(from)].data(),
-                    column.data(),
-                    marginal.data());
+  m_Operator->Apply(
+    side, from, m_Parameters.Solver.Blur, m_Measures.GetLogWeights(from).data(), column.data(), marginal.data());
   for (size_t i = 0; i < marginal.size(); ++i)
   {
-    marginal[i] = std::exp(m_LogWeights[static_cast<size_t>(side)][i] + row[i] / epsilon + marginal[i]);
+    marginal[i] = std::exp(m_Measures.GetLogWeights(side)[i] + row[i] / epsilon + marginal[i]);
   }
   return marginal;
 }
