@@ -90,6 +90,7 @@ public:
   using DerivativeValueType = typename Superclass::DerivativeValueType;
   using LocalDerivativeType = typename Superclass::LocalDerivativeType;
   using PointType = typename Superclass::PointType;
+  using VirtualPointType = typename Superclass::VirtualPointType;
   using PixelType = typename Superclass::PixelType;
   using MassesType = Array<double>;
 
@@ -194,7 +195,6 @@ protected:
 
 private:
   using VertexArray = std::vector<double>;
-  using VirtualPointType = typename Superclass::FixedOutputPointType;
 
   template <typename TPointSet>
   std::unique_ptr<Sinkhorn::ShapeParticles>
