@@ -53,8 +53,8 @@ constexpr double LargestShare = 0.5;
 /** Cells are looked for from this part of the typical width of a block on: the distance of 64 points in a row. */
 constexpr double FirstCell = 1.0 / 32.0;
 
-/** Neighbours whose potential is fitted by one affine function. */
-constexpr SizeValueType FittedPoints = 16;
+/** Neighbours, itself among them, whose potential a point's affine function is fitted to. */
+constexpr SizeValueType FittedPoints = 8;
 
 double
 LogAdd(double a, double b)
@@ -84,6 +84,8 @@ struct ClusteredSoftminOperator::Cloud
   std::vector<double>            Masses;
   PointBlocks                    Blocks;
   std::unique_ptr<PointClusters> Clusters;
+  /** Of each point; of coarser versions only. */
+  std::vector<SizeValueType> Neighbors;
 
   /** The square of the width of the box around the median block. */
   double
@@ -165,6 +167,8 @@ ClusteredSoftminOperator::ClusteredSoftminOperator(const ClusteredSoftminOperato
   {
     const PointClusters & clusters = *finer.m_Clouds[side]->Clusters;
     m_Clouds[side].reset(new Cloud(m_Dimension, clusters.Positions, clusters.Masses));
+    Cloud & cloud = *m_Clouds[side];
+    cloud.Neighbors = FindNeighbors(cloud.Blocks, cloud.Points, FittedPoints, m_NumberOfWorkUnits);
   }
   m_HasOneSupport = m_Clouds[0]->Points == m_Clouds[1]->Points;
   this->MakeClusters(2.0 * resolution);
@@ -363,28 +367,30 @@ ClusteredSoftminOperator::ProlongPotential(const SoftminOperator & coarse,
                                            const double *          restricted,
                                            double *                fine) const
 {
-  const PointBlocks & blocks = static_cast<const ClusteredSoftminOperator &>(coarse).GetCloud(side).Blocks;
-  constexpr auto      length = PointBlocks::Length;
-  std::vector<double> slopes(coarse.GetNumberOfPoints(side) * m_Dimension);
-  ForEachTask(blocks.GetNumberOfBlocks(), m_NumberOfWorkUnits, false, [&](SizeValueType block) {
-    std::vector<double> center(m_Dimension);
-    std::vector<double> slope(m_Dimension);
-    double              values[FittedPoints];
-    for (SizeValueType begin = 0; begin < blocks.Counts[block]; begin += FittedPoints)
+  const Cloud &       clusters = static_cast<const ClusteredSoftminOperator &>(coarse).GetCloud(side);
+  const SizeValueType count = clusters.Neighbors.size() / clusters.Masses.size();
+  std::vector<double> slopes(clusters.Points.size());
+  ForEachChunk(clusters.Masses.size(), m_NumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
+    std::vector<double> coordinates(m_Dimension * count);
+    std::vector<double> values(count);
+    for (SizeValueType i = begin; i < end; ++i)
     {
-      const SizeValueType * order = &blocks.Order[block * length + begin];
-      const double *        coordinates = &blocks.Coordinates[block * m_Dimension * length + begin];
-      const SizeValueType   count = std::min(FittedPoints, blocks.Counts[block] - begin);
-      for (unsigned int d = 0; d < m_Dimension; ++d)
-      {
-        center[d] = coordinates[d * length];
-      }
-      std::transform(order, order + count, values, [&](SizeValueType point) { return restricted[point]; });
-      FitSlope(m_Dimension, coordinates, length, values, count, center.data(), slope.data());
       for (SizeValueType k = 0; k < count; ++k)
       {
-        std::copy(slope.begin(), slope.end(), &slopes[order[k] * m_Dimension]);
+        const SizeValueType neighbor = clusters.Neighbors[i * count + k];
+        values[k] = restricted[neighbor];
+        for (unsigned int d = 0; d < m_Dimension; ++d)
+        {
+          coordinates[d * count + k] = clusters.Points[neighbor * m_Dimension + d];
+        }
       }
+      FitSlope(m_Dimension,
+               coordinates.data(),
+               count,
+               values.data(),
+               count,
+               &clusters.Points[i * m_Dimension],
+               &slopes[i * m_Dimension]);
     }
   });
   const Cloud & cloud = this->GetCloud(side);

@@ -16,6 +16,7 @@
  *
  *=========================================================================*/
 #include "itkSinkhornPointBlocks.h"
+#include "itkSinkhornParallel.h"
 
 #include "itkMacro.h"
 
@@ -24,6 +25,7 @@
 #include <iterator>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace itk
 {
@@ -155,7 +157,125 @@ SolvePositive(unsigned int n, double * a, double * b)
   }
 }
 
+/** The nearest points met so far of one point. */
+class NearestPoints
+{
+public:
+  NearestPoints(SizeValueType * points, SizeValueType count)
+    : m_Points(points)
+    , m_Squared(count, std::numeric_limits<double>::max())
+  {}
+
+  void
+  Offer(SizeValueType point, double squaredDistance)
+  {
+    SizeValueType place = m_Squared.size();
+    const auto    isNearer = [&](SizeValueType k) {
+      return squaredDistance < m_Squared[k] || (squaredDistance == m_Squared[k] && point < m_Points[k]);
+    };
+    while (place > 0 && isNearer(place - 1))
+    {
+      --place;
+    }
+    if (place < m_Squared.size())
+    {
+      for (SizeValueType k = m_Squared.size() - 1; k > place; --k)
+      {
+        m_Squared[k] = m_Squared[k - 1];
+        m_Points[k] = m_Points[k - 1];
+      }
+      m_Squared[place] = squaredDistance;
+      m_Points[place] = point;
+    }
+  }
+
+  double
+  GetFarthest() const
+  {
+    return m_Squared.back();
+  }
+
+private:
+  SizeValueType *     m_Points;
+  std::vector<double> m_Squared;
+};
+
+/** Squared distance of the boxes around two blocks. */
+double
+GetSquaredDistance(const PointBlocks & blocks, SizeValueType a, SizeValueType b)
+{
+  double sum = 0.0;
+  for (unsigned int d = 0; d < blocks.Dimension; ++d)
+  {
+    const SizeValueType i = a * blocks.Dimension + d;
+    const SizeValueType j = b * blocks.Dimension + d;
+    const double        gap =
+      std::max(std::abs(blocks.Centers[i] - blocks.Centers[j]) - blocks.HalfWidths[i] - blocks.HalfWidths[j], 0.0);
+    sum += gap * gap;
+  }
+  return sum;
+}
+
+/** FindNeighbors() for the points of one block. */
+void
+FindNeighborsOfBlock(const PointBlocks &         blocks,
+                     const std::vector<double> & points,
+                     SizeValueType               block,
+                     SizeValueType               count,
+                     SizeValueType *             neighbors)
+{
+  using Candidate = std::pair<double, SizeValueType>;
+  const unsigned int     dimension = blocks.Dimension;
+  std::vector<Candidate> candidates;
+  for (SizeValueType other = 0; other < blocks.GetNumberOfBlocks(); ++other)
+  {
+    candidates.emplace_back(GetSquaredDistance(blocks, block, other), other);
+  }
+  std::sort(candidates.begin(), candidates.end());
+  const SizeValueType *      order = &blocks.Order[block * PointBlocks::Length];
+  std::vector<NearestPoints> nearest;
+  for (SizeValueType k = 0; k < blocks.Counts[block]; ++k)
+  {
+    nearest.emplace_back(neighbors + order[k] * count, count);
+  }
+  double farthest = std::numeric_limits<double>::max();
+  for (auto candidate = candidates.begin(); candidate != candidates.end() && candidate->first <= farthest; ++candidate)
+  {
+    const SizeValueType * others = &blocks.Order[candidate->second * PointBlocks::Length];
+    farthest = 0.0;
+    for (SizeValueType k = 0; k < blocks.Counts[block]; ++k)
+    {
+      for (SizeValueType l = 0; l < blocks.Counts[candidate->second]; ++l)
+      {
+        double squared = 0.0;
+        for (unsigned int d = 0; d < dimension; ++d)
+        {
+          const double difference = points[order[k] * dimension + d] - points[others[l] * dimension + d];
+          squared += difference * difference;
+        }
+        nearest[k].Offer(others[l], order[k] == others[l] ? -1.0 : squared);
+      }
+      farthest = std::max(farthest, nearest[k].GetFarthest());
+    }
+  }
+}
+
 } // namespace
+
+std::vector<SizeValueType>
+FindNeighbors(const PointBlocks &         blocks,
+              const std::vector<double> & points,
+              SizeValueType               count,
+              ThreadIdType                workUnits)
+{
+  const SizeValueType numberOfPoints = points.size() / blocks.Dimension;
+  count = std::min(count, numberOfPoints);
+  std::vector<SizeValueType> neighbors(numberOfPoints * count);
+  ForEachTask(blocks.GetNumberOfBlocks(), workUnits, false, [&](SizeValueType block) {
+    FindNeighborsOfBlock(blocks, points, block, count, neighbors.data());
+  });
+  return neighbors;
+}
 
 void
 CheckPointList(unsigned int dimension, const std::vector<double> & points, const char * name)

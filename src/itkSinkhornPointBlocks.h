@@ -68,6 +68,14 @@ struct PointBlocks
   std::vector<double> HalfWidths;
 };
 
+/** The nearest points of every point, itself first: \a count numbers for each, or as many as there are points, nearer
+ * ones first. \a blocks must have been made of \a points. */
+std::vector<SizeValueType>
+FindNeighbors(const PointBlocks &         blocks,
+              const std::vector<double> & points,
+              SizeValueType               count,
+              ThreadIdType                workUnits);
+
 /** \brief The affine function p·(y − c) + constant that fits values at points best (least squares).
  *
  * \param coordinates coordinate d of point k at d·stride + k. \param values those that are not finite are left out.

@@ -33,6 +33,9 @@ namespace
 /** Below this tolerance pairs are computed in double precision. */
 constexpr double LeastSingleTolerance = 1e-5;
 
+/** The largest part of the way that a predicted move may have gone, forwards or backwards. */
+constexpr double LargestPart = 0.9;
+
 /** A balanced transport needs equal masses. */
 PointComparisonParameters
 GetComparisonParameters(const PointTransportParameters & parameters)
@@ -171,6 +174,40 @@ PointTransport::ComputeGradient(Side side) const
     gradient[k] *= -masses[k / dimension];
   }
   return m_Measures.PullBack(side, gradient);
+}
+
+auto
+PointTransport::PredictPotentials(const ArrayType & positions) const -> PotentialsType
+{
+  const PointMeasure & alpha = this->GetMeasure(Side::Alpha);
+  const ArrayType      springs = this->ComputeSprings(Side::Alpha);
+  if (positions.size() != springs.size())
+  {
+    itkGenericExceptionMacro("Sinkhorn: " << positions.size() << " coordinates of moved particles, but there were "
+                                          << springs.size() << ". They must be the same particles.");
+  }
+  double    along = 0.0;
+  double    squared = 0.0;
+  ArrayType lengths(alpha.GetNumberOfParticles(), 0.0);
+  for (size_t k = 0; k < springs.size(); ++k)
+  {
+    const size_t i = k / alpha.Dimension;
+    along += alpha.Masses[i] * springs[k] * (positions[k] - alpha.Positions[k]);
+    squared += alpha.Masses[i] * springs[k] * springs[k];
+    lengths[i] += springs[k] * springs[k];
+  }
+  PotentialsType predicted = m_Potentials;
+  const double   part = squared > 0.0 ? std::min(std::max(along / squared, -LargestPart), LargestPart) : 0.0;
+  const auto     scale = [part](ArrayType & potential, const ArrayType & self, const auto & less) {
+    for (size_t i = 0; i < potential.size(); ++i)
+    {
+      const double bias = self.empty() ? 0.0 : self[i];
+      potential[i] = bias + (1.0 - part) * (potential[i] - bias - less(i));
+    }
+  };
+  scale(predicted.F, predicted.FAlphaAlpha, [&](size_t i) { return 0.5 * part * lengths[i]; });
+  scale(predicted.G, predicted.GBetaBeta, [](size_t) { return 0.0; });
+  return predicted;
 }
 
 auto

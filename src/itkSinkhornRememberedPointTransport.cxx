@@ -54,17 +54,25 @@ GetKey(const PointTransportParameters & p)
 Potentials<double>
 FindStart(const PointTransport & last, const PointMeasure & alpha, const PointMeasure & beta)
 {
-  Potentials<double> start = last.GetPotentials();
-  const auto &       lastAlpha = last.GetMeasure(Side::Alpha).Masses;
-  const auto &       lastBeta = last.GetMeasure(Side::Beta).Masses;
-  if (alpha.Masses == lastBeta && beta.Masses == lastAlpha && alpha.Masses != beta.Masses)
+  const PointMeasure & lastAlpha = last.GetMeasure(Side::Alpha);
+  const PointMeasure & lastBeta = last.GetMeasure(Side::Beta);
+  if (last.GetPotentials().F.empty())
   {
+    return {};
+  }
+  if (alpha.Masses == lastAlpha.Masses && beta.Masses == lastBeta.Masses)
+  {
+    return beta.Positions == lastBeta.Positions ? last.PredictPotentials(alpha.Positions) : last.GetPotentials();
+  }
+  Potentials<double> start;
+  if (alpha.Masses == lastBeta.Masses && beta.Masses == lastAlpha.Masses)
+  {
+    start = last.GetPotentials();
     start.F.swap(start.G);
     start.FAlphaAlpha.swap(start.GBetaBeta);
     start.Shift = -start.Shift;
-    return start;
   }
-  return alpha.Masses == lastAlpha && beta.Masses == lastBeta ? start : Potentials<double>();
+  return start;
 }
 
 } // namespace

@@ -183,6 +183,29 @@ TEST(SinkhornPointTransport, AWarmStartIsShorter)
   EXPECT_LT(second.EquivalentSoftmins, 0.7 * first.EquivalentSoftmins);
 }
 
+TEST(SinkhornPointTransport, PredictsThePotentialsOfMovedParticles)
+{
+  PointMeasure       alpha = MakeCurve(3, 200, 0.0, 1);
+  const PointMeasure beta = MakeCurve(3, 150, 0.7, 2);
+  auto               parameters = MakeParameters(2.0, 0.0, true);
+  parameters.Solver.Tolerance = 1e-3;
+  PointTransport before(alpha, beta, parameters);
+  before.Solve();
+  const auto springs = before.ComputeSprings(Side::Alpha);
+  for (size_t k = 0; k < springs.size(); ++k)
+  {
+    alpha.Positions[k] += 0.3 * springs[k];
+  }
+  PointTransport cold(alpha, beta, parameters);
+  PointTransport warm(alpha, beta, parameters);
+  const auto     coldReport = cold.Solve();
+  const auto     warmReport = warm.Solve(before.PredictPotentials(alpha.Positions));
+  EXPECT_TRUE(warmReport.WarmStarted);
+  EXPECT_TRUE(warmReport.Converged);
+  EXPECT_LT(warmReport.EquivalentSoftmins, 0.7 * coldReport.EquivalentSoftmins);
+  EXPECT_NEAR(warm.GetValues().Divergence / cold.GetValues().Divergence, 1.0, 0.01);
+}
+
 TEST(SinkhornPointTransport, InterpolatesAlongTheSprings)
 {
   const PointMeasure alpha = MakeCurve(2, 40, 0.0, 1);
