@@ -50,7 +50,7 @@ constexpr SizeValueType LeastPoints = 2 * PointBlocks::Length;
 /** A coarser version has at most this part of the points. */
 constexpr double LargestShare = 0.5;
 
-/** Cells are looked for from this part of the typical width of a block on: the distance of 64 points in a row. */
+/** Cells are looked for from this part of the typical width of a block on: the distance of 32 points in a row. */
 constexpr double FirstCell = 1.0 / 32.0;
 
 /** Neighbours, itself among them, whose potential a point's affine function is fitted to. */

@@ -45,7 +45,7 @@ ComputeBoxDiagonal(unsigned int dimension, const std::vector<const std::vector<d
 struct PointBlocks
 {
   /** Places in a block. */
-  static constexpr SizeValueType Length = 64;
+  static constexpr SizeValueType Length = 32;
 
   PointBlocks() = default;
   PointBlocks(unsigned int dimension, const std::vector<double> & points);

@@ -40,7 +40,7 @@ namespace HWY_NAMESPACE
 {
 
 /** \class BlockSoftmin
- * \brief The running sums of the 64 targets of one block.
+ * \brief The running sums of the targets of one block.
  *
  * Each target has a reference, the largest exponent met so far or one near it, and a sum of exponentials relative to
  * it. Targets are worked on in groups of two vectors. VDimension 0 stands for any dimension. */

@@ -196,14 +196,19 @@ TEST(SinkhornPointTransport, PredictsThePotentialsOfMovedParticles)
   {
     alpha.Positions[k] += 0.3 * springs[k];
   }
-  PointTransport cold(alpha, beta, parameters);
-  PointTransport warm(alpha, beta, parameters);
-  const auto     coldReport = cold.Solve();
-  const auto     warmReport = warm.Solve(before.PredictPotentials(alpha.Positions));
-  EXPECT_TRUE(warmReport.WarmStarted);
-  EXPECT_TRUE(warmReport.Converged);
-  EXPECT_LT(warmReport.EquivalentSoftmins, 0.7 * coldReport.EquivalentSoftmins);
-  EXPECT_NEAR(warm.GetValues().Divergence / cold.GetValues().Divergence, 1.0, 0.01);
+  // how much of the mass the plan of potentials misplaces
+  const auto getFirstError = [&](const Potentials<double> & start) {
+    PointTransport transport(alpha, beta, parameters);
+    double         error = 0.0;
+    transport.Solve(start, [&error](const SolverProgress & progress) {
+      error = progress.MarginalError;
+      return false;
+    });
+    return error;
+  };
+  const double predicted = getFirstError(before.PredictPotentials(alpha.Positions));
+  EXPECT_LT(predicted, 0.15);
+  EXPECT_LT(predicted, 0.2 * getFirstError(before.GetPotentials()));
 }
 
 TEST(SinkhornPointTransport, InterpolatesAlongTheSprings)
