@@ -222,6 +222,10 @@ main(int argc, char * argv[])
       RegisterMetricBenchmarks(size, threads);
     }
   }
+  for (const itk::ThreadIdType threads : { 1, 2 })
+  {
+    RegisterPointBenchmarks(threads);
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv))
   {

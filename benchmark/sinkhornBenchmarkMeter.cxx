@@ -42,9 +42,7 @@ ReadMemoryStatus(const std::string & key)
 }
 } // namespace
 
-Meter::Meter(benchmark::State & state, unsigned int size, itk::ThreadIdType threads)
-  : m_State(state)
-  , m_Voxels(std::pow(size, 3))
+MemoryMeter::MemoryMeter(itk::ThreadIdType threads)
 {
   // ITK's mini-pipelines follow the global default only.
   itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(threads);
@@ -52,17 +50,34 @@ Meter::Meter(benchmark::State & state, unsigned int size, itk::ThreadIdType thre
   malloc_trim(0); // memory that is free has to go, or the benchmark's own would be taken from it unseen
 #endif
   std::ofstream("/proc/self/clear_refs") << 5; // Linux: begins a new peak
-  m_MemoryBefore = ReadMemoryStatus("VmRSS:");
+  m_Before = ReadMemoryStatus("VmRSS:");
 }
+
+double
+MemoryMeter::GetPeak() const
+{
+  return ReadMemoryStatus("VmHWM:");
+}
+
+double
+MemoryMeter::GetGrowth() const
+{
+  return this->GetPeak() - m_Before;
+}
+
+Meter::Meter(benchmark::State & state, unsigned int size, itk::ThreadIdType threads)
+  : m_State(state)
+  , m_Voxels(std::pow(size, 3))
+  , m_Memory(threads)
+{}
 
 void
 Meter::Report()
 {
-  const double peak = ReadMemoryStatus("VmHWM:");
   m_State.counters["time/voxel"] =
     benchmark::Counter(m_Voxels, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
-  m_State.counters["peak_MB"] = peak;
-  m_State.counters["peak_images"] = (peak - m_MemoryBefore) * 1024.0 * 1024.0 / (m_Voxels * sizeof(float));
+  m_State.counters["peak_MB"] = m_Memory.GetPeak();
+  m_State.counters["peak_images"] = m_Memory.GetGrowth() * 1024.0 * 1024.0 / (m_Voxels * sizeof(float));
 }
 
 std::string

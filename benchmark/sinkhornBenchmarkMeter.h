@@ -25,6 +25,25 @@
 
 #include <string>
 
+/** Measures the peak of resident memory from its construction on. */
+class MemoryMeter
+{
+public:
+  /** \param threads of all that follows. */
+  explicit MemoryMeter(itk::ThreadIdType threads);
+
+  /** MB; 0 where there is no Linux. */
+  double
+  GetPeak() const;
+
+  /** By what memory has grown at its peak, MB. */
+  double
+  GetGrowth() const;
+
+private:
+  double m_Before;
+};
+
 /** Measures a benchmark's peak of resident memory and reports it with the time per voxel. Construct it before the
  * benchmark's arrays exist. */
 class Meter
@@ -41,7 +60,7 @@ public:
 private:
   benchmark::State & m_State;
   double             m_Voxels;
-  double             m_MemoryBefore;
+  MemoryMeter        m_Memory;
 };
 
 /** N:128, the first part of all names. */
@@ -59,6 +78,10 @@ GetPair(unsigned int size, const std::string & name = "hippocampus");
 /** Registers MetricIteration/…. */
 void
 RegisterMetricBenchmarks(unsigned int size, itk::ThreadIdType threads);
+
+/** Registers PointSoftmin/… and PointDivergence/…. */
+void
+RegisterPointBenchmarks(itk::ThreadIdType threads);
 
 /** Registers GaussianByFFTW/…; defined where FFTW is installed (SINKHORN_BENCHMARK_FFTW). */
 void

@@ -30,7 +30,7 @@ namespace Sinkhorn
 /** \class PointSoftminOperator
  * \brief Softmin between two clouds of points, every pair visited: the definition itself, in double precision.
  *
- * For curves, surfaces and point sets of moderate size, and the oracle that the grid operator is tested against. Cost
+ * The oracle that the grid operator and ClusteredSoftminOperator, which is a hundred times faster, are tested against. Cost
  * O(nm) for n points of α and m of β.
  *
  * \ingroup Sinkhorn

@@ -17,8 +17,7 @@
  *=========================================================================*/
 #include "itkSinkhornPointSoftminOperator.h"
 #include "itkSinkhornParallel.h"
-
-#include "itkMacro.h"
+#include "itkSinkhornPointBlocks.h"
 
 #include <cmath>
 #include <limits>
@@ -27,31 +26,6 @@ namespace itk
 {
 namespace Sinkhorn
 {
-
-namespace
-{
-
-void
-CheckPoints(unsigned int dimension, const std::vector<double> & points, const char * name)
-{
-  if (dimension == 0 || points.empty() || points.size() % dimension != 0)
-  {
-    itkGenericExceptionMacro("Sinkhorn: the " << name << " point list holds " << points.size()
-                                              << " coordinates, which is not a positive multiple of the dimension "
-                                              << dimension << ". Give all coordinates of at least one point.");
-  }
-  for (size_t i = 0; i < points.size(); ++i)
-  {
-    if (!std::isfinite(points[i]))
-    {
-      itkGenericExceptionMacro("Sinkhorn: coordinate " << i % dimension << " of " << name << " point " << i / dimension
-                                                       << " is " << points[i]
-                                                       << ". Remove points that are not finite.");
-    }
-  }
-}
-
-} // namespace
 
 template <typename TReal>
 PointSoftminOperator<TReal>::PointSoftminOperator(unsigned int        dimension,
@@ -63,8 +37,8 @@ PointSoftminOperator<TReal>::PointSoftminOperator(unsigned int        dimension,
   , m_Beta(std::move(beta))
   , m_NumberOfWorkUnits(numberOfWorkUnits)
 {
-  CheckPoints(m_Dimension, m_Alpha, "alpha");
-  CheckPoints(m_Dimension, m_Beta, "beta");
+  CheckPointList(m_Dimension, m_Alpha, "alpha");
+  CheckPointList(m_Dimension, m_Beta, "beta");
 }
 
 template <typename TReal>
@@ -124,22 +98,7 @@ template <typename TReal>
 double
 PointSoftminOperator<TReal>::GetDiameter() const
 {
-  double squaredDiameter = 0.0;
-  for (unsigned int d = 0; d < m_Dimension; ++d)
-  {
-    double lowest = std::numeric_limits<double>::max();
-    double highest = std::numeric_limits<double>::lowest();
-    for (const auto * points : { &m_Alpha, &m_Beta })
-    {
-      for (size_t i = d; i < points->size(); i += m_Dimension)
-      {
-        lowest = std::min(lowest, (*points)[i]);
-        highest = std::max(highest, (*points)[i]);
-      }
-    }
-    squaredDiameter += (highest - lowest) * (highest - lowest);
-  }
-  return std::sqrt(squaredDiameter);
+  return ComputeBoxDiagonal(m_Dimension, { &m_Alpha, &m_Beta });
 }
 
 template class PointSoftminOperator<float>;
