@@ -85,6 +85,14 @@ enum class InitialKind
   Affine
 };
 
+/** What is compared beside the place. */
+enum class FeatureKind
+{
+  Automatic, ///< Labels if both images are label maps of more than one label, else None
+  None,      ///< intensities, whatever they stand for
+  Labels     ///< each label with its like
+};
+
 /** Displacement, velocity or SyN, not a linear transform. */
 Sinkhorn_EXPORT bool
 IsDeformation(TransformKind kind);
@@ -98,6 +106,8 @@ Sinkhorn_EXPORT std::string
                 ToString(MassModelKind kind);
 Sinkhorn_EXPORT std::string
                 ToString(InitialKind kind);
+Sinkhorn_EXPORT std::string
+                ToString(FeatureKind kind);
 
 /** How intensities become mass. */
 struct Sinkhorn_EXPORT DensityRule
@@ -145,6 +155,8 @@ struct Stage
   bool IsRefining{ false };
   /** Both images are silhouettes or label maps: their edges are exact and there is no noise to smooth away. */
   bool ShowsShapes{ false };
+  /** Label maps are compared label by label in place of the images. */
+  bool ComparesLabels{ false };
   /** Metrics other than sinkhorn: standard deviation, voxels of the fixed image, of the Gaussian within which
    * intensities are brought to mean 0 and variance 1; 0: they are left alone. */
   double Standardize{ 0.0 };
@@ -159,6 +171,10 @@ struct Stage
 /** Whether the metric of a stage sees images as mass. */
 Sinkhorn_EXPORT bool
 ComparesMass(const Stage & stage);
+
+/** Whether a stage can compare label maps label by label: deformations by mean squares or transport. */
+Sinkhorn_EXPORT bool
+CanCompareLabels(const Stage & stage);
 
 /** How a deformation acts on mass. */
 Sinkhorn_EXPORT MassModelKind

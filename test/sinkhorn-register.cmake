@@ -12,6 +12,7 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
     sinkhornRegisterFramesTest.cxx
     sinkhornRegisterInvarianceTest.cxx
     sinkhornRegisterFilesTest.cxx
+    sinkhornRegisterLabelsTest.cxx
     sinkhornRegisterLandmarksTest.cxx
     sinkhornRegisterLimitsTest.cxx
     sinkhornRegisterRealDataTest.cxx
