@@ -58,7 +58,8 @@ public:
   /** On: the moving image is warped by the present map and compared with the fixed one, and the map is composed with
    * the update, u ← du + u∘(1 + du), which is faster and carries further (greedy diffeomorphic registration;
    * Christensen, Rabbitt and Miller, IEEE Transactions on Image Processing 1996). Together with a small TotalFieldSigma
-   * updates can be narrow. Folds are looked for at the end of a level, not after every step. Default off. */
+   * updates can be narrow. Folds are looked for at the end of a level, not after every step. Default off; where label
+   * maps are compared updates are always composed. */
   itkSetMacro(Greedy, bool);
   itkGetConstMacro(Greedy, bool);
   itkBooleanMacro(Greedy);

@@ -65,7 +65,7 @@ FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::TakeStep
     fixedInitial ? Superclass::MakeMap(Sinkhorn::MakeImageOn<FieldType>(m_Field), fixedInitial) : nullptr;
   const auto fixed = this->GetSide(false, fixedMap);
   const auto moving = this->GetSide(true, Superclass::MakeMap(m_Field, this->m_CompositeTransform));
-  if (!m_Greedy)
+  if (!m_Greedy && !this->ComparesLabels())
   {
     const auto step = this->ComputeUpdate(fixed, moving, this->m_CurrentMetricValue);
     m_Field = this->RegularizeTotal(Sinkhorn::AddScaled<FieldType>(m_Field, step, 1.0));

@@ -22,6 +22,7 @@
 #include "itkDisplacementFieldTransform.h"
 #include "itkRegistrationForce.h"
 #include "itkSinkhornFoldRegularizer.h"
+#include "itkSinkhornLabelMixture.h"
 #include "itkSyNImageRegistrationMethod.h"
 #include "itkUpdateFieldRegularizer.h"
 
@@ -104,6 +105,7 @@ public:
   using RegularizerType = UpdateFieldRegularizer<ImageDimension>;
   using UpdateSigmasType = std::vector<std::vector<double>>;
   using GridType = ImageBase<ImageDimension>;
+  using LabelMixturesType = Sinkhorn::LabelMixtureImage<ImageDimension>;
   using typename Superclass::CompositeTransformType;
   using typename Superclass::MeasureType;
   using typename Superclass::OutputTransformType;
@@ -112,6 +114,15 @@ public:
   /** What the derivative of the metric says. Default: none, and MakeRegistrationForce() of the metric is used. */
   itkSetObjectMacro(Force, ForceType);
   itkGetModifiableObjectMacro(Force, ForceType);
+
+  /** Label maps that are compared in place of the images, label by label, where both are set and the force can do that
+   * (LabelRegistrationForce); they may lie on grids of their own. Images, metric and masks are needed all the same:
+   * they say what the virtual domain is and where. At a level the labels are binned to its spacing. Default: none. */
+  using LabelImageType = Sinkhorn::LabelImage<ImageDimension>;
+  itkSetConstObjectMacro(FixedLabels, LabelImageType);
+  itkGetConstObjectMacro(FixedLabels, LabelImageType);
+  itkSetConstObjectMacro(MovingLabels, LabelImageType);
+  itkGetConstObjectMacro(MovingLabels, LabelImageType);
 
   /** How updates are smoothed; its standard deviations are set for each level. Default: by a sum of Gaussians. */
   itkSetObjectMacro(UpdateRegularizer, RegularizerType);
@@ -176,7 +187,8 @@ protected:
   {
     typename Superclass::FixedImagesContainerType     Images;
     typename Superclass::FixedImageMasksContainerType Masks;
-    typename CompositeTransformType::Pointer          Map; ///< from the virtual domain; nullptr: the identity
+    typename CompositeTransformType::Pointer          Map;    ///< from the virtual domain; nullptr: the identity
+    typename LabelMixturesType::Pointer               Labels; ///< compared in place of the images; nullptr: none
   };
 
   void
@@ -222,6 +234,11 @@ protected:
     return 0.5;
   }
 
+  bool
+  ComparesLabels() const
+  {
+    return m_FixedLabels && m_MovingLabels;
+  }
   /** The images as they are, seen through \a map. */
   Side
   GetSide(bool moving, CompositeTransformType * map) const;
@@ -264,6 +281,9 @@ private:
   VerifySettings() const;
   void
   PrepareMasks();
+  /** Labels at the spacing of the level. */
+  void
+  PrepareLabels();
   /** Gives the metric back as it was. */
   void
   RestoreMetric();
@@ -320,6 +340,12 @@ private:
   double                            m_SmallestTotalDeterminant{ 0.01 };
   double                            m_SmallestValue{ NumericTraits<double>::NonpositiveMin() };
   FoldFreeStopCondition             m_StopCondition{ FoldFreeStopCondition::Iterations };
+
+  typename LabelImageType::ConstPointer m_FixedLabels;
+  typename LabelImageType::ConstPointer m_MovingLabels;
+  /** At the spacing of the level. */
+  typename LabelMixturesType::Pointer m_FixedMixtures;
+  typename LabelMixturesType::Pointer m_MovingMixtures;
 
   /** The metrics' masks and virtual domain as the user gave them. */
   typename GridType::ConstPointer m_GivenDomain;

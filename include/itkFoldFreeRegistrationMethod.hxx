@@ -187,6 +187,8 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FinishMap()
   this->m_OutputTransform->SetInverseDisplacementField(whole.Inverse);
   this->GetTransformOutput()->Set(this->m_OutputTransform);
   // Images and weights of the last level are of no more use.
+  m_FixedMixtures = nullptr;
+  m_MovingMixtures = nullptr;
   this->m_FixedSmoothImages.clear();
   this->m_MovingSmoothImages.clear();
   m_WeighedImage = nullptr;
@@ -256,6 +258,7 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::InitializeRegistrationAtE
   m_Grid = grid;
   const FieldPointer none = Sinkhorn::MakeImageOn<FieldType>(grid);
   m_Identity = MakeTransform({ none, none });
+  this->PrepareLabels();
   m_WeighedImage = nullptr;
   m_Weight = nullptr;
   m_StopCondition = FoldFreeStopCondition::Iterations;
@@ -467,6 +470,8 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::PrintSelf(std::ostream & 
   Superclass::PrintSelf(os, indent);
   itkPrintSelfObjectMacro(Force);
   itkPrintSelfObjectMacro(UpdateRegularizer);
+  itkPrintSelfObjectMacro(FixedLabels);
+  itkPrintSelfObjectMacro(MovingLabels);
   os << indent << "UpdateSigmasPerLevel:";
   for (const auto & level : m_UpdateSigmasPerLevel)
   {

@@ -76,11 +76,26 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ChooseSmoothing(SizeValue
 }
 
 template <typename TFixedImage, typename TMovingImage>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::PrepareLabels()
+{
+  if (this->ComparesLabels())
+  {
+    const auto mix = [this](const LabelImageType * labels, const typename Superclass::InitialTransformType * map) {
+      return Sinkhorn::MixLabels<ImageDimension>(
+        labels, Sinkhorn::FindLevelFactors<ImageDimension>(m_Grid.GetPointer(), map, labels));
+    };
+    m_FixedMixtures = mix(m_FixedLabels, this->GetFixedInitialTransform());
+    m_MovingMixtures = mix(m_MovingLabels, this->GetMovingInitialTransform());
+  }
+}
+
+template <typename TFixedImage, typename TMovingImage>
 auto
 FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetSide(bool moving, CompositeTransformType * map) const -> Side
 {
-  return moving ? Side{ this->m_MovingSmoothImages, m_GivenMovingMasks, map }
-                : Side{ this->m_FixedSmoothImages, m_GivenFixedMasks, map };
+  return moving ? Side{ this->m_MovingSmoothImages, m_GivenMovingMasks, map, m_MovingMixtures }
+                : Side{ this->m_FixedSmoothImages, m_GivenFixedMasks, map, m_FixedMixtures };
 }
 
 template <typename TFixedImage, typename TMovingImage>
@@ -90,10 +105,18 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Warp(const Side & side) c
   using MaskType = typename Superclass::ImageMaskSpatialObjectType;
   using MaskImageType = typename MaskType::ImageType;
   Side warped;
+  if (side.Labels)
+  {
+    warped.Labels =
+      Sinkhorn::WarpOnto<LabelMixturesType>(side.Labels, side.Map.GetPointer(), m_Grid.GetPointer(), false);
+  }
   for (SizeValueType n = 0; n < side.Images.size(); ++n)
   {
+    // Nobody looks at images whose labels are compared.
     warped.Images.push_back(
-      Sinkhorn::WarpOnto<ImageType>(side.Images[n], side.Map.GetPointer(), m_Grid.GetPointer(), false).GetPointer());
+      side.Labels ? side.Images[n]
+                  : Sinkhorn::WarpOnto<ImageType>(side.Images[n], side.Map.GetPointer(), m_Grid.GetPointer(), false)
+                      .GetPointer());
     typename MaskType::Pointer mask;
     if (side.Masks[n])
     {
@@ -170,6 +193,23 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeForces(const Side 
                                                                      MeasureType & value) -> FieldPointer
 {
   const FieldPointer forces = Sinkhorn::MakeImageOn<FieldType>(m_Identity->GetDisplacementField());
+  if (fixed.Labels && moving.Labels)
+  {
+    if (!m_ForceInUse->ComputeLabelForces(fixed.Labels,
+                                          moving.Labels,
+                                          GetMaskImage(fixed.Masks[0]),
+                                          GetMaskImage(moving.Masks[0]),
+                                          forces,
+                                          weight,
+                                          value))
+    {
+      itkExceptionMacro("FixedLabels and MovingLabels can't be compared: the Force, a "
+                        << m_ForceInUse->GetNameOfClass()
+                        << ", knows nothing of labels, or no label lies inside both masks; choose a "
+                           "LabelRegistrationForce, or take the labels away");
+    }
+    return this->ApplyOptimizerWeights(forces);
+  }
   if (!fixed.Map && !moving.Map && fixed.Images.size() == 1 &&
       m_ForceInUse->ComputeForces(fixed.Images[0],
                                   moving.Images[0],

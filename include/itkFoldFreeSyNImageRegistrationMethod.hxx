@@ -65,7 +65,7 @@ FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::TakeStep()
   const auto movingMap = Superclass::MakeMap(m_Maps.Moving.Inverse, this->m_CompositeTransform);
   auto       fixed = this->GetSide(false, fixedMap);
   auto       moving = this->GetSide(true, movingMap);
-  if (this->m_DownsampleImagesForMetricDerivatives)
+  if (this->m_DownsampleImagesForMetricDerivatives || this->ComparesLabels())
   {
     fixed = this->Warp(fixed);
     moving = this->Warp(moving);

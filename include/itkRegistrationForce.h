@@ -28,6 +28,11 @@
 namespace itk
 {
 
+namespace Sinkhorn
+{
+struct LabelMixture;
+}
+
 /** \class RegistrationForce
  * \brief What the derivative of a metric says, voxel by voxel, and how far one step along it may go.
  *
@@ -61,6 +66,7 @@ public:
 
   using ForceFieldType = Image<Vector<double, ImageDimension>, ImageDimension>;
   using MaskImageType = Image<unsigned char, ImageDimension>;
+  using LabelsType = Image<Sinkhorn::LabelMixture, ImageDimension>;
 
   /** What the metric's value and derivative would be for two images on one grid, without the detours that a metric for
    * any transform has to make.
@@ -76,6 +82,20 @@ public:
                 ForceFieldType *      itkNotUsed(forces),
                 WeightPointer &       itkNotUsed(weight),
                 double &              itkNotUsed(value)) const
+  {
+    return false;
+  }
+
+  /** The same for label maps, whose labels are compared with their like and never by their numbers. \param weight is
+   * always made here. \return false if this force knows nothing of labels, or if there is nothing to compare. */
+  virtual bool
+  ComputeLabelForces(const LabelsType *    itkNotUsed(fixed),
+                     const LabelsType *    itkNotUsed(moving),
+                     const MaskImageType * itkNotUsed(fixedMask),
+                     const MaskImageType * itkNotUsed(movingMask),
+                     ForceFieldType *      itkNotUsed(forces),
+                     WeightPointer &       itkNotUsed(weight),
+                     double &              itkNotUsed(value)) const
   {
     return false;
   }

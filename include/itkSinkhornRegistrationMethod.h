@@ -125,6 +125,13 @@ public:
   {
     this->Change(m_Request.Density, density);
   }
+  /** What is compared: labels (label maps, each label with its like), none (intensities) or auto (default: labels where
+   * both images are label maps of more than one label); see SinkhornRegistration::ChooseFeatures(). */
+  void
+  SetFeatures(const std::string & features)
+  {
+    this->Change(m_Request.Features, features);
+  }
   /** Start also from the rotations that align the principal axes. Default off. */
   void
   SetMultiStart(bool on)
@@ -132,7 +139,7 @@ public:
     this->Change(m_Request.MultiStart, on);
   }
   /** A setting of the stages: blur, reach, mass-model, iterations, shrink, update-sigma, learning-rate, radius or
-   * standardize; an empty value leaves it to be chosen. */
+   * standardize; or features; an empty value leaves it to be chosen. */
   void
   SetSetting(const std::string & name, const std::string & value);
   /** One stage more, "syn,sinkhorn,blur=4": a transform, a metric, and settings. */
@@ -151,7 +158,7 @@ public:
   GetInverseTransform() const;
 
   /** The moving image on the grid of the fixed one, in single precision: linear interpolation, and outside of the
-   * moving image what its border shows. */
+   * moving image what its border shows; where labels were compared the nearest voxel, and 0 outside. */
   typename SinkhornRegistration::ImageType<ImageDimension>::Pointer
   MakeWarpedImage() const;
   /** Displacement of every voxel of the fixed image, mm. */
@@ -202,6 +209,8 @@ protected:
   GenerateData() override;
 
 private:
+  using LabelMapPointer = typename SinkhornRegistration::LabelImageType<ImageDimension>::Pointer;
+
   /** Passes on what the engine tells. */
   class EventListener;
 
@@ -215,6 +224,12 @@ private:
   ReadImage(const TImage * image, const MaskImageType * mask, const std::string & name) const;
   typename MaskImageType::Pointer
   ReadMask(const MaskImageType * mask, const ImageBase<ImageDimension> * image, const std::string & name) const;
+  template <typename TImage>
+  LabelMapPointer
+  ReadLabelMap(const TImage * image, const std::string & name) const;
+  /** The images as label maps, where these may be compared: if asked for, or if both look like label maps. */
+  void
+  ReadLabelMaps(const PlanType & plan, SinkhornRegistration::ImagePair<ImageDimension> & images) const;
   template <typename TImage>
   void
   CheckImage(const TImage * image, const std::string & name) const;

@@ -118,6 +118,11 @@ template <typename TFixedImage, typename TMovingImage>
 void
 SinkhornRegistrationMethod<TFixedImage, TMovingImage>::SetSetting(const std::string & name, const std::string & value)
 {
+  if (name == "features")
+  {
+    this->SetFeatures(value);
+    return;
+  }
   if (value.empty())
   {
     m_Request.Settings.erase(name);
@@ -194,11 +199,10 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::MakeWarpedImage() const -
   {
     return SinkhornRegistration::WarpDensity<ImageDimension>(moving, this->GetTransform(), this->MakeFixedGrid());
   }
-  return SinkhornRegistration::WarpImage<ImageDimension>(moving,
-                                                         this->GetTransform(),
-                                                         this->MakeFixedGrid(),
-                                                         SinkhornRegistration::FindOutside<ImageDimension>(moving),
-                                                         false);
+  const bool  isMap = m_Plan.Features == SinkhornRegistration::FeatureKind::Labels;
+  const float outside = isMap ? 0.0F : SinkhornRegistration::FindOutside<ImageDimension>(moving);
+  return SinkhornRegistration::WarpImage<ImageDimension>(
+    moving, this->GetTransform(), this->MakeFixedGrid(), outside, isMap);
 }
 
 template <typename TFixedImage, typename TMovingImage>
@@ -291,6 +295,46 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::ReadImage(const TImage * 
 }
 
 template <typename TFixedImage, typename TMovingImage>
+template <typename TImage>
+auto
+SinkhornRegistrationMethod<TFixedImage, TMovingImage>::ReadLabelMap(const TImage *      image,
+                                                                    const std::string & name) const -> LabelMapPointer
+{
+  using PixelType = typename TImage::PixelType;
+  const bool   isSingle = std::is_same<PixelType, float>::value;
+  const double most = isSingle ? 16777216.0 : static_cast<double>(NumericTraits<std::uint32_t>::max());
+  const auto   labels = Sinkhorn::MakeImageOn<SinkhornRegistration::LabelImageType<ImageDimension>>(image);
+  for (SizeValueType i = 0; i < image->GetBufferedRegion().GetNumberOfPixels(); ++i)
+  {
+    const auto value = static_cast<double>(image->GetBufferPointer()[i]);
+    if (!(value >= 0.0) || value > most || value != std::floor(value))
+    {
+      itkExceptionMacro(<< name << ": voxel " << image->ComputeIndex(static_cast<OffsetValueType>(i)) << " is " << value
+                        << "; labels are whole numbers from 0 to " << most << "; Features none compares intensities");
+    }
+    labels->GetBufferPointer()[i] = static_cast<std::uint32_t>(value);
+  }
+  return labels;
+}
+
+template <typename TFixedImage, typename TMovingImage>
+void
+SinkhornRegistrationMethod<TFixedImage, TMovingImage>::ReadLabelMaps(
+  const PlanType &                                  plan,
+  SinkhornRegistration::ImagePair<ImageDimension> & images) const
+{
+  using SinkhornRegistration::FeatureKind;
+  const bool areMaps =
+    plan.Features != FeatureKind::Automatic || (SinkhornRegistration::IsLabelMap<ImageDimension>(images.Fixed) &&
+                                                SinkhornRegistration::IsLabelMap<ImageDimension>(images.Moving));
+  if (SinkhornRegistration::MayCompareLabels(plan) && areMaps)
+  {
+    images.FixedLabelMap = this->ReadLabelMap(this->GetFixedImage(), images.FixedName);
+    images.MovingLabelMap = this->ReadLabelMap(this->GetMovingImage(), images.MovingName);
+  }
+}
+
+template <typename TFixedImage, typename TMovingImage>
 void
 SinkhornRegistrationMethod<TFixedImage, TMovingImage>::GenerateData()
 {
@@ -311,6 +355,8 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::GenerateData()
   images.Moving = this->ReadImage(this->GetMovingImage(), images.MovingMask, images.MovingName);
   SinkhornRegistration::CheckLimits<ImageDimension>(plan, images.Fixed, images.Moving);
   m_Messages.clear();
+  this->ReadLabelMaps(plan, images);
+  images = SinkhornRegistration::ChooseFeatures<ImageDimension>(plan, images);
   SinkhornRegistration::ChooseDensities<ImageDimension>(plan, images);
   if (plan.IsRecipe)
   {
@@ -346,6 +392,7 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::PrintSelf(std::ostream & 
   os << indent << "Finish: " << m_Request.Finish << std::endl;
   os << indent << "Initialize: " << m_Request.Initialize << std::endl;
   os << indent << "Density: " << m_Request.Density << std::endl;
+  os << indent << "Features: " << m_Request.Features << std::endl;
   os << indent << "MultiStart: " << (m_Request.MultiStart ? "On" : "Off") << std::endl;
   for (const auto & setting : m_Request.Settings)
   {

@@ -20,6 +20,7 @@
 
 #include "itkSinkhornRegistrationStage.h"
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,6 +30,15 @@ namespace itk
 namespace SinkhornRegistration
 {
 
+/** Labels of two label maps, 0 left out, in ascending order. */
+struct LabelSets
+{
+  std::vector<std::uint32_t> Common;
+  /** They take part in nothing. */
+  std::vector<std::uint32_t> FixedOnly;
+  std::vector<std::uint32_t> MovingOnly;
+};
+
 /** What a registration does. */
 struct Plan
 {
@@ -36,6 +46,9 @@ struct Plan
   DensityRule Mass;
   DensityRule FixedMass;
   DensityRule MovingMass;
+  /** As it was asked for, and by ChooseFeatures() what it comes to, with the labels if these are compared. */
+  FeatureKind Features{ FeatureKind::Automatic };
+  LabelSets   Labels;
   InitialKind Initial{ InitialKind::None };
   /** Start also from the rotations that align the principal axes. */
   bool MultiStart{ false };
@@ -66,6 +79,7 @@ struct PlanRequest
   std::string Finish;
   std::string Initialize;
   std::string Density;
+  std::string Features; ///< auto
   bool        MultiStart{ false };
   /** Of stages: blur, reach, mass-model, iterations, shrink, update-sigma, learning-rate, radius, standardize. */
   std::map<std::string, std::string> Settings;
@@ -73,6 +87,11 @@ struct PlanRequest
   std::vector<std::string> Stages;
   std::string              Prefix; ///< see Plan
 };
+
+/** Whether label maps may be compared label by label: by default in a recipe that is free to, if asked for in any stage
+ * that can. */
+Sinkhorn_EXPORT bool
+MayCompareLabels(const Plan & plan);
 
 /** The plan for a request. With no more than two images in mind this is the recipe, SyN with transport as good as it
  * gets without further advice: a linear start from the springs of transport; mass is carried on the coarsest level

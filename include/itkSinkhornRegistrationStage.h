@@ -86,6 +86,14 @@ enum class InitialKind
   Affine
 };
 
+/** What is compared beside the place. */
+enum class FeatureKind
+{
+  Automatic, ///< Labels if both images are label maps of more than one label, else None
+  None,      ///< intensities, whatever they stand for
+  Labels     ///< each label with its like
+};
+
 /** Displacement, velocity or SyN, not a linear transform. */
 Sinkhorn_EXPORT bool
 IsDeformation(TransformKind kind);
@@ -99,6 +107,8 @@ Sinkhorn_EXPORT std::string
                 ToString(MassModelKind kind);
 Sinkhorn_EXPORT std::string
                 ToString(InitialKind kind);
+Sinkhorn_EXPORT std::string
+                ToString(FeatureKind kind);
 
 /** How intensities become mass. */
 struct Sinkhorn_EXPORT DensityRule
@@ -149,6 +159,8 @@ struct Stage
   /** sinkhorn: way left, in the mean square and in voxels of the level, at which a level has done its work; 0: what the
    * grid can't tell, see itk::RegistrationForce. */
   double SmallestWay{ 0.0 };
+  /** Label maps are compared label by label in place of the images. */
+  bool ComparesLabels{ false };
   /** Metrics other than sinkhorn: standard deviation, voxels of the fixed image, of the Gaussian within which
    * intensities are brought to mean 0 and variance 1; 0: they are left alone. */
   double Standardize{ 0.0 };
@@ -164,6 +176,10 @@ struct Stage
 /** Whether the metric of a stage sees images as mass. */
 Sinkhorn_EXPORT bool
 ComparesMass(const Stage & stage);
+
+/** Whether a stage can compare label maps label by label: deformations by mean squares or transport. */
+Sinkhorn_EXPORT bool
+CanCompareLabels(const Stage & stage);
 
 /** How a deformation acts on mass. */
 Sinkhorn_EXPORT MassModelKind

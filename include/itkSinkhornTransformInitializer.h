@@ -21,6 +21,7 @@
 #include "itkImage.h"
 #include "itkObject.h"
 #include "itkObjectFactory.h"
+#include "itkSinkhornLabelMixture.h"
 #include "itkSinkhornLinearFit.h"
 #include "itkSinkhornTransportImageFilter.h"
 
@@ -88,6 +89,15 @@ public:
   itkSetConstObjectMacro(MovingImage, MovingImageType);
   itkGetConstObjectMacro(MovingImage, MovingImageType);
 
+  /** Label maps in place of the densities: every label that both have, but 0 and UnknownLabel, is transported by
+   * itself, and the map fits the springs of all of them together; a label counts with its share of the voxels, the mean
+   * of both maps. What labels are called does not matter. Masks do not apply. Default: none. */
+  using LabelImageType = Sinkhorn::LabelImage<ImageDimension>;
+  itkSetConstObjectMacro(FixedLabels, LabelImageType);
+  itkGetConstObjectMacro(FixedLabels, LabelImageType);
+  itkSetConstObjectMacro(MovingLabels, LabelImageType);
+  itkGetConstObjectMacro(MovingLabels, LabelImageType);
+
   /** Voxels outside have no mass; none by default. */
   itkSetConstObjectMacro(FixedMask, MaskType);
   itkGetConstObjectMacro(FixedMask, MaskType);
@@ -95,7 +105,7 @@ public:
   itkGetConstObjectMacro(MovingMask, MaskType);
 
   /** The images are binned by whole factors until each has at most this many voxels. Default 20,000: enough for the
-   * parameters of a linear transform. */
+   * parameters of a linear transform. Labels share them, at least 500 each. */
   itkSetMacro(MaximumNumberOfVoxels, SizeValueType);
   itkGetConstMacro(MaximumNumberOfVoxels, SizeValueType);
 
@@ -161,6 +171,30 @@ private:
   using MomentsType = Sinkhorn::PairMoments<ImageDimension>;
   using ModelType = Sinkhorn::LinearModel;
 
+  /** Densities of mass 1 that are transported by themselves. */
+  struct Pair
+  {
+    DensityPointer Fixed;
+    DensityPointer Moving;
+    double         Share{ 1.0 };
+    SizeValueType  MaximumNumberOfVoxels{ 0 };
+  };
+  using Pairs = std::vector<Pair>;
+
+  struct LabelExtent
+  {
+    std::uint32_t               Label;
+    SizeValueType               Voxels;
+    ImageRegion<ImageDimension> Box;
+  };
+
+  struct Spring
+  {
+    double    Weight;
+    PointType Source;
+    PointType Target;
+  };
+
   /** A map with what the transport of the fixed mass that it carries says. */
   struct Trial
   {
@@ -188,35 +222,56 @@ private:
   static DensityPointer
   Carry(const DensityType & fixed, const MapType & map, const DensityType & moving);
   /** Whether the carried mass fits on a grid of reasonable size. */
-  bool
-  IsAffordable(const DensityType & fixed, const MapType & map, const DensityType & moving) const;
-  /** Transport of the mass that a map carries. The divergence stays infinite if its grid would be too large, or if
-   * there are no finite springs. */
-  Trial
-  Evaluate(const DensityType & fixed, const DensityType & moving, const MapType & map) const;
-  static MomentsType
-  ComputeSpringMoments(FilterType & transport);
-  /** Weight, centre and covariance of a density, as MeanSource and Source. */
-  static MomentsType
-  ComputeMoments(const DensityType & density);
   static bool
-  IsFlat(const DensityType & density);
+  IsAffordable(const DensityType & fixed,
+               const MapType &     map,
+               const DensityType & moving,
+               SizeValueType       maximumNumberOfVoxels);
+  template <typename TFixed, typename TMoving>
+  Pair
+  MakePair(const TFixed &   fixed,
+           const MaskType * fixedMask,
+           const TMoving &  moving,
+           const MaskType * movingMask,
+           SizeValueType    maximumNumberOfVoxels) const;
+  /** Labels in the order in which the map has them. */
+  static std::vector<LabelExtent>
+  FindLabels(const LabelImageType & labels);
+  /** 1 where a box, which may reach beyond the map, has a label. */
+  static DensityPointer
+  TakeLabel(const LabelImageType & labels, std::uint32_t label, const ImageRegion<ImageDimension> & box);
+  /** \param to in the moving map, grown until it holds the box \a from of the fixed one. */
+  ImageRegion<ImageDimension>
+  FindCommonBox(const LabelImageType &              fixed,
+                const ImageRegion<ImageDimension> & from,
+                ImageRegion<ImageDimension>         to) const;
+  Pairs
+  MakeLabelPairs() const;
+  /** Transports of the mass that a map carries. The divergence stays infinite if a grid would be too large, or if there
+   * are no finite springs. */
+  Trial
+  Evaluate(const Pairs & pairs, const MapType & map) const;
+  static void
+  AppendSprings(FilterType & transport, double share, std::vector<Spring> & list);
+  /** Weight, centre and covariance of all densities of one side, as MeanSource and Source. */
+  static MomentsType
+  ComputeMoments(const Pairs & pairs, DensityPointer Pair::*side);
+  static bool
+  IsFlat(const Pairs & pairs, DensityPointer Pair::*side);
   /** Where to start from, the identity first. */
   std::vector<MapType>
-  MakeStarts(const DensityType & fixed, const DensityType & moving) const;
+  MakeStarts(const Pairs & pairs) const;
   /** Alternates transport and fit from a map. \return the best. */
   Trial
-  Refine(ModelType           model,
-         const DensityType & fixed,
-         const DensityType & moving,
-         const MapType &     start,
-         unsigned int &      steps) const;
+  Refine(ModelType model, const Pairs & pairs, const MapType & start, unsigned int & steps) const;
   void
   SetTransformTo(const MapType & map, const PointType & centre);
 
   typename TransformType::Pointer        m_Transform;
   typename FixedImageType::ConstPointer  m_FixedImage;
   typename MovingImageType::ConstPointer m_MovingImage;
+  typename LabelImageType::ConstPointer  m_FixedLabels;
+  typename LabelImageType::ConstPointer  m_MovingLabels;
   typename MaskType::ConstPointer        m_FixedMask;
   typename MaskType::ConstPointer        m_MovingMask;
   SizeValueType                          m_MaximumNumberOfVoxels{ 20000 };
@@ -234,6 +289,7 @@ private:
 
 #ifndef ITK_MANUAL_INSTANTIATION
 #include "itkSinkhornTransformInitializer.hxx"
+#include "itkSinkhornTransformInitializerPairs.hxx"
 #endif
 
 #endif

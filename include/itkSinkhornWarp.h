@@ -32,6 +32,27 @@ template <unsigned int VDimension>
 bool
 AreOnOneGrid(const ImageBase<VDimension> * one, const ImageBase<VDimension> * other);
 
+/** What an image is between its voxels. */
+template <typename TPixel>
+struct VoxelInterpolator
+{
+  /** \param first voxel of the cell in the buffer. */
+  template <unsigned int VDimension>
+  static TPixel
+  Interpolate(const TPixel *                                 first,
+              const GridLocator<VDimension> &                locator,
+              const typename GridLocator<VDimension>::Cell & cell)
+  {
+    double value = 0.0;
+    for (unsigned int corner = 0; corner < GridLocator<VDimension>::Corners; ++corner)
+    {
+      const double weight = GridLocator<VDimension>::GetWeight(cell, corner);
+      value += weight > 0.0 ? weight * static_cast<double>(first[locator.GetOffset(corner)]) : 0.0;
+    }
+    return static_cast<TPixel>(value);
+  }
+};
+
 /** The image on \a grid whose value at x is that of \a image at map(x), by linear interpolation or, for \a nearest,
  * that of the nearest voxel; 0 where map(x) leaves the image. As itk::ResampleImageFilter does, but a displacement on
  * \a grid is read off where it lies, and what comes after it is one matrix if it is linear: several times as fast.

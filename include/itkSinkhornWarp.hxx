@@ -115,13 +115,7 @@ ReadVoxel(const TImage *                                image,
     }
     return first[locator.GetOffset(corner)];
   }
-  double value = 0.0;
-  for (unsigned int corner = 0; corner < LocatorType::Corners; ++corner)
-  {
-    const double weight = LocatorType::GetWeight(cell, corner);
-    value += weight > 0.0 ? weight * static_cast<double>(first[locator.GetOffset(corner)]) : 0.0;
-  }
-  return static_cast<PixelType>(value);
+  return VoxelInterpolator<PixelType>::Interpolate(first, locator, cell);
 }
 
 template <unsigned int VDimension>

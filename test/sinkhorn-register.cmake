@@ -13,6 +13,7 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
     sinkhornRegisterFramesTest.cxx
     sinkhornRegisterInvarianceTest.cxx
     sinkhornRegisterFilesTest.cxx
+    sinkhornRegisterLabelsTest.cxx
     sinkhornRegisterLandmarksTest.cxx
     sinkhornRegisterLimitsTest.cxx
     sinkhornRegisterRealDataTest.cxx

@@ -112,10 +112,11 @@ BringTogether(const Options & options, Inputs<VDimension> & inputs)
                              const char *                      role) {
     return asMass ? MakeDensity<VDimension>(image, mask, rule, true, role) : Pointer();
   };
-  Plan plan = options;
-  ChooseDensities<VDimension>(plan, inputs);
-  const Pointer fixed = densityOf(inputs.Fixed, inputs.FixedMask, plan.FixedMass, "fixed image");
-  const Pointer moving = densityOf(inputs.Moving, inputs.MovingMask, plan.MovingMass, "moving image");
+  Plan                        plan = options;
+  const ImagePair<VDimension> pair = ChooseFeatures<VDimension>(plan, inputs);
+  ChooseDensities<VDimension>(plan, pair);
+  const Pointer fixed = densityOf(pair.Fixed, pair.FixedMask, plan.FixedMass, "fixed image");
+  const Pointer moving = densityOf(pair.Moving, pair.MovingMask, plan.MovingMass, "moving image");
   inputs.Shift = FindCenter<VDimension>(inputs.Moving, moving) - FindCenter<VDimension>(inputs.Fixed, fixed);
   const auto move = [&inputs](itk::ImageBase<VDimension> * image) {
     if (image)
@@ -126,6 +127,7 @@ BringTogether(const Options & options, Inputs<VDimension> & inputs)
   move(inputs.Moving);
   move(inputs.MovingMask);
   move(inputs.MovingLabels);
+  move(inputs.MovingLabelMap);
 }
 
 /** The landmarks of both images in the plane in which these are registered, and what a user should know about them. */
@@ -190,6 +192,24 @@ ReadCompanions(const Options & options, const FileFacts & fixed, const FileFacts
   {
     ReadPoints<VDimension>(options, fixed, moving, inputs);
   }
+}
+
+/** The images as label maps, where these may be compared: if asked for, or if both look like label maps. Numbers beyond
+ * 2²⁴ are not whole in images, so that the files are read once more. */
+template <unsigned int VDimension>
+void
+ReadLabelMaps(const Options & options, const FileFacts & fixed, const FileFacts & moving, Inputs<VDimension> & inputs)
+{
+  const auto isMap = [](const FileFacts & facts, const ImageType<VDimension> * image) {
+    return facts.Components == 1 && facts.NotFinite.empty() && IsLabelMap<VDimension>(image);
+  };
+  if (!MayCompareLabels(options) ||
+      (options.Features == FeatureKind::Automatic && !(isMap(fixed, inputs.Fixed) && isMap(moving, inputs.Moving))))
+  {
+    return;
+  }
+  inputs.FixedLabelMap = ReadLabels<VDimension>(fixed, inputs.Plane, fixed);
+  inputs.MovingLabelMap = ReadLabels<VDimension>(moving, inputs.Plane, moving);
 }
 
 /** Whether a difference of scale can be made good. */
@@ -257,6 +277,7 @@ ReadInputs(const Options & options, const FileFacts & fixed, const FileFacts & m
     CheckOverlap<VDimension>(inputs.Fixed, inputs.Moving);
   }
   CheckSpacing<VDimension>(inputs.Fixed, inputs.Moving, MayScale(options));
+  ReadLabelMaps<VDimension>(options, fixed, moving, inputs);
   ReadCompanions<VDimension>(options, fixed, moving, inputs);
   Restrict<VDimension>(inputs.FixedMask, fixedFinite, fixed.Describe());
   Restrict<VDimension>(inputs.MovingMask, movingFinite, moving.Describe());

@@ -113,6 +113,11 @@ AddPlanOptions(CLI::App & app, PlanRequest & request)
                  "shift (minus the minimum) | clamp (negatives to 0) | window:LO:HI (0 at LO, 1 at HI; LO above HI for "
                  "dark things on a bright ground; heeded by metrics other than sinkhorn, too) | around:LEVEL:LIMIT "
                  "(distance from LEVEL) [auto]");
+  app.add_option(
+    "--features",
+    request.Features,
+    "what is compared: labels (of label maps each with its like, whatever its number) | none (intensities) | "
+    "auto (labels where both images are label maps of more than one label) [auto]");
   app.add_option("--metric",
                  request.Metric,
                  "sinkhorn | kernel (distance by a Gaussian kernel) | meansquares | cc | mattes (32 bins) [sinkhorn]");

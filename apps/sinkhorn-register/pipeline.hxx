@@ -83,16 +83,17 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
     progress.Warn(notice);
   }
   CheckLimits<VDimension>(options, inputs.Fixed, inputs.Moving);
-  ChooseDensities<VDimension>(options, inputs);
+  const ImagePair<VDimension> pair = ChooseFeatures<VDimension>(options, inputs);
+  ChooseDensities<VDimension>(options, pair);
   if (options.IsRecipe)
   {
-    AdaptRecipe<VDimension>(options, inputs);
+    AdaptRecipe<VDimension>(options, pair);
   }
   OutputFolder folder(options.Output, ListInputFiles(options));
   Report       report;
 
   const auto transform = itk::CompositeTransform<double, VDimension>::New();
-  static_cast<RegistrationReport &>(report) = Register<VDimension>(options, inputs, transform, progress);
+  static_cast<RegistrationReport &>(report) = Register<VDimension>(options, pair, transform, progress);
   report.Dimension = VDimension;
 
   const auto field = SampleDisplacement<VDimension>(transform, inputs.Fixed);
@@ -109,6 +110,7 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
   source.Plane = &inputs.Plane;
   source.Fixed = inputs.Fixed;
   source.Moving = inputs.Moving;
+  source.MovingLabelMap = pair.MovingLabelMap ? inputs.MovingLabelMap : nullptr;
   source.MovingLabels = inputs.MovingLabels;
   source.ToRegistered = transform;
   source.ConservesMass = options.Main.MassModel == MassModelKind::Conserved;

@@ -77,12 +77,21 @@ WriteWarpedFile(const ResultSource<VDimension> & source, const std::string & pat
 {
   const FileFacts &    facts = *source.MovingFacts;
   const FileGeometry & geometry = source.FixedFacts->Geometry;
+  // Between two labels there is no third.
+  const bool isReal = facts.ComponentType == Type::FLOAT || facts.ComponentType == Type::DOUBLE;
+  if (source.MovingLabelMap && !isReal)
+  {
+    const auto labels = WarpLabels<VDimension>(source.MovingLabelMap, source.ToRegistered, source.Fixed);
+    WriteLabels<VDimension>(labels, facts.ComponentType, geometry, path);
+    return;
+  }
   if (!facts.IsColor)
   {
-    const float outside = FindOutside<VDimension>(source.Moving);
+    const bool  isMap = source.MovingLabelMap != nullptr;
+    const float outside = isMap ? 0.0F : FindOutside<VDimension>(source.Moving);
     const auto  warped = source.ConservesMass
                            ? WarpDensity<VDimension>(source.Moving, source.ToRegistered, source.Fixed)
-                           : WarpImage<VDimension>(source.Moving, source.ToRegistered, source.Fixed, outside, false);
+                           : WarpImage<VDimension>(source.Moving, source.ToRegistered, source.Fixed, outside, isMap);
     WriteWarped<VDimension>(warped, facts.ComponentType, geometry, path);
     return;
   }

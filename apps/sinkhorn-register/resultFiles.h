@@ -31,12 +31,14 @@ namespace SinkhornRegister
 template <unsigned int VDimension>
 struct ResultSource
 {
-  const FileFacts *                  FixedFacts{ nullptr };
-  const FileFacts *                  MovingFacts{ nullptr };
-  const FileFacts *                  LabelFacts{ nullptr };
-  const SlicePlane *                 Plane{ nullptr };
-  const ImageType<VDimension> *      Fixed{ nullptr };
-  const ImageType<VDimension> *      Moving{ nullptr };
+  const FileFacts *             FixedFacts{ nullptr };
+  const FileFacts *             MovingFacts{ nullptr };
+  const FileFacts *             LabelFacts{ nullptr };
+  const SlicePlane *            Plane{ nullptr };
+  const ImageType<VDimension> * Fixed{ nullptr };
+  const ImageType<VDimension> * Moving{ nullptr };
+  /** The moving image, where it was compared label by label. */
+  const LabelImageType<VDimension> * MovingLabelMap{ nullptr };
   const LabelImageType<VDimension> * MovingLabels{ nullptr };
   /** To the moving image as it was registered, and as it lies in its file. */
   const itk::CompositeTransform<double, VDimension> * ToRegistered{ nullptr };

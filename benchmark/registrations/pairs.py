@@ -48,11 +48,19 @@ INTENSITIES = {
 }
 
 
+"""Ages of mouse brains, fixed and moving, with the same structures."""
+AGES = {"P14_P56": ("P56", "P14"), "E13_E15": ("E15-5", "E13-5"), "E15_P56": ("P56", "E15-5")}
+"""Left and right structures of a body, by number."""
+SIDES = [(2, 3), (8, 9), (65, 66), (67, 68), (75, 76), (77, 78), (80, 81), (82, 83), (84, 85), (86, 87), (88, 89)] + [
+    (92 + rib, 104 + rib) for rib in range(12)]
+
+
 def all_pairs():
     pairs = [Pair("amoebas", "shapes")] + [Pair(name, "shapes") for name in SHAPES]
     pairs += [Pair(f"knee2d_{fixed}", "knee2d") for fixed, _ in KNEES]
     for group in ("hippocampus_labels", "hippocampus_images"):
         pairs += [Pair(f"{group}_{fixed:03d}_{moving:03d}", group) for fixed, moving in HIPPOCAMPI]
+    pairs += [Pair(f"ages_{name}", "label_maps") for name in AGES] + [Pair("mirror", "label_maps"), Pair("heads_03_04", "label_maps")]
     pairs += [Pair("oai", "oai"), Pair("devccf_P14_P56", "devccf")]
     pairs += [Pair(f"prostate_{case}", "prostate") for case in PROSTATES]
     pairs.append(Pair("lung", "lung", ["--density", "window:-1000:400"]))
@@ -99,6 +107,33 @@ def centred(image):
     return image
 
 
+def mirror(labels):
+    """A label map and its mirror image across the first axis, left and right renamed; labels of more than 500 voxels count."""
+    array = sitk.GetArrayFromImage(labels)
+    names = np.arange(max(int(array.max()), max(max(pair) for pair in SIDES)) + 1, dtype=array.dtype)
+    for left, right in SIDES:
+        names[left], names[right] = right, left
+    mirrored = names[array[..., ::-1]]
+    counts = [np.bincount(each.ravel(), minlength=names.size) for each in (array, mirrored)]
+    large = np.logical_and(*(count > 500 for count in counts))
+    images = []
+    for each in (array, mirrored, np.where(large[array], array, 0), np.where(large[mirrored], mirrored, 0)):
+        images.append(sitk.GetImageFromArray(each))
+        images[-1].CopyInformation(labels)
+    return dict(zip(("fixed", "moving", "fixed_labels", "moving_labels"), images))
+
+
+def load_label_maps(name, data):
+    if name == "mirror":
+        return mirror(sitk.ReadImage(str(data / "totalseg_ct/seg.nii.gz")))
+    if name == "heads_03_04":
+        files = [data / f"synthseg_labels/seg{head}.nii.gz" for head in ("03", "04")]
+        images = [sitk.ReadImage(str(file)) for file in files]
+    else:
+        images = [centred(sitk.ReadImage(str(data / f"devccf_small/{age}_80um.nii.gz"))) for age in AGES[name.removeprefix("ages_")]]
+    return {f"{role}{kind}": image for role, image in zip(("fixed", "moving"), images) for kind in ("", "_labels")}
+
+
 def load(pair, data):
     """-> {name of the file: image or points}"""
     data = Path(data)
@@ -121,6 +156,8 @@ def load(pair, data):
             out[role] = grey(data / f"msd_hippocampus/{folder}/hippocampus_{case}.nii.gz")
             labels = grey(data / f"msd_hippocampus/labels/hippocampus_{case}.nii.gz")
             out[f"{role}_labels"] = sitk.Cast(labels, sitk.sitkUInt8)
+    elif pair.group == "label_maps":
+        out = load_label_maps(pair.name, data)
     elif pair.group == "oai":
         for role, letter in (("fixed", "b"), ("moving", "a")):
             out[role] = grey(data / f"geomloss_densities/OAI_{letter}.nii.gz")

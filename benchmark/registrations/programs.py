@@ -15,7 +15,8 @@
 
     programs.py NAME FOLDER OUTPUT      one registration; its own process, so that time and memory are its own
 
-NAME: greedy (picsl_greedy, affine and deformation by local correlation), demons (SimpleITK's diffeomorphic demons, three
+NAME: greedy (picsl_greedy, affine and deformation by local correlation; greedy-labels: by squared differences of label
+probabilities), demons (SimpleITK's diffeomorphic demons, three
 levels), ants-syn and ants-syncc (ANTsPy), elastix (itk-elastix, rigid, affine, B-spline). All with their usual settings; linear pre-alignment is each program's own (demons has none; of images, not of
 label maps, it matches the histograms first).
 """
@@ -114,6 +115,30 @@ def elastix(folder, output):
     return image, itk.Version.GetITKVersion() + ", elastix"
 
 
+def greedy_labels(folder, _):
+    """Affine, then the deformation, both by the squared differences of each label's probability, smoothed by one voxel."""
+    import importlib.metadata
+
+    import numpy as np
+    import picsl_greedy
+    import SimpleITK as sitk
+
+    maps = {role: sitk.ReadImage(str(folder / f"{role}.mha")) for role in ("fixed", "moving")}
+    labels = np.intersect1d(*(np.unique(sitk.GetArrayViewFromImage(image)) for image in maps.values()))
+    images = {}
+    for label in labels[labels > 0].tolist():
+        for role, image in maps.items():
+            images[f"{role}{label}"] = sitk.SmoothingRecursiveGaussian(sitk.Cast(image == label, sitk.sitkFloat32), image.GetSpacing())
+    dimension = maps["fixed"].GetDimension()
+    tool = picsl_greedy.Greedy2D() if dimension == 2 else picsl_greedy.Greedy3D()
+    channels = " ".join(f"-i fixed{label} moving{label}" for label in labels[labels > 0].tolist())
+    common = f"-threads 1 {channels} -m SSD"
+    tool.execute(f"{common} -a -ia-image-centers -n 100x50x10 -o affine", affine=None, **images)
+    tool.execute(f"{common} -it affine -n 100x50x10 -s 1.732vox 0.7071vox -o warp", warp=None)
+    tool.execute(f"-rf fixed{labels[-1]} -rc whole -r warp affine", whole=None)
+    return sitk.Cast(tool["whole"], sitk.sitkVectorFloat64), importlib.metadata.version("picsl_greedy")
+
+
 def greedy(folder, _):
     """Affine, then the deformation, both by local correlation in boxes of radius 2, as its documentation has it."""
     import importlib.metadata
@@ -134,7 +159,7 @@ def greedy(folder, _):
     return field, importlib.metadata.version("picsl_greedy")
 
 
-PROGRAMS = {"greedy": greedy, "demons": demons, "ants-syn": ants_syn, "ants-syncc": ants_syncc, "elastix": elastix}
+PROGRAMS = {"greedy": greedy, "greedy-labels": greedy_labels, "demons": demons, "ants-syn": ants_syn, "ants-syncc": ants_syncc, "elastix": elastix}
 
 if __name__ == "__main__":
     import SimpleITK as sitk

@@ -30,19 +30,21 @@ import numpy as np
 
 import pairs as pairs_module
 
-MAIN = ["start", "sinkhorn", "greedy", "demons", "ants-syn"]
+MAIN = ["start", "sinkhorn", "greedy", "greedy-labels", "demons", "ants-syn"]
 PLANE = ["sinkhorn", "bspline-syn", "velocity", "displacement", "kernel", "syn-meansquares", "syn-cc", "syn-mattes", "demons",
          "ants-syn", "ants-syncc", "elastix"]
 VOLUMES = ["sinkhorn", "syn-meansquares", "syn-cc", "demons", "ants-syn", "ants-syncc", "elastix"]
 TITLES = {
     "start": "start", "sinkhorn": "sinkhorn-register", "bspline-syn": "bspline-syn", "velocity": "velocity",
     "displacement": "displacement", "kernel": "kernel distance", "syn-meansquares": "mean squares", "syn-cc": "CC",
-    "syn-mattes": "Mattes", "greedy": "greedy", "demons": "SimpleITK diffeomorphic demons", "ants-syn": "ANTsPy SyN", "ants-syncc": "ANTsPy SyNCC",
+    "syn-mattes": "Mattes", "greedy": "greedy", "greedy-labels": "greedy, label probabilities",
+    "demons": "SimpleITK diffeomorphic demons", "ants-syn": "ANTsPy SyN", "ants-syncc": "ANTsPy SyNCC",
     "elastix": "elastix B-spline",
 }
 GROUPS = {
     "shapes": "shapes without overlap, amoebas", "knee2d": "knee labels, 2-D", "hippocampus_labels": "hippocampi, label maps",
     "hippocampus_images": "hippocampi, MR images", "oai": "knee cartilages, 3-D labels",
+    "label_maps": "mouse brains of two ages, body and mirror image, heads: 26 to 45 labels",
     "devccf": "mouse brains P14 and P56, outlines", "prostate": "prostates, gland outlines", "lung": "lungs, CT, landmarks",
     "intensities": "head, its slab, slices, thick slab: T1, labels", "stains": "two stains of one section, landmarks, px as mm",
 }

@@ -40,6 +40,8 @@ ConfigureDeformation(const StageInput<VDimension> &                      input,
   const Stage & stage = input.Parameters;
   ConfigurePyramid(input, metric, method);
   method->SetForce(metric.Force);
+  method->SetFixedLabels(input.FixedLabels);
+  method->SetMovingLabels(input.MovingLabels);
   method->SetLearningRate(stage.LearningRate);
   if (stage.SmallestWay > 0.0 && metric.Force)
   {

@@ -59,9 +59,8 @@ KeepBetter(const Plan &                                   plan,
 {
   const bool isConserved = plan.Main.MassModel == MassModelKind::Conserved;
   const auto similarity = [&](const Transform<double, VDimension, VDimension> * map) {
-    return isConserved
-             ? MeasureMassOverlap<VDimension>(main.Fixed, main.Moving, map)
-             : MeasureSimilarity<VDimension>(images.Fixed, images.Moving, images.FixedMask, images.MovingMask, map);
+    return isConserved ? MeasureMassOverlap<VDimension>(main.Fixed, main.Moving, map)
+                       : MeasureSimilarityOf<VDimension>(images, map);
   };
   const auto isDropped = [](const StageReport & stage) { return !stage.Kept; };
   const bool allDropped = std::all_of(report.Stages.begin(), report.Stages.end(), isDropped);
@@ -98,7 +97,8 @@ KeepBetter(const Plan &                                   plan,
   else
   {
     text << "the registration ended less similar than it began ("
-         << (isConserved ? "common mass " : "mutual information ") << report.SimilarityBefore << " -> " << ended << ")";
+         << (isConserved ? "common mass " : (images.FixedLabelMap ? "overlap of labels " : "mutual information "))
+         << report.SimilarityBefore << " -> " << ended << ")";
   }
   text << "; the " << report.Kept << " is handed over instead. Try another " << plan.Prefix << "metric, " << plan.Prefix
        << "transform or " << plan.Prefix << "initialize, or masks.";
@@ -187,7 +187,7 @@ EvaluateEnds(const StageInput<VDimension> &                 input,
                               ? report.Stages.empty() || report.Stages.back().Kept || report.Stages.back().MovedNothing
                               : report.MovedNothing;
   report.Converged = report.Levels.back().Converged && isHandedOver && after.Converged;
-  report.Blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(input.Grid.Factors.size() - 1));
+  report.Blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(ChooseEvaluatedLevel<VDimension>(input)));
 }
 
 /** Tells what was chosen for an image that is not taken as it is. */
@@ -201,6 +201,36 @@ SayDensity(const DensityRule & asked, const DensityRule & chosen, const std::str
   }
 }
 
+/** Tells what is compared, and which labels are not. */
+inline void
+SayFeatures(const Plan & plan, Listener & listener)
+{
+  if (plan.Features != FeatureKind::Labels)
+  {
+    return;
+  }
+  const auto list = [](const std::vector<std::uint32_t> & labels) {
+    std::ostringstream text;
+    for (const std::uint32_t label : labels)
+    {
+      text << " " << label;
+    }
+    return text.str();
+  };
+  std::ostringstream text;
+  text << "label maps, compared label by label: " << plan.Labels.Common.size() << " labels";
+  listener.Say(text.str());
+  for (const auto & only :
+       { std::make_pair("fixed", &plan.Labels.FixedOnly), std::make_pair("moving", &plan.Labels.MovingOnly) })
+  {
+    if (!only.second->empty())
+    {
+      listener.Say(std::string("labels of the ") + only.first +
+                   " image alone, which take part in nothing:" + list(*only.second));
+    }
+  }
+}
+
 template <unsigned int VDimension>
 RegistrationReport
 Register(Plan &                                   plan,
@@ -208,13 +238,16 @@ Register(Plan &                                   plan,
          CompositeTransform<double, VDimension> * transform,
          Listener &                               listener)
 {
+  SayFeatures(plan, listener);
   SayDensity(plan.Mass, plan.FixedMass, images.FixedName, listener);
   SayDensity(plan.Mass, plan.MovingMass, images.MovingName, listener);
   RegistrationReport report;
   const auto         given = CopyQueue<VDimension>(transform);
   const auto         result = CopyQueue<VDimension>(transform);
-  const bool         areEqual = !images.FixedMask && !images.MovingMask && given->IsTransformQueueEmpty() &&
-                        AreEqual<VDimension>(images.Fixed, images.Moving);
+  const bool         areEqual =
+    !images.FixedMask && !images.MovingMask && given->IsTransformQueueEmpty() &&
+    AreEqual<VDimension>(images.Fixed, images.Moving) &&
+    (!images.FixedLabelMap || AreEqualLabels<VDimension>(images.FixedLabelMap, images.MovingLabelMap));
   const auto main = PrepareStage<VDimension>(plan, plan.Main, images);
   if (areEqual)
   {

@@ -23,6 +23,7 @@
 
 #include "itkImageToImageMetricv4.h"
 #include "itkRegistrationForce.h"
+#include "itkSinkhornLabelMixture.h"
 
 #include <functional>
 
@@ -75,6 +76,14 @@ Evaluate(const Stage &                 stage,
          const MaskType<VDimension> *  warpedMask,
          const ImageType<VDimension> * domain,
          double                        blur);
+
+/** The same for label maps, both on one grid. */
+template <unsigned int VDimension>
+Evaluation
+EvaluateLabels(const Stage &                                   stage,
+               const Sinkhorn::LabelMixtureImage<VDimension> * fixed,
+               const Sinkhorn::LabelMixtureImage<VDimension> * warped,
+               double                                          blur);
 
 } // namespace SinkhornRegistration
 } // namespace itk

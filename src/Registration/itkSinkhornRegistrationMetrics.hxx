@@ -24,6 +24,8 @@
 #include "itkANTSNeighborhoodCorrelationImageToImageMetricv4.h"
 #include "itkIdentityTransform.h"
 #include "itkKernelDistanceImageToImageMetricv4.h"
+#include "itkLabelMassRegistrationForce.h"
+#include "itkLabelRegistrationForce.h"
 #include "itkMakeRegistrationForce.h"
 #include "itkMattesMutualInformationImageToImageMetricv4.h"
 #include "itkMeanSquaresImageToImageMetricv4.h"
@@ -106,6 +108,27 @@ MakeMattesMetric(const Stage &)
   return metric;
 }
 
+/** Forces that compare labels, and what is told about them, in place of the metric's own. */
+template <unsigned int VDimension>
+void
+FollowLabels(const Stage & stage, Metric<VDimension> & metric)
+{
+  using MetricImage = ImageType<VDimension>;
+  if (!ComparesMass(stage))
+  {
+    metric.Force = LabelRegistrationForce<MetricImage>::New();
+    return;
+  }
+  constexpr double smallestWay = 0.15; // as transport of images has it: what is less the grid can't tell
+  const auto       force = LabelMassRegistrationForce<MetricImage>::New();
+  force->SetReach(stage.Reach);
+  force->SetSmallestWay(smallestWay);
+  metric.Force = force;
+  metric.SetBlur = [force](double blur) { force->SetBlur(blur); };
+  metric.GetMarginalError = [force]() { return force->GetMarginalError(); };
+  metric.GetConverged = [force]() { return force->GetConverged(); };
+}
+
 template <unsigned int VDimension>
 Metric<VDimension>
 MakeMetric(const Stage & stage)
@@ -123,6 +146,10 @@ MakeMetric(const Stage & stage)
   // Plain central differences: ITK's default filter smooths the gradient with the spacing and scales it by sigma.
   metric.Pointer->SetUseFixedImageGradientFilter(false);
   metric.Pointer->SetUseMovingImageGradientFilter(false);
+  if (stage.ComparesLabels)
+  {
+    FollowLabels<VDimension>(stage, metric);
+  }
   if (!metric.Force)
   {
     metric.Force = MakeRegistrationForce<MetricImage>(metric.Pointer);

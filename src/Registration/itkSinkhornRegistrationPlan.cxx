@@ -212,7 +212,32 @@ PlanRecipe(const PlanRequest & request, const Stage & defaults, Plan & plan)
   }
 }
 
+/** \exception UsageError if labels were asked for where no stage can compare them. */
+void
+ChooseFeatures(const PlanRequest & request, Plan & plan)
+{
+  const std::string name = request.Prefix + "features";
+  plan.Features = ParseFeatures(name, request.Features.empty() ? "auto" : request.Features);
+  if (plan.Features == FeatureKind::Labels && !MayCompareLabels(plan))
+  {
+    throw UsageError(name +
+                     " labels: no stage can compare labels; those of deformations with sinkhorn or meansquares can");
+  }
+}
+
 } // namespace
+
+bool
+MayCompareLabels(const Plan & plan)
+{
+  const bool mayFinish = !plan.Stages.empty() && CanCompareLabels(plan.Stages.back());
+  switch (plan.Features)
+  {
+    case FeatureKind::None: return false;
+    case FeatureKind::Automatic: return plan.IsRecipe && (plan.ChoosesFinish || mayFinish);
+    default: return plan.ChoosesFinish || std::any_of(plan.Stages.begin(), plan.Stages.end(), CanCompareLabels);
+  }
+}
 
 Stage
 MakeFinish(const Stage & main, MetricKind metric)
@@ -251,6 +276,7 @@ MakePlan(const PlanRequest & request)
   {
     PlanStages(request, defaults, plan);
   }
+  ChooseFeatures(request, plan);
   CheckUse(request, plan);
   return plan;
 }

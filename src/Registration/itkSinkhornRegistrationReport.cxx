@@ -127,6 +127,13 @@ ToJson(const Plan & plan, const RegistrationReport & report)
   put("stages", List(plan.Stages.size(), [&](std::size_t i) {
         return DescribeStage(plan.Stages[i], i < report.Stages.size() ? report.Stages[i] : StageReport());
       }));
+  const auto listLabels = [](const std::vector<std::uint32_t> & labels) {
+    return List(labels.size(), [&](std::size_t i) { return std::to_string(labels[i]); });
+  };
+  put("features", Quote(ToString(plan.Features)));
+  put("labels", listLabels(plan.Labels.Common));
+  put("labels_fixed_only", listLabels(plan.Labels.FixedOnly));
+  put("labels_moving_only", listLabels(plan.Labels.MovingOnly));
   put("density", Quote(plan.Mass.ToString()));
   put("density_fixed", Quote(plan.FixedMass.ToString()));
   put("density_moving", Quote(plan.MovingMass.ToString()));

@@ -72,19 +72,23 @@ StartFromSprings(const Plan &                             plan,
   constexpr double mostRest = 0.01;
   Stage            stage = plan.Main;
   stage.Metric = MetricKind::Sinkhorn; // which asks for densities
+  stage.ComparesLabels = images.FixedLabelMap.IsNotNull();
   StageInput<VDimension> input = PrepareStage<VDimension>(plan, stage, images);
+  const auto             bring = [&input](const Transform<double, VDimension, VDimension> * map) {
+    const auto grid = Sinkhorn::ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors.back());
+    input.Moving = WarpImage<VDimension>(input.Moving, map, grid, 0.0F, false);
+    input.MovingLabels = input.MovingLabels ? WarpLabels<VDimension>(input.MovingLabels, map, grid) : nullptr;
+  };
   if (transform->GetNumberOfTransforms() > 0)
   {
-    const auto grid = Sinkhorn::ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors.back());
-    input.Moving = WarpImage<VDimension>(input.Moving, transform, grid, 0.0F, false);
+    bring(transform);
   }
   const SpringFit<VDimension> fit = FitToSprings<VDimension>(input, plan.Initial, plan.MultiStart);
   transform->AddTransform(fit.Transform);
   const double reach = std::sqrt(2.0 * std::max(0.0, fit.Divergence));
   if (plan.ChoosesReach && fit.Rest > mostRest)
   {
-    const auto grid = Sinkhorn::ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors.back());
-    input.Moving = WarpImage<VDimension>(input.Moving, fit.Transform, grid, 0.0F, false);
+    bring(fit.Transform);
     input.Parameters.Reach = reach;
     transform->AddTransform(FitToSprings<VDimension>(input, InitialKind::Rigid, false).Transform);
   }
@@ -135,6 +139,17 @@ GetMap(const CompositeTransform<double, VDimension> * queue)
     return queue;
   }
   return IdentityTransform<double, VDimension>::New().GetPointer();
+}
+
+/** How well a map brings the images together, whatever the metric: mutual information, of label maps the mean overlap
+ * of the labels. */
+template <unsigned int VDimension>
+double
+MeasureSimilarityOf(const ImagePair<VDimension> & images, const Transform<double, VDimension, VDimension> * map)
+{
+  return images.FixedLabelMap
+           ? MeasureOverlap<VDimension>(images.FixedLabelMap, images.MovingLabelMap, map)
+           : MeasureSimilarity<VDimension>(images.Fixed, images.Moving, images.FixedMask, images.MovingMask, map);
 }
 
 /** A linear stage of mass within the box that both frames have in common, which is looked for again with each result:
@@ -195,11 +210,8 @@ RunCutStage(const StageInput<VDimension> &                 input,
     {
       continue;
     }
-    const double similarity = MeasureSimilarity<VDimension>(images.Fixed,
-                                                            images.Moving,
-                                                            images.FixedMask,
-                                                            images.MovingMask,
-                                                            CopyQueueWith<VDimension>(initial, candidate.Transform));
+    const double similarity =
+      MeasureSimilarityOf<VDimension>(images, CopyQueueWith<VDimension>(initial, candidate.Transform).GetPointer());
     if (similarity > largest)
     {
       largest = similarity;
@@ -242,8 +254,7 @@ ValueOfStage(const StageInput<VDimension> &                 input,
              bool                                           isCut)
 {
   const auto map = GetMap<VDimension>(queue);
-  return isCut ? -MeasureSimilarity<VDimension>(
-                   images.Fixed, images.Moving, images.FixedMask, images.MovingMask, map.GetPointer())
+  return isCut ? -MeasureSimilarityOf<VDimension>(images, map.GetPointer())
                : EvaluateStage<VDimension>(input, map.GetPointer()).Value;
 }
 
@@ -297,14 +308,6 @@ RunStage(const Plan &                             plan,
   report.Stages.push_back(facts);
 }
 
-template <unsigned int VDimension>
-double
-MeasureSimilarityOf(const ImagePair<VDimension> & images, const CompositeTransform<double, VDimension> * queue)
-{
-  return MeasureSimilarity<VDimension>(
-    images.Fixed, images.Moving, images.FixedMask, images.MovingMask, GetMap<VDimension>(queue).GetPointer());
-}
-
 /** Springs follow mass, and mass misleads where brightness drifts or what is bright in one image is not in the other:
  * of images that are no shapes the start is what was given where that is the more similar. */
 template <unsigned int VDimension>
@@ -314,7 +317,8 @@ KeepBetterStart(const ImagePair<VDimension> &                  images,
                 CompositeTransform<double, VDimension> *       transform,
                 Listener &                                     listener)
 {
-  if (MeasureSimilarityOf<VDimension>(images, given) >= MeasureSimilarityOf<VDimension>(images, transform))
+  if (MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(given).GetPointer()) >=
+      MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(transform).GetPointer()))
   {
     transform->ClearTransformQueue();
     Append<VDimension>(given, transform);
@@ -356,8 +360,8 @@ KeepBetterMass(const ImagePair<VDimension> &                  images,
 {
   const auto begin = report.Stages.begin() + static_cast<std::ptrdiff_t>(first);
   const bool anyKept = std::any_of(begin, report.Stages.end(), [](const StageReport & stage) { return stage.Kept; });
-  if (anyKept &&
-      MeasureSimilarityOf<VDimension>(images, transform) < MeasureSimilarityOf<VDimension>(images, linearStart))
+  if (anyKept && MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(transform).GetPointer()) <
+                   MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(linearStart).GetPointer()))
   {
     transform->ClearTransformQueue();
     Append<VDimension>(linearStart, transform);

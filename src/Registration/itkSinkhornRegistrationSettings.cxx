@@ -77,6 +77,15 @@ InitialNames()
   return names;
 }
 
+const std::map<std::string, FeatureKind> &
+FeatureNames()
+{
+  static const std::map<std::string, FeatureKind> names{ { "auto", FeatureKind::Automatic },
+                                                         { "none", FeatureKind::None },
+                                                         { "labels", FeatureKind::Labels } };
+  return names;
+}
+
 template <typename TKind>
 std::string
 NameOf(const std::map<std::string, TKind> & names, TKind kind)
@@ -177,6 +186,18 @@ std::string
 ToString(InitialKind kind)
 {
   return NameOf(InitialNames(), kind);
+}
+
+std::string
+ToString(FeatureKind kind)
+{
+  return NameOf(FeatureNames(), kind);
+}
+
+FeatureKind
+ParseFeatures(const std::string & option, const std::string & text)
+{
+  return Find(option, FeatureNames(), text);
 }
 
 InitialKind

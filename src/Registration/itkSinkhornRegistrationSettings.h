@@ -39,6 +39,9 @@ ParseTransform(const std::string & option, const std::string & text);
 InitialKind
 ParseInitial(const std::string & option, const std::string & text);
 
+FeatureKind
+ParseFeatures(const std::string & option, const std::string & text);
+
 DensityRule
 ParseDensity(const std::string & option, const std::string & text);
 

@@ -21,9 +21,12 @@
 #include "itkSinkhornRegistrationImages.h"
 #include "itkSinkhornRegistrationIntensities.h"
 
+#include "itkSinkhornLabelMixture.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <vector>
 
@@ -155,6 +158,45 @@ MeasureMassOverlap(const ImageType<VDimension> *                     fixed,
 }
 
 template <unsigned int VDimension>
+double
+MeasureOverlap(const LabelImageType<VDimension> *                fixed,
+               const LabelImageType<VDimension> *                moving,
+               const Transform<double, VDimension, VDimension> * transform)
+{
+  struct Counts
+  {
+    SizeValueType Sum{ 0 };
+    SizeValueType Common{ 0 };
+  };
+  const auto grid = ImageType<VDimension>::New();
+  grid->CopyInformation(fixed);
+  grid->SetRegions(fixed->GetBufferedRegion());
+  const auto                      warped = WarpLabels<VDimension>(moving, transform, grid);
+  std::map<std::uint32_t, Counts> labels;
+  for (SizeValueType i = 0; i < fixed->GetBufferedRegion().GetNumberOfPixels(); ++i)
+  {
+    const std::uint32_t f = fixed->GetBufferPointer()[i];
+    const std::uint32_t m = warped->GetBufferPointer()[i];
+    if (f != 0)
+    {
+      ++labels[f].Sum;
+      labels[f].Common += f == m;
+    }
+    if (m != 0)
+    {
+      ++labels[m].Sum;
+    }
+  }
+  labels.erase(Sinkhorn::UnknownLabel);
+  double sum = 0.0;
+  for (const auto & label : labels)
+  {
+    sum += 2.0 * static_cast<double>(label.second.Common) / static_cast<double>(label.second.Sum);
+  }
+  return labels.empty() ? 0.0 : sum / static_cast<double>(labels.size());
+}
+
+template <unsigned int VDimension>
 bool
 AreEqual(const ImageType<VDimension> * fixed, const ImageType<VDimension> * moving)
 {
@@ -183,6 +225,14 @@ AreEqual(const ImageType<VDimension> * fixed, const ImageType<VDimension> * movi
   return true;
 }
 
+template <unsigned int VDimension>
+bool
+AreEqualLabels(const LabelImageType<VDimension> * fixed, const LabelImageType<VDimension> * moving)
+{
+  const std::uint32_t * first = fixed->GetBufferPointer();
+  return std::equal(first, first + fixed->GetBufferedRegion().GetNumberOfPixels(), moving->GetBufferPointer());
+}
+
 #define SINKHORN_INSTANTIATE(D)                                                                                       \
   template double MeasureSimilarity<D>(const ImageType<D> *,                                                          \
                                        const ImageType<D> *,                                                          \
@@ -190,7 +240,10 @@ AreEqual(const ImageType<VDimension> * fixed, const ImageType<VDimension> * movi
                                        const MaskImageType<D> *,                                                      \
                                        const Transform<double, D, D> *);                                              \
   template double MeasureMassOverlap<D>(const ImageType<D> *, const ImageType<D> *, const Transform<double, D, D> *); \
-  template bool   AreEqual<D>(const ImageType<D> *, const ImageType<D> *);
+  template double MeasureOverlap<D>(                                                                                  \
+    const LabelImageType<D> *, const LabelImageType<D> *, const Transform<double, D, D> *);                           \
+  template bool AreEqualLabels<D>(const LabelImageType<D> *, const LabelImageType<D> *);                              \
+  template bool AreEqual<D>(const ImageType<D> *, const ImageType<D> *);
 SINKHORN_INSTANTIATE(2)
 SINKHORN_INSTANTIATE(3)
 #undef SINKHORN_INSTANTIATE

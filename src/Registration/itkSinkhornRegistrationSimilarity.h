@@ -47,10 +47,23 @@ MeasureMassOverlap(const ImageType<VDimension> *                     fixed,
                    const ImageType<VDimension> *                     moving,
                    const Transform<double, VDimension, VDimension> * transform);
 
+/** The same for label maps: the mean over all labels but 0 and UnknownLabel of the Dice overlap (2 A∩B / (A + B)) of
+ * the fixed map and of what T(x) finds in the moving one, the nearest voxel. */
+template <unsigned int VDimension>
+double
+MeasureOverlap(const LabelImageType<VDimension> *                fixed,
+               const LabelImageType<VDimension> *                moving,
+               const Transform<double, VDimension, VDimension> * transform);
+
 /** Whether both images show the same, voxel by voxel on the same grid, up to a factor and rounding. */
 template <unsigned int VDimension>
 bool
 AreEqual(const ImageType<VDimension> * fixed, const ImageType<VDimension> * moving);
+
+/** The same for labels, voxel by voxel; the grids are those of images that are equal. */
+template <unsigned int VDimension>
+bool
+AreEqualLabels(const LabelImageType<VDimension> * fixed, const LabelImageType<VDimension> * moving);
 
 } // namespace SinkhornRegistration
 } // namespace itk

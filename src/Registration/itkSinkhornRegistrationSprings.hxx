@@ -19,6 +19,7 @@
 #define itkSinkhornRegistrationSprings_hxx
 
 #include "itkSinkhornRegistrationLinear.hxx"
+#include "itkSinkhornRegistrationSimilarity.h"
 
 #include "itkImageMomentsCalculator.h"
 #include "itkSinkhornTransformInitializer.h"
@@ -51,6 +52,8 @@ FitToSprings(const StageInput<VDimension> & input, bool multiStart)
   initializer->SetTransform(transform);
   initializer->SetFixedImage(input.Fixed);
   initializer->SetMovingImage(input.Moving);
+  initializer->SetFixedLabels(input.FixedLabels);
+  initializer->SetMovingLabels(input.MovingLabels);
   initializer->SetReach(input.Parameters.Reach);
   initializer->SetUseMultiStart(multiStart);
   initializer->InitializeTransform();
@@ -58,13 +61,11 @@ FitToSprings(const StageInput<VDimension> & input, bool multiStart)
   return { transform.GetPointer(), divergence, divergence / GetMassVariance<VDimension>(input.Fixed) };
 }
 
-/** Whether a linear transform stretches or shrinks by half at most, in any direction, and does not reflect: what
- * anatomies of one kind differ by. More than that is a deformation in disguise. */
+/** Whether a linear transform stretches or shrinks by no more than a factor, in any direction, and does not reflect. */
 template <unsigned int VDimension>
 bool
-IsModest(const Matrix<double, VDimension, VDimension> & matrix)
+IsModest(const Matrix<double, VDimension, VDimension> & matrix, double largestStretch)
 {
-  constexpr double         largestStretch = 1.5;
   const vnl_matrix<double> entries(matrix.GetVnlMatrix().as_matrix());
   const vnl_svd<double>    decomposition(entries);
   return vnl_determinant(entries) > 0.0 && decomposition.sigma_max() <= largestStretch &&
@@ -109,9 +110,21 @@ FitToSprings(const StageInput<VDimension> & input, InitialKind kind, bool multiS
     return FitRigidlyToSprings<VDimension>(input, multiStart);
   }
   const auto affine = FitToSprings<AffineTransform, VDimension>(input, multiStart);
-  const bool isModest =
-    IsModest<VDimension>(static_cast<const AffineTransform *>(affine.Transform.GetPointer())->GetMatrix());
-  return isModest ? affine : FitRigidlyToSprings<VDimension>(input, multiStart);
+  const auto matrix = static_cast<const AffineTransform *>(affine.Transform.GetPointer())->GetMatrix();
+  if (input.FixedLabels)
+  {
+    // Labels know their like also when they have grown; but an affine transform that fits parts which lie elsewhere in
+    // the whole may fit none of them.
+    constexpr double largestGrowth = 4.0;
+    const auto       rigid = FitRigidlyToSprings<VDimension>(input, multiStart);
+    const auto       overlap = [&input](const SpringFit<VDimension> & fit) {
+      return MeasureOverlap<VDimension>(input.FixedLabels, input.MovingLabels, fit.Transform);
+    };
+    return IsModest<VDimension>(matrix, largestGrowth) && overlap(affine) >= overlap(rigid) ? affine : rigid;
+  }
+  // Anatomies of one kind differ by half at most: more than that is a deformation in disguise.
+  constexpr double largestStretch = 1.5;
+  return IsModest<VDimension>(matrix, largestStretch) ? affine : FitRigidlyToSprings<VDimension>(input, multiStart);
 }
 
 } // namespace SinkhornRegistration

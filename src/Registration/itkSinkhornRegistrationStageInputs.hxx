@@ -26,6 +26,7 @@
 
 #include "itkLocalStandardizationImageFilter.h"
 #include "itkSinkhornFieldAlgebra.h"
+#include "itkSinkhornLabelMixture.h"
 
 #include <cmath>
 #include <vector>
@@ -84,10 +85,16 @@ PrepareStage(const Plan & plan, const Stage & stage, const ImagePair<VDimension>
   input.Parameters = stage;
   input.Fixed = MakeDensity<VDimension>(images.Fixed, images.FixedMask, plan.FixedMass, asMass, images.FixedName);
   input.Moving = MakeDensity<VDimension>(images.Moving, images.MovingMask, plan.MovingMass, asMass, images.MovingName);
+  if (stage.ComparesLabels)
+  {
+    // They know where nothing is to be compared.
+    input.FixedLabels = images.FixedLabelMap;
+    input.MovingLabels = images.MovingLabelMap;
+  }
   // A density is 0 outside its mask already, and the edge that this makes has to be felt: a mask in the metric would
   // hide it. Local metrics always get both masks: the working grid is larger than the images, and what lies outside an
   // image must not be compared with zero.
-  if (!asMass)
+  if (!asMass && !stage.ComparesLabels)
   {
     const auto fixedMask = images.FixedMask ? images.FixedMask : MakeFullMask<VDimension>(images.Fixed);
     const auto movingMask = images.MovingMask ? images.MovingMask : MakeFullMask<VDimension>(images.Moving);
@@ -121,6 +128,7 @@ template <unsigned int VDimension>
 void
 AdaptFinish(const Plan & plan, bool showsShapes, Stage & finish)
 {
+  const bool showsLabels = plan.Features == FeatureKind::Labels;
   finish.ShowsShapes = showsShapes;
   if (plan.ChoosesFinish)
   {
@@ -129,7 +137,7 @@ AdaptFinish(const Plan & plan, bool showsShapes, Stage & finish)
     finish.Metric = follows ? MetricKind::Correlation : MetricKind::MeanSquares;
   }
   const bool comparesLocally = finish.Metric == MetricKind::MeanSquares || finish.Metric == MetricKind::Correlation;
-  if (comparesLocally && !showsShapes && finish.Transform == TransformKind::SyN)
+  if (comparesLocally && (!showsShapes || showsLabels) && finish.Transform == TransformKind::SyN)
   {
     finish.Transform = TransformKind::Greedy;
   }
@@ -146,8 +154,9 @@ AdaptFinish(const Plan & plan, bool showsShapes, Stage & finish)
       VDimension == 2 ? finish.Iterations : std::vector<unsigned int>{ 20, 15, 20 };
     const std::vector<unsigned int> detailed =
       IsNarrow(finish) ? std::vector<unsigned int>{ 60, 40, 30 } : std::vector<unsigned int>{ 15, 10, 5 };
-    finish.Iterations = showsShapes ? exact : detailed;
+    finish.Iterations = showsShapes && !IsNarrow(finish) ? exact : detailed;
   }
+  finish.ComparesLabels = showsLabels && CanCompareLabels(finish);
 }
 
 /** Chooses what the recipe leaves open from what the images show. */
@@ -160,7 +169,13 @@ AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images)
     MakeDensity<VDimension>(images.Moving, images.MovingMask, plan.MovingMass, true, images.MovingName);
   const bool showsShapes = IsPiecewiseConstant<VDimension>(fixed) && IsPiecewiseConstant<VDimension>(moving);
   AdaptFinish<VDimension>(plan, showsShapes, plan.Stages.back());
-  if (showsShapes)
+  const bool showsLabels = plan.Features == FeatureKind::Labels;
+  if (showsLabels && plan.Stages.size() > 2)
+  {
+    // The finish adapts each label, what the outlines say of the intensity of mass is of no more use.
+    plan.Stages.erase(plan.Stages.begin() + 1, plan.Stages.end() - 1);
+  }
+  if (showsShapes || showsLabels)
   {
     return;
   }
@@ -181,12 +196,50 @@ AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images)
   }
 }
 
+/** The level on whose grid a stage is evaluated: the finest one, but where label maps are transported the coarsest,
+ * where mass was carried; a transport for each label of the finest grid would take longer than the registration. */
+template <unsigned int VDimension>
+std::size_t
+ChooseEvaluatedLevel(const StageInput<VDimension> & input)
+{
+  return input.FixedLabels && ComparesMass(input.Parameters) ? 0 : input.Grid.Factors.size() - 1;
+}
+
+/** Value of the stage's metric between label maps under a transform. */
+template <unsigned int VDimension>
+Evaluation
+EvaluateLabelStage(const StageInput<VDimension> & input, const Transform<double, VDimension, VDimension> * transform)
+{
+  using Mixtures = Sinkhorn::LabelMixtureImage<VDimension>;
+  const std::size_t level = ChooseEvaluatedLevel<VDimension>(input);
+  const auto        grid = Sinkhorn::ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors[level]);
+  const auto        map = CompositeTransform<double, VDimension>::New();
+  map->AddTransform(const_cast<Transform<double, VDimension, VDimension> *>(transform)); // is only read
+  map->FlattenTransformQueue();
+  const auto warp = [&](const LabelImageType<VDimension> *             labels,
+                        const CompositeTransform<double, VDimension> * where) {
+    return Sinkhorn::WarpOnto<Mixtures>(
+      Sinkhorn::MixLabels<VDimension>(labels, Sinkhorn::FindLevelFactors<VDimension>(grid, where, labels)).GetPointer(),
+      where,
+      grid.GetPointer(),
+      false);
+  };
+  return EvaluateLabels<VDimension>(input.Parameters,
+                                    warp(input.FixedLabels, nullptr),
+                                    warp(input.MovingLabels, map),
+                                    ChooseBlur(input.Parameters, input.Grid.GetSpacing(level)));
+}
+
 /** Value of the stage's metric under a transform: on the finest working grid for sinkhorn, whose mass may lie outside
  * the fixed image, on the grid of the fixed image for the others. */
 template <unsigned int VDimension>
 Evaluation
 EvaluateStage(const StageInput<VDimension> & input, const Transform<double, VDimension, VDimension> * transform)
 {
+  if (input.FixedLabels)
+  {
+    return EvaluateLabelStage<VDimension>(input, transform);
+  }
   const std::size_t finest = input.Grid.Factors.size() - 1;
   const double      blur = ChooseBlur(input.Parameters, input.Grid.GetSpacing(finest));
   if (ComparesMass(input.Parameters))

@@ -43,6 +43,13 @@ ComparesMass(const Stage & stage)
 }
 
 bool
+CanCompareLabels(const Stage & stage)
+{
+  return IsDeformation(stage.Transform) &&
+         (stage.Metric == MetricKind::MeanSquares || stage.Metric == MetricKind::Sinkhorn);
+}
+
+bool
 IsNarrow(const Stage & stage)
 {
   return stage.Transform == TransformKind::Greedy && !ComparesMass(stage);
@@ -69,7 +76,8 @@ ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std:
   }
   if (IsNarrow(stage))
   {
-    return { 1.5 };
+    // Edges between labels are exact, there is no noise to smooth away.
+    return { stage.ComparesLabels ? 1.0 : 1.5 };
   }
   const std::size_t levels = stage.NumberOfLevels > 0 ? stage.NumberOfLevels : stage.Iterations.size();
   const double      progress = levels > 1 ? static_cast<double>(level) / static_cast<double>(levels - 1) : 0.5;
@@ -110,6 +118,10 @@ ChooseTotalSigma(const Stage & stage, std::size_t level, SizeValueType longest)
   if (!IsNarrow(stage))
   {
     return 0.0;
+  }
+  if (stage.ComparesLabels)
+  {
+    return 0.3;
   }
   if (stage.Metric != MetricKind::Correlation)
   {

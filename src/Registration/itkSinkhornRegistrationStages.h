@@ -53,6 +53,9 @@ struct StageInput
   typename MaskType<VDimension>::Pointer  FixedMask;
   typename MaskType<VDimension>::Pointer  MovingMask;
   Sinkhorn::WorkingGrid<VDimension>       Grid;
+  /** Compared in place of the images; nullptr: none. */
+  typename LabelImageType<VDimension>::Pointer FixedLabels;
+  typename LabelImageType<VDimension>::Pointer MovingLabels;
   /** Composition of the earlier stages, fixed to moving points; may be empty. */
   typename CompositeTransform<double, VDimension>::Pointer Initial;
   /** Maps of the stage before to go on with, or none. They are not part of Initial. */

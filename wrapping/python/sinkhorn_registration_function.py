@@ -109,6 +109,7 @@ def sinkhorn_registration_method(
     finish=None,
     initialize=None,
     density=None,
+    features=None,
     multi_start=False,
     settings=None,
     progress=None,
@@ -142,6 +143,9 @@ def sinkhorn_registration_method(
     density : str
         How intensities become mass: auto (default, from what the border shows), as-is, shift, clamp, window:LOW:HIGH or
         around:LEVEL:LIMIT.
+    features : str
+        What is compared: labels (of label maps, each with its like), none (intensities) or auto (default: labels where both
+        images are label maps of more than one label).
     multi_start : bool
         Start also from the rotations that align the principal axes.
     settings : dict
@@ -174,7 +178,8 @@ def sinkhorn_registration_method(
         method.SetMovingMask(_make_mask_image(moving_mask, moving_image, "moving_mask"))
     if initial_transform is not None:
         method.SetInitialTransform(initial_transform)
-    texts = {"Transform": transform, "Metric": metric, "Finish": finish, "Initialize": initialize, "Density": density}
+    texts = {"Transform": transform, "Metric": metric, "Finish": finish, "Initialize": initialize, "Density": density,
+             "Features": features}
     for name, text in texts.items():
         if text is not None:
             getattr(method, "Set" + name)(text)

@@ -1,0 +1,336 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornTransformInitializerPairs_hxx
+#define itkSinkhornTransformInitializerPairs_hxx
+
+// The pairs of densities whose springs are fitted, and how a map carries them.
+#include "itkSinkhornTransformInitializer.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace itk
+{
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+template <typename TImage>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Bin(const TImage &   image,
+                                                                         const MaskType * mask,
+                                                                         const char *     name,
+                                                                         SizeValueType    maximumNumberOfVoxels,
+                                                                         double &         mass) const -> DensityPointer
+{
+  // grow the factors of the axes of smallest spacing, all of them at once, until there are few enough voxels
+  const auto &                   region = image.GetBufferedRegion();
+  unsigned int                   factors[ImageDimension];
+  typename DensityType::SizeType size = region.GetSize();
+  std::fill_n(factors, ImageDimension, 1u);
+  while (ImageRegion<ImageDimension>(size).GetNumberOfPixels() > maximumNumberOfVoxels)
+  {
+    double finest = std::numeric_limits<double>::max();
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      finest = size[d] > 1 ? std::min(finest, factors[d] * image.GetSpacing()[d]) : finest;
+    }
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      factors[d] += (size[d] > 1 && factors[d] * image.GetSpacing()[d] <= (1.0 + 1e-6) * finest) ? 1u : 0u;
+      size[d] = (region.GetSize(d) + factors[d] - 1) / factors[d];
+    }
+  }
+
+  // The bins lie around the middle, so that it does not matter in which order an axis is stored; the halves of a voxel
+  // can fall into different bins.
+  typename DensityType::SpacingType       spacing;
+  ContinuousIndex<double, ImageDimension> first;
+  typename DensityType::PointType         origin;
+  IndexValueType                          padding[ImageDimension]; // in half voxels
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    padding[d] = static_cast<IndexValueType>(size[d] * factors[d] - region.GetSize(d));
+    spacing[d] = factors[d] * image.GetSpacing()[d];
+    first[d] = region.GetIndex(d) + 0.5 * (factors[d] - 1.0 - static_cast<double>(padding[d]));
+  }
+  image.TransformContinuousIndexToPhysicalPoint(first, origin);
+  const auto density = DensityType::New();
+  density->SetRegions(size);
+  density->SetSpacing(spacing);
+  density->SetDirection(image.GetDirection());
+  density->SetOrigin(origin);
+  density->Allocate();
+  std::vector<double>       masses(density->GetBufferedRegion().GetNumberOfPixels(), 0.0);
+  Sinkhorn::Density<double> sum;
+  sum.NumberOfSamples = Sinkhorn::ForEachMass(image, mask, [&](const typename TImage::IndexType & index, double value) {
+    constexpr unsigned int corners = 1u << ImageDimension;
+    sum.Total += value;
+    for (unsigned int corner = 0; corner < corners; ++corner)
+    {
+      auto bin = index;
+      for (unsigned int d = 0; d < ImageDimension; ++d)
+      {
+        const IndexValueType half = 2 * (index[d] - region.GetIndex(d)) + padding[d] + ((corner >> d) & 1u);
+        bin[d] = half / (2 * static_cast<IndexValueType>(factors[d]));
+      }
+      masses[static_cast<size_t>(density->ComputeOffset(bin))] += value / corners;
+    }
+  });
+  Sinkhorn::VerifyTotal(sum, name, mask != nullptr);
+  mass = sum.Total;
+  std::transform(masses.begin(), masses.end(), density->GetBufferPointer(), [mass](double value) {
+    return static_cast<float>(value / mass);
+  });
+  return density;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::FindCarriedRegion(const DensityType & fixed,
+                                                                                       const MapType &     map,
+                                                                                       const DensityType & moving)
+  -> ImageRegion<ImageDimension>
+{
+  const auto &                                  region = fixed.GetBufferedRegion();
+  const Sinkhorn::IndexMap<ImageDimension>      indices(fixed, moving, map);
+  const Sinkhorn::VoxelSplatter<ImageDimension> splatter(indices);
+  double                                        lower[ImageDimension];
+  double                                        upper[ImageDimension];
+  std::fill_n(lower, ImageDimension, std::numeric_limits<double>::max());
+  std::fill_n(upper, ImageDimension, std::numeric_limits<double>::lowest());
+  auto index = region.GetIndex();
+  for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
+  {
+    if (fixed.GetBufferPointer()[i] > 0.0f)
+    {
+      const auto where = splatter.Locate(index);
+      for (unsigned int d = 0; d < ImageDimension; ++d)
+      {
+        lower[d] = std::min(lower[d], where[d] - splatter.GetHalfExtent(d));
+        upper[d] = std::max(upper[d], where[d] + splatter.GetHalfExtent(d));
+      }
+    }
+  }
+  ImageRegion<ImageDimension> box;
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    box.SetIndex(d, static_cast<IndexValueType>(std::floor(lower[d])));
+    box.SetSize(d, static_cast<SizeValueType>(std::floor(upper[d]) - std::floor(lower[d])) + 2);
+  }
+  return box;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Carry(const DensityType & fixed,
+                                                                           const MapType &     map,
+                                                                           const DensityType & moving) -> DensityPointer
+{
+  const auto                              box = FindCarriedRegion(fixed, map, moving);
+  const auto &                            region = fixed.GetBufferedRegion();
+  Sinkhorn::VoxelSplatter<ImageDimension> splatter(Sinkhorn::IndexMap<ImageDimension>(fixed, moving, map));
+  splatter.Initialize(region, box);
+  std::vector<float> carried(box.GetNumberOfPixels(), 0.0f);
+  auto               index = region.GetIndex();
+  for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
+  {
+    if (fixed.GetBufferPointer()[i] > 0.0f)
+    {
+      splatter.Splat(index, fixed.GetBufferPointer()[i], carried);
+    }
+  }
+  const auto image = DensityType::New();
+  image->CopyInformation(&moving);
+  image->SetRegions(box);
+  image->Allocate();
+  std::copy(carried.begin(), carried.end(), image->GetBufferPointer());
+  return image;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+bool
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::IsAffordable(const DensityType & fixed,
+                                                                                  const MapType &     map,
+                                                                                  const DensityType & moving,
+                                                                                  SizeValueType maximumNumberOfVoxels)
+{
+  constexpr double largestGrowth = 32.0;
+  auto             box = FindCarriedRegion(fixed, map, moving);
+  const auto &     other = moving.GetBufferedRegion();
+  double           voxels = 1.0;
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    const auto lower = std::min(box.GetIndex(d), other.GetIndex(d));
+    const auto upper = std::max(box.GetUpperIndex()[d], other.GetUpperIndex()[d]);
+    voxels *= static_cast<double>(upper - lower) + 1.0;
+  }
+  return voxels <= largestGrowth * std::max(static_cast<double>(maximumNumberOfVoxels), 1000.0);
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+template <typename TFixed, typename TMoving>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::MakePair(const TFixed &   fixed,
+                                                                              const MaskType * fixedMask,
+                                                                              const TMoving &  moving,
+                                                                              const MaskType * movingMask,
+                                                                              SizeValueType maximumNumberOfVoxels) const
+  -> Pair
+{
+  Pair   pair;
+  double mass[2];
+  pair.MaximumNumberOfVoxels = maximumNumberOfVoxels;
+  pair.Fixed = this->Bin(fixed, fixedMask, "fixed", maximumNumberOfVoxels, mass[0]);
+  // a small moving image would make a fine lattice for a large fixed one
+  for (SizeValueType voxels = maximumNumberOfVoxels;
+       !pair.Moving || !IsAffordable(*pair.Fixed, MapType(), *pair.Moving, maximumNumberOfVoxels);
+       voxels = (voxels + 1) / 2)
+  {
+    pair.Moving = this->Bin(moving, movingMask, "moving", voxels, mass[1]);
+    if (voxels == 1)
+    {
+      break;
+    }
+  }
+  if (m_PreserveMassRatio)
+  {
+    const auto ratio = static_cast<float>(mass[0] / mass[1]);
+    auto *     buffer = pair.Fixed->GetBufferPointer();
+    std::for_each(
+      buffer, buffer + pair.Fixed->GetBufferedRegion().GetNumberOfPixels(), [ratio](float & value) { value *= ratio; });
+  }
+  return pair;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::FindLabels(const LabelImageType & labels)
+  -> std::vector<LabelExtent>
+{
+  std::vector<LabelExtent>                       extents;
+  std::unordered_map<std::uint32_t, std::size_t> places;
+  const auto &                                   region = labels.GetBufferedRegion();
+  auto                                           index = region.GetIndex();
+  for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
+  {
+    const std::uint32_t label = labels.GetBufferPointer()[i];
+    if (label == 0 || label == Sinkhorn::UnknownLabel)
+    {
+      continue;
+    }
+    const auto found = places.emplace(label, extents.size());
+    if (found.second)
+    {
+      extents.push_back({ label, 0, { index, Size<ImageDimension>::Filled(1) } });
+    }
+    LabelExtent & extent = extents[found.first->second];
+    ++extent.Voxels;
+    Sinkhorn::IncludeIndex(extent.Box, index);
+  }
+  return extents;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::TakeLabel(const LabelImageType & labels,
+                                                                               std::uint32_t          label,
+                                                                               const ImageRegion<ImageDimension> & box)
+  -> DensityPointer
+{
+  const auto density = DensityType::New();
+  density->CopyInformation(&labels);
+  density->SetRegions(box);
+  density->Allocate();
+  const auto & region = labels.GetBufferedRegion();
+  auto         index = box.GetIndex();
+  for (SizeValueType i = 0; i < box.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(box, index))
+  {
+    density->GetBufferPointer()[i] = region.IsInside(index) && labels.GetPixel(index) == label ? 1.0F : 0.0F;
+  }
+  return density;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::FindCommonBox(
+  const LabelImageType &              fixed,
+  const ImageRegion<ImageDimension> & from,
+  ImageRegion<ImageDimension>         to) const -> ImageRegion<ImageDimension>
+{
+  for (unsigned int corner = 0; corner < (1u << ImageDimension); ++corner)
+  {
+    auto index = from.GetIndex();
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      index[d] = (corner >> d) & 1u ? from.GetUpperIndex()[d] : index[d];
+    }
+    PointType point;
+    fixed.TransformIndexToPhysicalPoint(index, point);
+    m_MovingLabels->TransformPhysicalPointToIndex(point, index); // outside of the image, too
+    Sinkhorn::IncludeIndex(to, index);
+  }
+  return to;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::MakeLabelPairs() const -> Pairs
+{
+  constexpr SizeValueType                          fewVoxels = 500;
+  const auto                                       fixed = FindLabels(*m_FixedLabels);
+  const auto                                       moving = FindLabels(*m_MovingLabels);
+  std::vector<std::pair<LabelExtent, LabelExtent>> common;
+  double                                           voxels[2] = { 0.0, 0.0 };
+  for (const LabelExtent & extent : fixed)
+  {
+    const auto other =
+      std::find_if(moving.begin(), moving.end(), [&extent](const LabelExtent & m) { return m.Label == extent.Label; });
+    if (other != moving.end())
+    {
+      common.emplace_back(extent, *other);
+      voxels[0] += static_cast<double>(extent.Voxels);
+      voxels[1] += static_cast<double>(other->Voxels);
+    }
+  }
+  if (common.empty())
+  {
+    itkExceptionMacro("FixedLabels and MovingLabels have no label in common.");
+  }
+  const SizeValueType most = std::max(fewVoxels, m_MaximumNumberOfVoxels / common.size());
+  Pairs               pairs;
+  for (const auto & [from, to] : common)
+  {
+    double unused;
+    Pair   pair;
+    pair.MaximumNumberOfVoxels = most;
+    pair.Share = 0.5 * (static_cast<double>(from.Voxels) / voxels[0] + static_cast<double>(to.Voxels) / voxels[1]);
+    pair.Fixed = this->Bin(*TakeLabel(*m_FixedLabels, from.Label, from.Box), nullptr, "fixed", most, unused);
+    pair.Moving = this->Bin(*TakeLabel(*m_MovingLabels, to.Label, to.Box), nullptr, "moving", most, unused);
+    if (!IsAffordable(*pair.Fixed, MapType(), *pair.Moving, most))
+    {
+      // A lattice fine enough for a small label is too fine for a long way.
+      const auto whole = TakeLabel(*m_MovingLabels, to.Label, FindCommonBox(*m_FixedLabels, from.Box, to.Box));
+      pair.Moving = this->Bin(*whole, nullptr, "moving", most, unused);
+    }
+    pairs.push_back(pair);
+  }
+  return pairs;
+}
+
+} // namespace itk
+
+#endif

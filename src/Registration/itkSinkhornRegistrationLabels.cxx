@@ -1,0 +1,307 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+// Label maps: how they are told from other images, and what is registered of them.
+#include "itkSinkhornRegistrationEngine.h"
+#include "itkSinkhornRegistrationMetrics.h"
+
+#include "itkSinkhornDensity.h"
+#include "itkSinkhornFieldAlgebra.h"
+#include "itkSinkhornLabelMixture.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <set>
+#include <unordered_map>
+
+namespace itk
+{
+namespace SinkhornRegistration
+{
+namespace
+{
+
+/** Voxels of one value, and those of them with a neighbour of the same. */
+struct Patches
+{
+  SizeValueType Voxels{ 0 };
+  SizeValueType Joined{ 0 };
+};
+
+/** Neighbours of which the first is not background. */
+struct Neighbours
+{
+  SizeValueType All{ 0 };
+  SizeValueType Equal{ 0 };
+  SizeValueType Unequal{ 0 }; ///< and neither of them is background
+  SizeValueType Steps{ 0 };   ///< of these those that differ by 1
+};
+
+using Values = std::unordered_map<float, Patches>;
+
+/** \return false as soon as a value is no label, or if there are too many of them. */
+template <unsigned int VDimension>
+bool
+Survey(const ImageType<VDimension> * image, Values & values, Neighbours & neighbours)
+{
+  constexpr std::size_t mostLabels = 4096;
+  const auto            region = image->GetBufferedRegion();
+  const float *         voxel = image->GetBufferPointer();
+  const auto *          strides = image->GetOffsetTable();
+  auto                  index = region.GetIndex();
+  for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, ++voxel, Sinkhorn::AdvanceIndex(region, index))
+  {
+    if (!(*voxel >= 0.0F) || *voxel != std::floor(*voxel) || values.size() > mostLabels)
+    {
+      return false;
+    }
+    if (*voxel == 0.0F)
+    {
+      continue;
+    }
+    bool isJoined = false;
+    for (unsigned int d = 0; d < VDimension; ++d)
+    {
+      isJoined = isJoined || (index[d] > region.GetIndex()[d] && *(voxel - strides[d]) == *voxel);
+      if (index[d] < region.GetUpperIndex()[d])
+      {
+        const float next = voxel[strides[d]];
+        isJoined = isJoined || next == *voxel;
+        ++neighbours.All;
+        neighbours.Equal += next == *voxel;
+        neighbours.Unequal += next != *voxel && next > 0.0F;
+        neighbours.Steps += next > 0.0F && std::abs(next - *voxel) == 1.0F;
+      }
+    }
+    Patches & patches = values[*voxel];
+    ++patches.Voxels;
+    patches.Joined += isJoined;
+  }
+  return !values.empty();
+}
+
+double
+Share(SizeValueType part, SizeValueType all)
+{
+  return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 0.0;
+}
+
+} // namespace
+
+template <unsigned int VDimension>
+bool
+IsLabelMap(const ImageType<VDimension> * image)
+{
+  // Among label maps and other images of whole numbers of many kinds: labels have patches at least 95 % of them (others
+  // at most 40 %), 99 % of their voxels are joined to one of the same label, and 70 % of the neighbours are equal (50
+  // %).
+  constexpr double      mostValues = 0.9;
+  constexpr double      mostVoxels = 0.95;
+  constexpr double      mostNeighbours = 0.5;
+  constexpr std::size_t fewValues = 16;
+  Values                values;
+  Neighbours            neighbours;
+  if (!Survey<VDimension>(image, values, neighbours))
+  {
+    return false;
+  }
+  SizeValueType patchy = 0;
+  SizeValueType voxels = 0;
+  SizeValueType joined = 0;
+  for (const auto & value : values)
+  {
+    patchy += 2 * value.second.Joined > value.second.Voxels;
+    voxels += value.second.Voxels;
+    joined += value.second.Joined;
+  }
+  const double equal = Share(neighbours.Equal, neighbours.All);
+  // A brightness that changes slowly has patches too, each beside the next brighter one.
+  const bool isRamp = values.size() > fewValues && Share(neighbours.Steps, neighbours.Unequal) > 0.9 && equal < 0.9;
+  return Share(patchy, values.size()) >= mostValues && Share(joined, voxels) >= mostVoxels && equal > mostNeighbours &&
+         !isRamp;
+}
+
+namespace
+{
+
+template <unsigned int VDimension>
+std::set<std::uint32_t>
+ListLabels(const LabelImageType<VDimension> * map, const MaskImageType<VDimension> * mask)
+{
+  std::set<std::uint32_t> labels;
+  std::uint32_t           last = 0;
+  for (SizeValueType i = 0; i < map->GetBufferedRegion().GetNumberOfPixels(); ++i)
+  {
+    const std::uint32_t label = map->GetBufferPointer()[i];
+    if (label != last && (!mask || mask->GetBufferPointer()[i] != 0))
+    {
+      labels.insert(label);
+      last = label;
+    }
+  }
+  labels.erase(0);
+  return labels;
+}
+
+/** The labels of both maps. */
+template <unsigned int VDimension>
+LabelSets
+CompareSets(const ImagePair<VDimension> & images)
+{
+  const auto fixed = ListLabels<VDimension>(images.FixedLabelMap, images.FixedMask);
+  const auto moving = ListLabels<VDimension>(images.MovingLabelMap, images.MovingMask);
+  LabelSets  sets;
+  std::set_intersection(fixed.begin(), fixed.end(), moving.begin(), moving.end(), std::back_inserter(sets.Common));
+  std::set_difference(fixed.begin(), fixed.end(), moving.begin(), moving.end(), std::back_inserter(sets.FixedOnly));
+  std::set_difference(moving.begin(), moving.end(), fixed.begin(), fixed.end(), std::back_inserter(sets.MovingOnly));
+  return sets;
+}
+
+/** Numbers for labels, from 1 on in the order in which \a map has them. */
+template <unsigned int VDimension>
+std::unordered_map<std::uint32_t, std::uint32_t>
+NumberLabels(const LabelImageType<VDimension> * map, const std::vector<std::uint32_t> & labels)
+{
+  const std::set<std::uint32_t>                    common(labels.begin(), labels.end());
+  std::unordered_map<std::uint32_t, std::uint32_t> numbers{ { 0, 0 } };
+  const std::uint32_t *                            first = map->GetBufferPointer();
+  for (SizeValueType i = 0; i < map->GetBufferedRegion().GetNumberOfPixels() && numbers.size() <= common.size(); ++i)
+  {
+    if (numbers.count(first[i]) == 0 && common.count(first[i]) > 0)
+    {
+      const auto number = static_cast<std::uint32_t>(numbers.size());
+      numbers[first[i]] = number;
+    }
+  }
+  return numbers;
+}
+
+/** Renumbers a map; what has no number, or lies outside the mask, is unknown. */
+template <unsigned int VDimension>
+typename LabelImageType<VDimension>::Pointer
+Renumber(const LabelImageType<VDimension> *                       map,
+         const MaskImageType<VDimension> *                        mask,
+         const std::unordered_map<std::uint32_t, std::uint32_t> & numbers)
+{
+  const typename LabelImageType<VDimension>::Pointer renumbered = Sinkhorn::CopyImage(map);
+  for (SizeValueType i = 0; i < map->GetBufferedRegion().GetNumberOfPixels(); ++i)
+  {
+    std::uint32_t & label = renumbered->GetBufferPointer()[i];
+    const auto      found = numbers.find(label);
+    const bool      isIn = found != numbers.end() && (!mask || mask->GetBufferPointer()[i] != 0);
+    label = isIn ? found->second : Sinkhorn::UnknownLabel;
+  }
+  return renumbered;
+}
+
+/** 1 where a map of renumbered labels has one. */
+template <unsigned int VDimension>
+typename ImageType<VDimension>::Pointer
+MakeOutline(const LabelImageType<VDimension> * map)
+{
+  const auto outline = Sinkhorn::MakeImageOn<ImageType<VDimension>>(map);
+  std::transform(map->GetBufferPointer(),
+                 map->GetBufferPointer() + map->GetBufferedRegion().GetNumberOfPixels(),
+                 outline->GetBufferPointer(),
+                 [](std::uint32_t label) { return label > 0 && label != Sinkhorn::UnknownLabel ? 1.0F : 0.0F; });
+  return outline;
+}
+
+/** Whether labels are worth it where nobody asked for them: one label is an outline. */
+bool
+AreManifold(const LabelSets & sets)
+{
+  return !sets.Common.empty() && sets.Common.size() + std::max(sets.FixedOnly.size(), sets.MovingOnly.size()) > 1;
+}
+
+} // namespace
+
+template <unsigned int VDimension>
+ImagePair<VDimension>
+ChooseFeatures(Plan & plan, const ImagePair<VDimension> & images)
+{
+  ImagePair<VDimension> pair = images;
+  const bool            hasMaps = images.FixedLabelMap && images.MovingLabelMap;
+  const bool            isAsked = plan.Features == FeatureKind::Labels;
+  if (isAsked && !hasMaps)
+  {
+    throw UsageError(plan.Prefix + "features labels: both images must be label maps");
+  }
+  const LabelSets sets = hasMaps && MayCompareLabels(plan) ? CompareSets<VDimension>(images) : LabelSets();
+  if (isAsked && sets.Common.empty())
+  {
+    throw UsageError(plan.Prefix + "features labels: " + images.FixedName + " and " + images.MovingName +
+                     " have no label in common" + (images.FixedMask || images.MovingMask ? " inside their masks" : "") +
+                     "; " + plan.Prefix + "features none compares their outlines");
+  }
+  pair.FixedLabelMap = nullptr;
+  pair.MovingLabelMap = nullptr;
+  if (!isAsked && !AreManifold(sets))
+  {
+    plan.Features = FeatureKind::None;
+    return pair;
+  }
+  plan.Features = FeatureKind::Labels;
+  plan.Labels = sets;
+  const auto numbers = NumberLabels<VDimension>(images.FixedLabelMap, sets.Common);
+  pair.FixedLabelMap = Renumber<VDimension>(images.FixedLabelMap, images.FixedMask, numbers);
+  pair.MovingLabelMap = Renumber<VDimension>(images.MovingLabelMap, images.MovingMask, numbers);
+  pair.Fixed = MakeOutline<VDimension>(pair.FixedLabelMap);
+  pair.Moving = MakeOutline<VDimension>(pair.MovingLabelMap);
+  plan.Main.ComparesLabels = CanCompareLabels(plan.Main);
+  for (Stage & stage : plan.Stages)
+  {
+    stage.ComparesLabels = CanCompareLabels(stage);
+  }
+  return pair;
+}
+
+template <unsigned int VDimension>
+Evaluation
+EvaluateLabels(const Stage &                                   stage,
+               const Sinkhorn::LabelMixtureImage<VDimension> * fixed,
+               const Sinkhorn::LabelMixtureImage<VDimension> * warped,
+               double                                          blur)
+{
+  typename RegistrationForce<ImageType<VDimension>>::WeightPointer none;
+  const Metric<VDimension>                                         metric = MakeMetric<VDimension>(stage);
+  Evaluation                                                       evaluation;
+  if (metric.SetBlur)
+  {
+    metric.SetBlur(blur);
+  }
+  metric.Force->ComputeLabelForces(fixed, warped, nullptr, nullptr, nullptr, none, evaluation.Value);
+  if (metric.GetMarginalError)
+  {
+    evaluation.MarginalError = metric.GetMarginalError();
+    evaluation.Converged = metric.GetConverged();
+  }
+  return evaluation;
+}
+
+#define SINKHORN_INSTANTIATE(D)                                          \
+  template bool         IsLabelMap<D>(const ImageType<D> *);             \
+  template ImagePair<D> ChooseFeatures<D>(Plan &, const ImagePair<D> &); \
+  template Evaluation   EvaluateLabels<D>(                               \
+    const Stage &, const Sinkhorn::LabelMixtureImage<D> *, const Sinkhorn::LabelMixtureImage<D> *, double);
+SINKHORN_INSTANTIATE(2)
+SINKHORN_INSTANTIATE(3)
+#undef SINKHORN_INSTANTIATE
+
+} // namespace SinkhornRegistration
+} // namespace itk
