@@ -26,6 +26,12 @@ if(Sinkhorn_BUILD_EXAMPLES OR Sinkhorn_BUILD_BENCHMARK)
     ITKIOBMP
     ITKIOGDCM
     ITKIOImageBase
+    ITKIOMeshBase
+    ITKIOMeshBYU
+    ITKIOMeshFreeSurfer
+    ITKIOMeshGifti
+    ITKIOMeshOBJ
+    ITKIOMeshOFF
     ITKIOJPEG
     ITKIOMeta
     ITKIONIFTI

@@ -9,7 +9,7 @@ set -euo pipefail
 
 packages=(g++ cmake ninja-build ccache pkg-config python3 python3-numpy python3-venv
   libinsighttoolkit5-dev insighttoolkit5-examples libhwy-dev libfftw3-dev
-  libcli11-dev nlohmann-json3-dev libgtest-dev libbenchmark-dev)
+  libcli11-dev nlohmann-json3-dev libassimp-dev libgtest-dev libbenchmark-dev)
 [ -z "${SINKHORN_PACKAGES:-}" ] || read -r -a packages <<<"$SINKHORN_PACKAGES"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

@@ -20,6 +20,7 @@
 #include "imageFile.h"
 #include "options.h"
 #include "pipeline.h"
+#include "shapePipeline.h"
 #include "signals.h"
 
 #include "itkMultiThreaderBase.h"
@@ -52,6 +53,10 @@ Run(const Options & options)
 {
   SetThreads(options.Threads);
   itk::Object::SetGlobalWarningDisplay(!options.Quiet);
+  if (!options.FixedPoints.empty())
+  {
+    return RunShapePipeline(options);
+  }
   const FileFacts fixed = InspectFile(options.Fixed, "fixed image");
   const FileFacts moving = InspectFile(options.Moving, "moving image");
   if (fixed.Dimension != moving.Dimension)

@@ -17,6 +17,7 @@
  *=========================================================================*/
 #include "options.h"
 
+#include "pointOptions.h"
 
 #include "itkThreadSupport.h"
 
@@ -82,11 +83,9 @@ const std::vector<std::pair<std::string, std::string>> settingOptions{
 void
 AddFileOptions(CLI::App & app, Options & options)
 {
-  app
-    .add_option(
-      "--fixed", options.Fixed, "fixed image (NIfTI, MHA, NRRD, PNG, JPEG, TIFF, BMP, a DICOM file or folder)")
-    ->required();
-  app.add_option("--moving", options.Moving, "moving image, brought onto the fixed one")->required();
+  app.add_option(
+    "--fixed", options.Fixed, "fixed image (NIfTI, MHA, NRRD, PNG, JPEG, TIFF, BMP, a DICOM file or folder)");
+  app.add_option("--moving", options.Moving, "moving image, brought onto the fixed one");
   app.add_option("--output", options.Output, "folder for the results, made if it does not exist")->required();
   app.add_option("--fixed-labels", options.FixedLabels, "label map on the grid of the fixed image, for Dice");
   app.add_option(
@@ -178,7 +177,8 @@ ListInputFiles(const Options & options)
   std::vector<std::pair<std::string, std::string>> files{
     { "fixed image", options.Fixed },        { "moving image", options.Moving },
     { "fixed mask", options.FixedMask },     { "moving mask", options.MovingMask },
-    { "fixed labels", options.FixedLabels }, { "moving labels", options.MovingLabels }
+    { "fixed labels", options.FixedLabels }, { "moving labels", options.MovingLabels },
+    { "fixed points", options.FixedPoints }, { "moving points", options.MovingPoints }
   };
   for (std::size_t i = 0; i < options.Landmarks.size(); ++i)
   {
@@ -195,15 +195,20 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   CLI::App app{ "Registers a moving image to a fixed one, in 2-D or 3-D, with entropic optimal transport (or one of "
                 "ITK's metrics) driving an ITK v4 registration. Lengths are in mm, in physical space." };
   app.name("sinkhorn-register");
-  app.footer("Writes warped.nii.gz (or warped.png), warped_labels.nii.gz, transform.h5, displacement.nii.gz, "
-             "overview.png and report.json "
-             "into the output folder. The transform maps points of the fixed image to points of the moving image.");
+  app.footer(
+    "Writes warped.nii.gz (or warped.png), warped_labels.nii.gz, transform.h5, displacement.nii.gz, "
+    "overview.png and report.json "
+    "into the output folder. The transform maps points of the fixed image to points of the moving image.\n\n"
+    "Curves and surfaces: --fixed-points F --moving-points M --output DIR in place of images, with --transform "
+    "(rigid, similarity, affine or displacement), --initialize, --blur, --reach, --landmarks and --threads. The "
+    "moving shape is carried onto the fixed one and written as warped with the ending of its file.");
   app.get_formatter()->column_width(36);
 
   PlanRequest request;
   request.Prefix = "--";
   AddFileOptions(app, options);
   AddPlanOptions(app, request);
+  AddPointOptions(app, options);
   app.add_option("--threads", options.Threads, "threads, 0: all [0]");
   app.add_flag("--quiet", options.Quiet, "nothing on standard output, no notes, only errors");
   app.set_version_flag("--version", SINKHORN_REGISTER_VERSION);
@@ -220,7 +225,15 @@ ParseCommandLine(int argc, char ** argv, Options & options)
     throw UsageError(std::string(error.what()) + " (see sinkhorn-register --help)");
   }
   CheckThreads(options.Threads);
-  Interpret(app, request, options);
+  CheckWhatIsRegistered(app);
+  if (options.FixedPoints.empty())
+  {
+    Interpret(app, request, options);
+  }
+  else
+  {
+    InterpretPoints(app, request, options);
+  }
   return -1;
 }
 

@@ -18,6 +18,7 @@
 #ifndef sinkhornRegisterOptions_h
 #define sinkhornRegisterOptions_h
 
+#include "itkSinkhornPointRegistrationEngine.h"
 #include "itkSinkhornRegistrationPlan.h"
 
 #include <string>
@@ -35,10 +36,14 @@ struct Options : itk::SinkhornRegistration::Plan
   std::string Fixed;
   std::string Moving;
   std::string Output;
-  std::string FixedLabels;
-  std::string MovingLabels;
-  std::string FixedMask;
-  std::string MovingMask;
+  /** Curves, surfaces or clouds instead of images, and what is done with them. */
+  std::string                                      FixedPoints;
+  std::string                                      MovingPoints;
+  itk::SinkhornRegistration::PointRegistrationPlan Points;
+  std::string                                      FixedLabels;
+  std::string                                      MovingLabels;
+  std::string                                      FixedMask;
+  std::string                                      MovingMask;
   /** Files of corresponding points, fixed and moving; empty or both. */
   std::vector<std::string> Landmarks;
   bool                     LandmarksAreIndices{ false };

@@ -1,0 +1,230 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "shapePipeline.h"
+
+#include "landmarkFiles.h"
+#include "landmarks.h"
+#include "outputs.h"
+#include "progress.h"
+#include "shapeFile.h"
+#include "shapeOverview.h"
+#include "shapeReport.h"
+#include "writing.h"
+
+#include "itkIdentityTransform.h"
+#include "itkSinkhornFieldAlgebra.h"
+#include "itkSinkhornRegistrationImages.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace SinkhornRegister
+{
+namespace
+{
+
+using Complex = itk::Sinkhorn::PointComplex;
+
+/** Whether all points of both shapes have the same z. */
+bool
+AreInOnePlane(const Complex & one, const Complex & other)
+{
+  const double z = one.Points[2];
+  const auto   isThere = [z](const Complex & complex) {
+    for (std::size_t i = 2; i < complex.Points.size(); i += 3)
+    {
+      if (complex.Points[i] != z)
+      {
+        return false;
+      }
+    }
+    return true;
+  };
+  return isThere(one) && isThere(other);
+}
+
+/** The first \a dimension coordinates of each point. */
+Complex
+Project(const Complex & complex, unsigned int dimension)
+{
+  Complex projected = complex;
+  projected.Dimension = dimension;
+  projected.Points.clear();
+  for (std::size_t i = 0; i < complex.Points.size(); i += 3)
+  {
+    projected.Points.insert(projected.Points.end(),
+                            complex.Points.begin() + static_cast<std::ptrdiff_t>(i),
+                            complex.Points.begin() + static_cast<std::ptrdiff_t>(i + dimension));
+  }
+  return projected;
+}
+
+template <unsigned int VDimension>
+void
+MovePoints(const itk::Transform<double, VDimension, VDimension> * transform, std::vector<double> & points)
+{
+  for (std::size_t i = 0; i < points.size(); i += 3)
+  {
+    itk::Point<double, VDimension> point;
+    std::copy_n(points.begin() + static_cast<std::ptrdiff_t>(i), VDimension, point.Begin());
+    const auto moved = transform->TransformPoint(point);
+    std::copy_n(moved.Begin(), VDimension, points.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+/** Points of both files that belong together. */
+template <unsigned int VDimension>
+struct ShapeLandmarks
+{
+  Landmarks<VDimension> Fixed;
+  Landmarks<VDimension> Moving;
+};
+
+template <unsigned int VDimension>
+ShapeLandmarks<VDimension>
+ReadShapeLandmarks(const std::vector<std::string> & paths, Progress & progress)
+{
+  ShapeLandmarks<VDimension> landmarks;
+  if (paths.empty())
+  {
+    return landmarks;
+  }
+  const LandmarkFile fixed = ReadLandmarkFile(paths[0], "fixed landmarks", VDimension);
+  const LandmarkFile moving = ReadLandmarkFile(paths[1], "moving landmarks", VDimension);
+  for (const LandmarkFile * file : { &fixed, &moving })
+  {
+    if (file->Space == LandmarkSpace::Index)
+    {
+      throw UsageError(file->Role + " '" + file->Path +
+                       "': its points are voxel indices, but curves and surfaces have no voxels; give coordinates");
+    }
+  }
+  const auto toPoint = [](const LandmarkRow & row) {
+    itk::Point<double, VDimension> point;
+    std::copy_n(row.Coordinates.begin(), VDimension, point.Begin());
+    return point;
+  };
+  const LandmarkMatches matches = MatchLandmarks(fixed, moving);
+  for (const auto & match : matches)
+  {
+    landmarks.Fixed.push_back(toPoint(fixed.Rows[match.first]));
+    landmarks.Moving.push_back(toPoint(moving.Rows[match.second]));
+  }
+  const std::size_t given = std::max(fixed.Rows.size(), moving.Rows.size());
+  if (matches.size() < given)
+  {
+    progress.Warn("--landmarks: " + std::to_string(given - matches.size()) + " of " + std::to_string(given) +
+                  " pairs are left out, one of their points has no coordinates");
+  }
+  return landmarks;
+}
+
+template <unsigned int VDimension>
+void
+MeasureLandmarks(const ShapeLandmarks<VDimension> &                     landmarks,
+                 const itk::Transform<double, VDimension, VDimension> * transform,
+                 ShapeReport &                                          report)
+{
+  report.NumberOfLandmarks = landmarks.Fixed.size();
+  if (report.NumberOfLandmarks > 0)
+  {
+    const auto identity = itk::IdentityTransform<double, VDimension>::New();
+    report.ErrorBefore = ComputeTargetError<VDimension>(landmarks.Fixed, landmarks.Moving, identity.GetPointer());
+    report.ErrorAfter = ComputeTargetError<VDimension>(landmarks.Fixed, landmarks.Moving, transform);
+  }
+}
+
+/** Results that an earlier run in the same folder may have left, but not this one. */
+std::vector<std::string>
+ListObsolete(const std::string & warped)
+{
+  std::vector<std::string> names{ "warped_labels.png", "warped_labels.nii.gz", "warped_labels.nrrd" };
+  for (const std::string extension :
+       { ".png", ".nii.gz", ".nrrd", ".vtk", ".ply", ".stl", ".obj", ".off", ".gii", ".byu", ".fsa", ".asc" })
+  {
+    names.push_back("warped" + extension);
+  }
+  names.erase(std::remove(names.begin(), names.end(), warped), names.end());
+  return names;
+}
+
+template <unsigned int VDimension>
+bool
+RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile & moving, Progress & progress)
+{
+  using TransformType = itk::CompositeTransform<double, VDimension>;
+  const auto   start = std::chrono::steady_clock::now();
+  const auto   landmarks = ReadShapeLandmarks<VDimension>(options.Landmarks, progress);
+  OutputFolder folder(options.Output, ListInputFiles(options));
+  ShapeReport  report;
+  report.Dimension = VDimension;
+
+  const auto                                      transform = TransformType::New();
+  typename itk::Image<float, VDimension>::Pointer grid;
+  static_cast<itk::SinkhornRegistration::PointRegistrationReport &>(report) =
+    itk::SinkhornRegistration::RegisterPoints<VDimension>(options.Points,
+                                                          Project(fixed.GetComplex(), VDimension),
+                                                          Project(moving.GetComplex(), VDimension),
+                                                          transform.GetPointer(),
+                                                          &grid,
+                                                          progress);
+  const auto inverse = TransformType::New();
+  transform->GetInverse(inverse);
+  Complex moved = moving.GetComplex();
+  MovePoints<VDimension>(inverse.GetPointer(), moved.Points);
+  report.Before = MeasureShapes(fixed.GetComplex(), moving.GetComplex(), coverageBlurs * report.Blur);
+  report.After = MeasureShapes(fixed.GetComplex(), moved, coverageBlurs * report.Blur);
+  MeasureLandmarks<VDimension>(landmarks, transform.GetPointer(), report);
+  const auto field = itk::SinkhornRegistration::SampleDisplacement<VDimension>(transform.GetPointer(), grid);
+  report.Folds = itk::SinkhornRegistration::MeasureFolding<VDimension>(field);
+  report.Seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  const std::string warped = "warped" + GetShapeExtension(options.MovingPoints);
+  moving.Write(folder.Stage(warped), moved.Points);
+  WriteTransform<VDimension>(transform, folder.Stage("transform.h5"));
+  WriteDisplacement<VDimension>(field, folder.Stage("displacement.nii.gz"));
+  const std::string caption = SummarizeShapes(report);
+  DrawShapeOverview(folder.Stage("overview.png"), fixed.GetComplex(), moving.GetComplex(), moved, VDimension, caption);
+  WriteShapeReport(folder.Stage("report.json"), options, report);
+  folder.Commit(ListObsolete(warped));
+
+  progress.Say(caption);
+  progress.Say("results in " + options.Output);
+  return report.Kept == "result" || report.MovedNothing;
+}
+
+} // namespace
+
+bool
+RunShapePipeline(const Options & options)
+{
+  Progress   progress(options.Quiet);
+  const auto fixed = ReadShapeFile(options.FixedPoints, "fixed points");
+  const auto moving = ReadShapeFile(options.MovingPoints, "moving points");
+  for (const std::string & notice : moving->GetNotices())
+  {
+    progress.Warn(notice);
+  }
+  if (AreInOnePlane(fixed->GetComplex(), moving->GetComplex()))
+  {
+    return RegisterShapes<2>(options, *fixed, *moving, progress);
+  }
+  return RegisterShapes<3>(options, *fixed, *moving, progress);
+}
+
+} // namespace SinkhornRegister

@@ -1,0 +1,100 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "shapeReport.h"
+
+#include "checkedFile.h"
+#include "report.h"
+
+#include "itkVersion.h"
+
+#include <nlohmann/json.hpp>
+
+#include <sstream>
+
+namespace SinkhornRegister
+{
+namespace
+{
+
+using Json = nlohmann::ordered_json;
+
+void
+AddDistances(const ShapeDistances & distances, const std::string & when, Json & json)
+{
+  json["mean_distance_" + when] = distances.Mean;
+  json["p95_distance_" + when] = distances.Percentile95;
+  json["hausdorff_" + when] = distances.Hausdorff;
+  json["coverage_" + when] = distances.Coverage;
+}
+
+} // namespace
+
+void
+WriteShapeReport(const std::string & path, const Options & options, const ShapeReport & report)
+{
+  Json json;
+  json["metric"] = "sinkhorn";
+  json["transform"] = options.Points.Deform ? "displacement" : ToString(options.Points.Initialize);
+  json["initialize"] = report.Initialize;
+  json["dimension"] = report.Dimension;
+  AddDistances(report.Before, "before", json);
+  AddDistances(report.After, "after", json);
+  json["divergence_before"] = report.DivergenceBefore;
+  json["divergence_after"] = report.DivergenceAfter;
+  json["blur"] = report.Blur;
+  json["reach"] = report.Reach;
+  json["iterations"] = report.Iterations;
+  json["converged"] = report.Converged;
+  json["marginal_error"] = report.MarginalError;
+  json["kept"] = report.Kept;
+  json["min_jacobian"] = report.Folds.MinimumJacobian;
+  json["folded_fraction"] = report.Folds.Fraction;
+  json["fixed_particles"] = report.NumberOfFixedParticles;
+  json["moving_particles"] = report.NumberOfMovingParticles;
+  if (report.NumberOfLandmarks > 0)
+  {
+    json["landmark_pairs"] = report.NumberOfLandmarks;
+    json["tre_before"] = report.ErrorBefore;
+    json["tre_after"] = report.ErrorAfter;
+  }
+  json["seconds"] = report.Seconds;
+  json["peak_memory_mb"] = GetPeakMemory();
+  json["version"] = SINKHORN_REGISTER_VERSION;
+  json["itk_version"] = itk::Version::GetITKVersion();
+  WriteBytes(path, json.dump(2) + "\n");
+}
+
+std::string
+SummarizeShapes(const ShapeReport & report)
+{
+  std::ostringstream text;
+  text.precision(4);
+  text << "mean distance " << report.Before.Mean << " -> " << report.After.Mean << ", Hausdorff "
+       << report.Before.Hausdorff << " -> " << report.After.Hausdorff << ", covered "
+       << static_cast<int>(100.0 * report.After.Coverage + 0.5) << " %";
+  if (report.NumberOfLandmarks > 0)
+  {
+    text << ", landmarks " << report.ErrorBefore << " -> " << report.ErrorAfter;
+  }
+  text.precision(3);
+  text << ", min det J " << report.Folds.MinimumJacobian << ", folded " << 100.0 * report.Folds.Fraction << " %, "
+       << report.Seconds << " s";
+  return text.str();
+}
+
+} // namespace SinkhornRegister

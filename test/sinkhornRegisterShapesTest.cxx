@@ -1,0 +1,494 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+// Curves and surfaces through the program: files as people have them are read, or refused by name; what comes out can
+// be read again and lies where it should.
+#include "sinkhornRegisterTesting.h"
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+namespace
+{
+
+using namespace SinkhornRegisterTesting;
+
+using Vertex = std::array<float, 3>;
+
+/** A lopsided octahedron-like closed surface of 3 rings. */
+struct Surface
+{
+  std::vector<Vertex>             Vertices;
+  std::vector<std::array<int, 3>> Faces;
+};
+
+Surface
+MakeSurface(float shift)
+{
+  Surface   surface;
+  const int around = 10;
+  const int rings = 6;
+  for (int i = 0; i <= rings; ++i)
+  {
+    for (int k = 0; k < around; ++k)
+    {
+      const double polar = itk::Math::pi * (0.05 + 0.9 * i / rings);
+      const double angle = 2.0 * itk::Math::pi * k / around;
+      surface.Vertices.push_back({ static_cast<float>(30.0 * std::cos(polar) + shift),
+                                   static_cast<float>(18.0 * std::sin(polar) * std::cos(angle)),
+                                   static_cast<float>((10.0 + 0.2 * i) * std::sin(polar) * std::sin(angle) - shift) });
+      if (i < rings)
+      {
+        const int a = i * around + k;
+        const int b = i * around + (k + 1) % around;
+        surface.Faces.push_back({ a, a + around, b });
+        surface.Faces.push_back({ b, a + around, b + around });
+      }
+    }
+  }
+  return surface;
+}
+
+template <typename T>
+void
+AppendBytes(std::string & bytes, T value, bool bigEndian)
+{
+  char raw[sizeof(T)];
+  std::memcpy(raw, &value, sizeof(T));
+  if (bigEndian)
+  {
+    std::reverse(raw, raw + sizeof(T));
+  }
+  bytes.append(raw, sizeof(T));
+}
+
+std::string
+PointLines(const Surface & surface, const std::string & before = "")
+{
+  std::ostringstream text;
+  text << std::fixed; // GIFTI's reader of text knows no exponents
+  for (const Vertex & vertex : surface.Vertices)
+  {
+    text << before << vertex[0] << " " << vertex[1] << " " << vertex[2] << "\n";
+  }
+  return text.str();
+}
+
+std::string
+FaceLines(const Surface & surface, const std::string & before, int first)
+{
+  std::ostringstream text;
+  for (const auto & face : surface.Faces)
+  {
+    text << before << face[0] + first << " " << face[1] + first << " " << face[2] + first << "\n";
+  }
+  return text.str();
+}
+
+std::string
+ToVtk(const Surface & surface, bool binary)
+{
+  std::ostringstream head;
+  head << "# vtk DataFile Version 3.0\na title\n"
+       << (binary ? "BINARY" : "ASCII") << "\nDATASET POLYDATA\nPOINTS " << surface.Vertices.size() << " FLOAT\n";
+  std::string       text = head.str();
+  const std::string polygons =
+    "POLYGONS " + std::to_string(surface.Faces.size()) + " " + std::to_string(4 * surface.Faces.size()) + "\n";
+  const std::string data = "\nCELL_DATA " + std::to_string(surface.Faces.size()) + "\nPOINT_DATA " +
+                           std::to_string(surface.Vertices.size()) + "\nSCALARS height float\nLOOKUP_TABLE default\n";
+  if (!binary)
+  {
+    text += PointLines(surface) + polygons + FaceLines(surface, "3 ", 0) + data;
+    for (std::size_t i = 0; i < surface.Vertices.size(); ++i)
+    {
+      text += std::to_string(i) + "\n";
+    }
+    return text;
+  }
+  for (const Vertex & vertex : surface.Vertices)
+  {
+    for (const float coordinate : vertex)
+    {
+      AppendBytes(text, coordinate, true);
+    }
+  }
+  text += "\n" + polygons;
+  for (const auto & face : surface.Faces)
+  {
+    AppendBytes(text, std::int32_t{ 3 }, true);
+    for (const int vertex : face)
+    {
+      AppendBytes(text, static_cast<std::int32_t>(vertex), true);
+    }
+  }
+  text += data;
+  for (std::size_t i = 0; i < surface.Vertices.size(); ++i)
+  {
+    AppendBytes(text, static_cast<float>(i), true);
+  }
+  return text + "\n";
+}
+
+/** Version 5: offsets and connectivity, as VTK 9 writes. */
+std::string
+ToNewVtk(const Surface & surface)
+{
+  std::ostringstream text;
+  text << "# vtk DataFile Version 5.1\nvtk output\nASCII\nDATASET POLYDATA\nPOINTS " << surface.Vertices.size()
+       << " double\n"
+       << PointLines(surface) << "METADATA\nINFORMATION 1\nNAME L2_NORM LOCATION vtkDataArray\nDATA 1 3\n\nPOLYGONS "
+       << surface.Faces.size() + 1 << " " << 3 * surface.Faces.size() << "\nOFFSETS vtktypeint64\n";
+  for (std::size_t f = 0; f <= surface.Faces.size(); ++f)
+  {
+    text << 3 * f << " ";
+  }
+  text << "\nCONNECTIVITY vtktypeint64\n" << FaceLines(surface, "", 0);
+  return text.str();
+}
+
+std::string
+ToPly(const Surface & surface, bool binary)
+{
+  std::ostringstream head;
+  head << "ply\nformat " << (binary ? "binary_little_endian" : "ascii")
+       << " 1.0\ncomment made by a test\nelement vertex " << surface.Vertices.size()
+       << "\nproperty float x\nproperty float y\nproperty float z\nelement face " << surface.Faces.size()
+       << "\nproperty list uchar int vertex_indices\nend_header\n";
+  std::string text = head.str();
+  if (!binary)
+  {
+    return text + PointLines(surface) + FaceLines(surface, "3 ", 0);
+  }
+  for (const Vertex & vertex : surface.Vertices)
+  {
+    for (const float coordinate : vertex)
+    {
+      AppendBytes(text, coordinate, false);
+    }
+  }
+  for (const auto & face : surface.Faces)
+  {
+    text.push_back(3);
+    for (const int vertex : face)
+    {
+      AppendBytes(text, static_cast<std::int32_t>(vertex), false);
+    }
+  }
+  return text;
+}
+
+std::string
+ToStl(const Surface & surface, bool binary)
+{
+  std::string        bytes(80, ' ');
+  std::ostringstream text;
+  text << "solid thing\n";
+  AppendBytes(bytes, static_cast<std::uint32_t>(surface.Faces.size()), false);
+  for (const auto & face : surface.Faces)
+  {
+    text << "facet normal 0 0 1\nouter loop\n";
+    for (int i = 0; i < 3; ++i)
+    {
+      AppendBytes(bytes, 0.0F, false);
+    }
+    for (const int corner : face)
+    {
+      const Vertex & vertex = surface.Vertices[static_cast<std::size_t>(corner)];
+      text << "vertex " << vertex[0] << " " << vertex[1] << " " << vertex[2] << "\n";
+      for (const float coordinate : vertex)
+      {
+        AppendBytes(bytes, coordinate, false);
+      }
+    }
+    AppendBytes(bytes, std::uint16_t{ 0 }, false);
+    text << "endloop\nendfacet\n";
+  }
+  text << "endsolid thing\n";
+  return binary ? bytes : text.str();
+}
+
+std::string
+ToOff(const Surface & surface)
+{
+  return "OFF\n" + std::to_string(surface.Vertices.size()) + " " + std::to_string(surface.Faces.size()) + " 0\n" +
+         PointLines(surface) + FaceLines(surface, "3 ", 0);
+}
+
+std::string
+ToObj(const Surface & surface)
+{
+  return PointLines(surface, "v ") + FaceLines(surface, "f ", 1);
+}
+
+std::string
+ToGifti(const Surface & surface)
+{
+  const auto array =
+    [](const std::string & intent, const std::string & type, std::size_t rows, const std::string & data) {
+      return "<DataArray Intent=\"" + intent + "\" DataType=\"" + type +
+             "\" ArrayIndexingOrder=\"RowMajorOrder\" Dimensionality=\"2\" Dim0=\"" + std::to_string(rows) +
+             "\" Dim1=\"3\" Encoding=\"ASCII\" Endian=\"LittleEndian\" ExternalFileName=\"\" ExternalFileOffset=\"\">\n"
+             "<MetaData></MetaData>\n<CoordinateSystemTransformMatrix><DataSpace><![CDATA[NIFTI_XFORM_UNKNOWN]]></"
+             "DataSpace>"
+             "<TransformedSpace><![CDATA[NIFTI_XFORM_UNKNOWN]]></TransformedSpace><MatrixData>1 0 0 0 0 1 0 0 0 0 1 0 "
+             "0 0 0 "
+             "1</MatrixData></CoordinateSystemTransformMatrix>\n<Data>" +
+             data + "</Data></DataArray>\n";
+    };
+  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE GIFTI SYSTEM "
+         "\"http://www.nitrc.org/frs/download.php/115/gifti.dtd\">\n<GIFTI Version=\"1.0\" "
+         "NumberOfDataArrays=\"2\">\n<MetaData></MetaData><LabelTable></LabelTable>\n" +
+         array("NIFTI_INTENT_POINTSET", "NIFTI_TYPE_FLOAT32", surface.Vertices.size(), PointLines(surface)) +
+         array("NIFTI_INTENT_TRIANGLE", "NIFTI_TYPE_INT32", surface.Faces.size(), FaceLines(surface, "", 0)) +
+         "</GIFTI>\n";
+}
+
+std::string
+ToFreeSurfer(const Surface & surface)
+{
+  std::string bytes = "\xFF\xFF\xFE"
+                      "created by a test\n\n";
+  AppendBytes(bytes, static_cast<std::int32_t>(surface.Vertices.size()), true);
+  AppendBytes(bytes, static_cast<std::int32_t>(surface.Faces.size()), true);
+  for (const Vertex & vertex : surface.Vertices)
+  {
+    for (const float coordinate : vertex)
+    {
+      AppendBytes(bytes, coordinate, true);
+    }
+  }
+  for (const auto & face : surface.Faces)
+  {
+    for (const int vertex : face)
+    {
+      AppendBytes(bytes, static_cast<std::int32_t>(vertex), true);
+    }
+  }
+  return bytes;
+}
+
+class SinkhornRegisterShapes : public ProgramTest
+{
+protected:
+  void
+  WriteFile(const std::string & name, const std::string & bytes) const
+  {
+    std::ofstream(Path(name), std::ios::binary) << bytes;
+  }
+
+  Outcome
+  RunOn(const std::string & fixed,
+        const std::string & moving,
+        const std::string & more,
+        const std::string & output = "out") const
+  {
+    return Run("--fixed-points '" + Path(fixed) + "' --moving-points '" + Path(moving) + "' --output '" + Path(output) +
+               "' --threads 1 --quiet " + more);
+  }
+
+  /** A file is registered rigidly onto a VTK file of the same surface elsewhere; what comes out can be read again, and
+   * lies there. */
+  void
+  ExpectRoundTrip(const std::string & name, const std::string & bytes, const std::string & warped)
+  {
+    WriteFile("fixed.vtk", ToVtk(MakeSurface(0.0F), false));
+    WriteFile(name, bytes);
+    const Outcome outcome = RunOn("fixed.vtk", name, "--transform rigid");
+    ASSERT_EQ(outcome.ExitCode, 0) << name << ": " << outcome.Errors;
+    EXPECT_EQ(ListFolder(Path("out")),
+              (std::set<std::string>{ warped, "transform.h5", "displacement.nii.gz", "overview.png", "report.json" }));
+    const auto report = ReadReport(Path("out"));
+    EXPECT_GT(report["mean_distance_before"].get<double>(), 5.0) << name;
+    EXPECT_LT(report["mean_distance_after"].get<double>(), 0.1) << name;
+    const Outcome again = RunOn("fixed.vtk", "out/" + warped, "--transform rigid", "again");
+    ASSERT_EQ(again.ExitCode, 0) << warped << ": " << again.Errors;
+    EXPECT_LT(ReadReport(Path("again"))["mean_distance_before"].get<double>(), 0.1) << name;
+  }
+
+  void
+  ExpectRefusal(const std::string & name, const std::string & bytes, const std::vector<std::string> & words)
+  {
+    WriteFile("fixed.vtk", ToVtk(MakeSurface(0.0F), false));
+    WriteFile(name, bytes);
+    const Outcome outcome = RunOn("fixed.vtk", name, "--transform rigid");
+    EXPECT_EQ(outcome.ExitCode, 1) << name;
+    for (const std::string & word : words)
+    {
+      EXPECT_NE(outcome.Errors.find(word), std::string::npos)
+        << name << ": '" << word << "' is not in " << outcome.Errors;
+    }
+    EXPECT_FALSE(fs::exists(Path("out")));
+  }
+
+  /** Without its last third the file is refused by its name. */
+  void
+  ExpectRefusalOfCut(const std::string & name, const std::string & bytes)
+  {
+    ExpectRefusal(name, bytes.substr(0, bytes.size() * 2 / 3), { "moving points '" + Path(name) + "'" });
+  }
+};
+
+TEST_F(SinkhornRegisterShapes, VtkFilesAreReadAndWritten)
+{
+  const Surface surface = MakeSurface(15.0F);
+  ExpectRoundTrip("text.vtk", ToVtk(surface, false), "warped.vtk");
+  ExpectRoundTrip("binary.vtk", ToVtk(surface, true), "warped.vtk");
+  ExpectRoundTrip("new.vtk", ToNewVtk(surface), "warped.vtk");
+}
+
+TEST_F(SinkhornRegisterShapes, VtkFilesKeepWhatElseIsInThem)
+{
+  const std::string before = ToVtk(MakeSurface(15.0F), false);
+  ExpectRoundTrip("text.vtk", before, "warped.vtk");
+  const std::string after = ReadText(Path("out/warped.vtk"));
+  EXPECT_EQ(after.substr(after.find("POLYGONS")), before.substr(before.find("POLYGONS")));
+  EXPECT_EQ(after.substr(0, after.find("POINTS")), before.substr(0, before.find("POINTS")));
+}
+
+TEST_F(SinkhornRegisterShapes, OtherFormatsAreReadAndWritten)
+{
+  const Surface surface = MakeSurface(15.0F);
+  ExpectRoundTrip("text.ply", ToPly(surface, false), "warped.ply");
+  ExpectRoundTrip("binary.ply", ToPly(surface, true), "warped.ply");
+  ExpectRoundTrip("text.stl", ToStl(surface, false), "warped.stl");
+  ExpectRoundTrip("binary.stl", ToStl(surface, true), "warped.stl");
+  ExpectRoundTrip("a.off", ToOff(surface), "warped.off");
+  ExpectRoundTrip("a.obj", ToObj(surface), "warped.obj");
+  ExpectRoundTrip("a.gii", ToGifti(surface), "warped.gii");
+  ExpectRoundTrip("lh.white", ToFreeSurfer(surface), "warped.white");
+}
+
+TEST_F(SinkhornRegisterShapes, CurvesAsPolygonsOfTwoPoints)
+{
+  const auto curve = [](double turn, double size) {
+    std::ostringstream text;
+    text << "# vtk DataFile Version 3.0\nvtk output\nASCII\nDATASET POLYDATA\nPOINTS 60 float\n";
+    for (int k = 0; k < 60; ++k)
+    {
+      const double angle = 2.0 * itk::Math::pi * k / 60.0;
+      text << size * std::cos(angle + turn) << " "
+           << 0.5 * size * (1.0 + 0.3 * std::cos(3.0 * angle)) * std::sin(angle + turn) << " 0\n";
+    }
+    text << "POLYGONS 60 180\n";
+    for (int k = 0; k < 60; ++k)
+    {
+      text << "2 " << k << " " << (k + 1) % 60 << "\n";
+    }
+    text << "\nCELL_DATA 60\nPOINT_DATA 60\n";
+    return text.str();
+  };
+  WriteFile("fixed.vtk", curve(0.0, 50.0));
+  WriteFile("moving.vtk", curve(0.3, 60.0));
+  const Outcome outcome = RunOn("fixed.vtk", "moving.vtk", "");
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  const auto report = ReadReport(Path("out"));
+  EXPECT_EQ(report["dimension"], 2);
+  EXPECT_LT(report["mean_distance_after"].get<double>(), 0.3);
+  EXPECT_GT(report["min_jacobian"].get<double>(), 0.0);
+  EXPECT_EQ(report["folded_fraction"].get<double>(), 0.0);
+  EXPECT_EQ(report["kept"], "result");
+  EXPECT_GT(report["coverage_after"].get<double>(), 0.99);
+}
+
+TEST_F(SinkhornRegisterShapes, LandmarksAndTransformSayTheSame)
+{
+  WriteFile("fixed.vtk", ToVtk(MakeSurface(0.0F), false));
+  WriteFile("moving.vtk", ToVtk(MakeSurface(15.0F), false));
+  WriteFile("fixed.txt", "10 8 4\n-5 3 -6\n");
+  WriteFile("moving.txt", "25 8 -11\n10 3 -21\n");
+  const Outcome outcome =
+    RunOn("fixed.vtk", "moving.vtk", "--landmarks '" + Path("fixed.txt") + "' '" + Path("moving.txt") + "'");
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  const auto report = ReadReport(Path("out"));
+  EXPECT_EQ(report["landmark_pairs"], 2);
+  EXPECT_NEAR(report["tre_before"].get<double>(), 15.0 * std::sqrt(2.0), 1e-3);
+  EXPECT_LT(report["tre_after"].get<double>(), 0.5);
+}
+
+TEST_F(SinkhornRegisterShapes, DamagedFilesAreRefusedByName)
+{
+  const Surface surface = MakeSurface(15.0F);
+  ExpectRefusalOfCut("text.vtk", ToVtk(surface, false));
+  ExpectRefusalOfCut("binary.vtk", ToVtk(surface, true));
+  ExpectRefusalOfCut("new.vtk", ToNewVtk(surface));
+  ExpectRefusalOfCut("text.ply", ToPly(surface, false));
+  ExpectRefusalOfCut("binary.ply", ToPly(surface, true));
+  ExpectRefusalOfCut("binary.stl", ToStl(surface, true));
+  ExpectRefusalOfCut("a.off", ToOff(surface));
+  ExpectRefusalOfCut("a.gii", ToGifti(surface));
+  ExpectRefusalOfCut("lh.white", ToFreeSurfer(surface));
+  ExpectRefusal("empty.ply", "", { "empty.ply", "empty" });
+  Surface wrong = surface;
+  wrong.Faces[3][1] = 5000;
+  for (const auto & file : { std::make_pair("a.vtk", ToVtk(wrong, false)),
+                             std::make_pair("a.off", ToOff(wrong)),
+                             std::make_pair("a.obj", ToObj(wrong)),
+                             std::make_pair("a.ply", ToPly(wrong, true)) })
+  {
+    ExpectRefusal(file.first, file.second, { file.first });
+  }
+  std::string text = ToVtk(surface, false);
+  text.replace(text.find("FLOAT\n") + 6, 2, "na");
+  ExpectRefusal("nan.vtk", text, { "nan.vtk" });
+  ExpectRefusal("a.trk", "TRACK", { "a.trk", "convert" });
+  ExpectRefusal("a.xyz", "1 2 3\n", { "a.xyz", "PLY" });
+}
+
+TEST_F(SinkhornRegisterShapes, OptionsWithoutMeaningAreRefused)
+{
+  WriteFile("a.vtk", ToVtk(MakeSurface(0.0F), false));
+  for (const std::string option : { "--metric mattes",
+                                    "--finish cc",
+                                    "--density shift",
+                                    "--fixed x.nii",
+                                    "--stage syn,sinkhorn",
+                                    "--landmark-indices",
+                                    "--multi-start",
+                                    "--iterations 3x3",
+                                    "--fixed-labels l.nii" })
+  {
+    const Outcome outcome = RunOn("a.vtk", "a.vtk", option);
+    EXPECT_EQ(outcome.ExitCode, 1) << option;
+    EXPECT_NE(outcome.Errors.find(option.substr(0, option.find(' '))), std::string::npos) << outcome.Errors;
+  }
+  EXPECT_NE(RunOn("a.vtk", "a.vtk", "--transform syn").Errors.find("displacement"), std::string::npos);
+  EXPECT_NE(RunOn("a.vtk", "a.vtk", "--blur -3").Errors.find("--blur"), std::string::npos);
+  const Outcome half = Run("--fixed-points '" + Path("a.vtk") + "' --output '" + Path("out") + "'");
+  EXPECT_NE(half.Errors.find("--moving-points"), std::string::npos) << half.Errors;
+}
+
+TEST_F(SinkhornRegisterShapes, RealSkullsMeet)
+{
+  const char * const data = std::getenv("SINKHORN_TEST_DATA");
+  if (data == nullptr || *data == '\0')
+  {
+    GTEST_SKIP() << "SINKHORN_TEST_DATA is not set";
+  }
+  const std::string folder = std::string(data) + "/lddmm_ot/";
+  const Outcome     outcome = Run("--fixed-points '" + folder + "skull_sapiens.vtk' --moving-points '" + folder +
+                              "skull_australopithecus.vtk' --output '" + Path("out") + "' --threads 2 --quiet");
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  const auto report = ReadReport(Path("out"));
+  EXPECT_NEAR(report["mean_distance_before"].get<double>(), 16.1, 0.1);
+  EXPECT_LT(report["mean_distance_after"].get<double>(), 1.2);
+  EXPECT_LT(report["hausdorff_after"].get<double>(), 12.0);
+  EXPECT_GT(report["min_jacobian"].get<double>(), 0.0);
+}
+
+} // namespace
