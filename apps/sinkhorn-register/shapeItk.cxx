@@ -235,7 +235,7 @@ private:
     const bool isText = extension == ".byu" || extension == ".fsa" || extension == ".asc" ||
                         (extension == ".off" && first.find("BINARY") == std::string::npos);
     file.seekg(0);
-    const std::size_t least = m_Complex.Points.size() + m_Complex.Triangles.size();
+    const std::size_t least = m_Complex.Points.size() + 3 * m_IO->GetNumberOfCells();
     if (isText && CountNumbers(file) < least)
     {
       ThrowDamaged(m_What, "it ends too early");
