@@ -86,7 +86,7 @@ AddFileOptions(CLI::App & app, Options & options)
   app.add_option(
     "--fixed", options.Fixed, "fixed image (NIfTI, MHA, NRRD, PNG, JPEG, TIFF, BMP, a DICOM file or folder)");
   app.add_option("--moving", options.Moving, "moving image, brought onto the fixed one");
-  app.add_option("--output", options.Output, "folder for the results, made if it does not exist")->required();
+  app.add_option("--output", options.Output, "folder for the results, made if it does not exist");
   app.add_option("--fixed-labels", options.FixedLabels, "label map on the grid of the fixed image, for Dice");
   app.add_option(
     "--moving-labels", options.MovingLabels, "label map on the grid of the moving image; warped_labels is made of it");

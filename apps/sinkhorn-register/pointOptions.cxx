@@ -23,6 +23,8 @@
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 namespace SinkhornRegister
 {
@@ -96,15 +98,13 @@ CheckWhatIsRegistered(const CLI::App & app)
       std::string(isFixedShape ? "--fixed-points needs --moving-points" : "--moving-points needs --fixed-points") +
       ": give both");
   }
-  if (isFixedShape)
-  {
-    return;
-  }
-  for (const char * option : { "--fixed", "--moving" })
+  const std::vector<std::string> images{ "--fixed", "--moving", "--output" };
+  const std::vector<std::string> shapes{ "--output" };
+  for (const std::string & option : isFixedShape ? shapes : images)
   {
     if (app.count(option) == 0)
     {
-      throw UsageError(std::string(option) + " is required (see sinkhorn-register --help)");
+      throw UsageError(option + " is required (see sinkhorn-register --help)");
     }
   }
 }
