@@ -21,7 +21,6 @@
 #include "itkLabelMassRegistrationForce.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 namespace itk
 {
@@ -30,33 +29,18 @@ template <typename TImage>
 auto
 LabelMassRegistrationForce<TImage>::FindExtents(const MapPair & fixed, const MapPair & moving) -> std::vector<Extent>
 {
-  std::vector<Extent>                            extents;
-  std::unordered_map<std::uint32_t, std::size_t> places;
-  const auto                                     region = fixed.first->GetBufferedRegion();
-  const auto                                     include =
+  Sinkhorn::LabelExtents<Extent> extents;
+  const auto                     region = fixed.first->GetBufferedRegion();
+  const auto                     include =
     [&](const MapPair & map, SizeValueType i, const Index<ImageDimension> & index, double Extent::*mass) {
       const Sinkhorn::LabelMixture & mixture = map.first->GetBufferPointer()[i];
-      if (map.second && map.second->GetBufferPointer()[i] == 0)
+      const bool                     isIn = !map.second || map.second->GetBufferPointer()[i] != 0;
+      for (unsigned int n = 0; n < mixture.Count && isIn; ++n)
       {
-        return;
-      }
-      for (unsigned int n = 0; n < mixture.Count; ++n)
-      {
-        if (mixture.Label[n] == 0)
+        if (mixture.Label[n] != 0)
         {
-          continue;
+          extents.Meet(mixture.Label[n], index).*mass += static_cast<double>(mixture.Part[n]);
         }
-        const auto found = places.emplace(mixture.Label[n], extents.size());
-        if (found.second)
-        {
-          extents.emplace_back();
-          extents.back().Label = mixture.Label[n];
-          extents.back().Box.SetIndex(index);
-          extents.back().Box.SetSize(Size<ImageDimension>::Filled(1));
-        }
-        Extent & extent = extents[found.first->second];
-        extent.*mass += static_cast<double>(mixture.Part[n]);
-        Sinkhorn::IncludeIndex(extent.Box, index);
       }
     };
   auto index = region.GetIndex();
@@ -65,7 +49,7 @@ LabelMassRegistrationForce<TImage>::FindExtents(const MapPair & fixed, const Map
     include(fixed, i, index, &Extent::Fixed);
     include(moving, i, index, &Extent::Moving);
   }
-  return extents;
+  return extents.Get();
 }
 
 template <typename TImage>

@@ -24,6 +24,8 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <unordered_map>
+#include <vector>
 
 namespace itk
 {
@@ -176,6 +178,44 @@ IncludeIndex(ImageRegion<VDimension> & box, const Index<VDimension> & index)
     box.SetSize(d, static_cast<SizeValueType>(upper - lower + 1));
   }
 }
+
+/** \class LabelExtents
+ * \brief What there is to know of each label, in the order in which labels are met, and the boxes that they fill.
+ *
+ * \tparam TExtent has a Label and a Box.
+ * \ingroup Sinkhorn
+ */
+template <typename TExtent>
+class LabelExtents
+{
+public:
+  /** What is known of a label that is met at an index, which its box holds from now on. */
+  template <unsigned int VDimension>
+  TExtent &
+  Meet(std::uint32_t label, const Index<VDimension> & index)
+  {
+    const auto found = m_Places.emplace(label, m_Extents.size());
+    if (found.second)
+    {
+      m_Extents.emplace_back();
+      m_Extents.back().Label = label;
+      m_Extents.back().Box = ImageRegion<VDimension>(index, Size<VDimension>::Filled(1));
+    }
+    TExtent & extent = m_Extents[found.first->second];
+    IncludeIndex(extent.Box, index);
+    return extent;
+  }
+
+  const std::vector<TExtent> &
+  Get() const
+  {
+    return m_Extents;
+  }
+
+private:
+  std::vector<TExtent>                           m_Extents;
+  std::unordered_map<std::uint32_t, std::size_t> m_Places;
+};
 
 /** How many voxels of \a image come to one of \a grid along each of its axes, in the middle of the grid, at least 1.
  * \param map from the grid to where the image lies; nullptr: the identity. */

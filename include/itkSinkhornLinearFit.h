@@ -117,6 +117,11 @@ ComposePart(LinearModel                       model,
             const Point<double, VDimension> & centre,
             double                            largestStretch);
 
+/** Whether a matrix stretches or shrinks by no more than a factor ≥ 1, in any direction, and does not reflect. */
+template <unsigned int VDimension>
+bool
+IsModest(const Matrix<double, VDimension, VDimension> & matrix, double largestStretch);
+
 /** Root mean square displacement of the points x of weighted pairs by a map. */
 template <unsigned int VDimension>
 double

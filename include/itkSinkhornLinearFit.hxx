@@ -193,6 +193,16 @@ FitLinearMap(LinearModel model, const PairMoments<VDimension> & moments, double 
 }
 
 template <unsigned int VDimension>
+bool
+IsModest(const Matrix<double, VDimension, VDimension> & matrix, double largestStretch)
+{
+  const vnl_matrix<double> entries = ToDenseMatrix<VDimension>(matrix);
+  const vnl_svd<double>    decomposition(entries);
+  return vnl_determinant(entries) > 0.0 && decomposition.sigma_max() <= largestStretch &&
+         decomposition.sigma_min() >= 1.0 / largestStretch;
+}
+
+template <unsigned int VDimension>
 LinearMap<VDimension>
 ComposePart(LinearModel                       model,
             const LinearMap<VDimension> &     map,

@@ -183,8 +183,8 @@ private:
 
   struct LabelExtent
   {
-    std::uint32_t               Label;
-    SizeValueType               Voxels;
+    std::uint32_t               Label{ 0 };
+    SizeValueType               Voxels{ 0 };
     ImageRegion<ImageDimension> Box;
   };
 

@@ -22,7 +22,6 @@
 #include "itkSinkhornTransformInitializer.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 namespace itk
 {
@@ -221,27 +220,18 @@ auto
 SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::FindLabels(const LabelImageType & labels)
   -> std::vector<LabelExtent>
 {
-  std::vector<LabelExtent>                       extents;
-  std::unordered_map<std::uint32_t, std::size_t> places;
-  const auto &                                   region = labels.GetBufferedRegion();
-  auto                                           index = region.GetIndex();
+  Sinkhorn::LabelExtents<LabelExtent> extents;
+  const auto &                        region = labels.GetBufferedRegion();
+  auto                                index = region.GetIndex();
   for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
   {
     const std::uint32_t label = labels.GetBufferPointer()[i];
-    if (label == 0 || label == Sinkhorn::UnknownLabel)
+    if (label != 0 && label != Sinkhorn::UnknownLabel)
     {
-      continue;
+      ++extents.Meet(label, index).Voxels;
     }
-    const auto found = places.emplace(label, extents.size());
-    if (found.second)
-    {
-      extents.push_back({ label, 0, { index, Size<ImageDimension>::Filled(1) } });
-    }
-    LabelExtent & extent = extents[found.first->second];
-    ++extent.Voxels;
-    Sinkhorn::IncludeIndex(extent.Box, index);
   }
-  return extents;
+  return extents.Get();
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>

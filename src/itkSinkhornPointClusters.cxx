@@ -26,31 +26,61 @@ namespace itk
 namespace Sinkhorn
 {
 
+PointCells::PointCells(unsigned int                dimension,
+                       const std::vector<double> & positions,
+                       const std::vector<double> & origin,
+                       double                      cellSize)
+  : m_Dimension(dimension)
+  , m_Cells(positions.size())
+  , m_Order(positions.size() / dimension)
+{
+  for (SizeValueType i = 0; i < positions.size(); ++i)
+  {
+    m_Cells[i] = std::floor((positions[i] - origin[i % dimension]) / cellSize);
+  }
+  std::iota(m_Order.begin(), m_Order.end(), SizeValueType{ 0 });
+  std::sort(m_Order.begin(), m_Order.end(), [this](SizeValueType i, SizeValueType j) {
+    const double * const a = m_Cells.data() + i * m_Dimension;
+    const double * const b = m_Cells.data() + j * m_Dimension;
+    const auto           difference = std::mismatch(a, a + m_Dimension, b);
+    return difference.first == a + m_Dimension ? i < j : *difference.first < *difference.second;
+  });
+}
+
+SizeValueType
+PointCells::GetNumberOfCells() const
+{
+  SizeValueType count = 0;
+  for (SizeValueType place = 0; place < m_Order.size(); ++place)
+  {
+    count += this->StartsCell(place) ? 1 : 0;
+  }
+  return count;
+}
+
+bool
+PointCells::StartsCell(SizeValueType place) const
+{
+  if (place == 0)
+  {
+    return true;
+  }
+  const double * const here = m_Cells.data() + m_Order[place] * m_Dimension;
+  return !std::equal(here, here + m_Dimension, m_Cells.data() + m_Order[place - 1] * m_Dimension);
+}
+
 PointClusters::PointClusters(unsigned int                dimension,
                              const std::vector<double> & positions,
                              const std::vector<double> & masses,
                              double                      cellSize)
 {
   const SizeValueType points = masses.size();
-  std::vector<double> cells(positions.size()); // whole numbers
-  std::transform(
-    positions.begin(), positions.end(), cells.begin(), [cellSize](double x) { return std::floor(x / cellSize); });
-  const auto cellOf = [&](SizeValueType i) { return cells.begin() + static_cast<std::ptrdiff_t>(i * dimension); };
-  const auto areTogether = [&](SizeValueType i, SizeValueType j) {
-    return std::equal(cellOf(i), cellOf(i) + dimension, cellOf(j));
-  };
-  std::vector<SizeValueType> order(points);
-  std::iota(order.begin(), order.end(), SizeValueType{ 0 });
-  std::sort(order.begin(), order.end(), [&](SizeValueType i, SizeValueType j) {
-    const auto difference = std::mismatch(cellOf(i), cellOf(i) + dimension, cellOf(j));
-    return difference.first == cellOf(i) + dimension ? i < j : *difference.first < *difference.second;
-  });
-
+  const PointCells    cells(dimension, positions, std::vector<double>(dimension, 0.0), cellSize);
   // The first point of each cell, which has the smallest number, stands for it.
   std::vector<SizeValueType> first(points);
   for (SizeValueType k = 0; k < points; ++k)
   {
-    first[order[k]] = k > 0 && areTogether(order[k - 1], order[k]) ? first[order[k - 1]] : order[k];
+    first[cells[k]] = cells.StartsCell(k) ? cells[k] : first[cells[k - 1]];
   }
   Parents.resize(points);
   std::vector<double> counts;

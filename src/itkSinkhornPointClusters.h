@@ -27,6 +27,40 @@ namespace itk
 namespace Sinkhorn
 {
 
+/** \brief Points in the order of the cells of a cubic lattice, those of one cell in their own order. */
+class PointCells
+{
+public:
+  /** \param positions coordinates of the points. \param origin of the lattice, mm. \param cellSize mm. */
+  PointCells(unsigned int                dimension,
+             const std::vector<double> & positions,
+             const std::vector<double> & origin,
+             double                      cellSize);
+
+  SizeValueType
+  GetNumberOfPoints() const
+  {
+    return m_Order.size();
+  }
+  SizeValueType
+  GetNumberOfCells() const;
+
+  /** The number of the point at a place of the order. */
+  SizeValueType
+  operator[](SizeValueType place) const
+  {
+    return m_Order[place];
+  }
+  /** Whether the point at a place of the order is the first one of its cell. */
+  bool
+  StartsCell(SizeValueType place) const;
+
+private:
+  unsigned int               m_Dimension;
+  std::vector<double>        m_Cells; // whole numbers
+  std::vector<SizeValueType> m_Order;
+};
+
 /** \brief The points of one measure, brought together in the cells of a cubic lattice. */
 struct PointClusters
 {

@@ -154,23 +154,19 @@ AreIndices(const LandmarkFile & file, bool asIndices)
   return asIndices || file.Space == LandmarkSpace::Index;
 }
 
-} // namespace
-
-template <unsigned int VDimension>
+/** The points that belong together. \param placeFixed, placeMoving the points of the rows of a file; they add to the
+ * notices that they are given. */
+template <unsigned int VDimension, typename TPlaceFixed, typename TPlaceMoving>
 LandmarkPairs<VDimension>
-ReadLandmarkPairs(const std::vector<std::string> & paths,
-                  bool                             asIndices,
-                  const ImageType<VDimension> *    fixed,
-                  const ImageType<VDimension> *    moving)
+PairUp(const LandmarkFile & fixedFile,
+       const LandmarkFile & movingFile,
+       const TPlaceFixed &  placeFixed,
+       const TPlaceMoving & placeMoving)
 {
-  const LandmarkFile        fixedFile = ReadLandmarkFile(paths[0], "fixed landmarks", VDimension);
-  const LandmarkFile        movingFile = ReadLandmarkFile(paths[1], "moving landmarks", VDimension);
-  const bool                fixedAsIndices = AreIndices(fixedFile, asIndices);
-  const bool                movingAsIndices = AreIndices(movingFile, asIndices);
   const LandmarkMatches     matches = MatchLandmarks(fixedFile, movingFile);
   LandmarkPairs<VDimension> pairs;
-  const auto                fixedPoints = PlacePoints<VDimension>(fixed, fixedFile, fixedAsIndices, pairs.Notices);
-  const auto                movingPoints = PlacePoints<VDimension>(moving, movingFile, movingAsIndices, pairs.Notices);
+  const auto                fixedPoints = placeFixed(fixedFile, pairs.Notices);
+  const auto                movingPoints = placeMoving(movingFile, pairs.Notices);
   for (const auto & match : matches)
   {
     pairs.Fixed.push_back(fixedPoints[match.first]);
@@ -183,6 +179,55 @@ ReadLandmarkPairs(const std::vector<std::string> & paths,
                             " pairs are left out, one of their points has no coordinates");
   }
   return pairs;
+}
+
+} // namespace
+
+template <unsigned int VDimension>
+LandmarkPairs<VDimension>
+ReadLandmarkPairs(const std::vector<std::string> & paths,
+                  bool                             asIndices,
+                  const ImageType<VDimension> *    fixed,
+                  const ImageType<VDimension> *    moving)
+{
+  const LandmarkFile fixedFile = ReadLandmarkFile(paths[0], "fixed landmarks", VDimension);
+  const LandmarkFile movingFile = ReadLandmarkFile(paths[1], "moving landmarks", VDimension);
+  const auto         placeIn = [asIndices](const ImageType<VDimension> * image, const LandmarkFile & file) {
+    const bool areIndices = AreIndices(file, asIndices);
+    return [image, areIndices](const LandmarkFile & rows, std::vector<std::string> & notices) {
+      return PlacePoints<VDimension>(image, rows, areIndices, notices);
+    };
+  };
+  const auto placeFixed = placeIn(fixed, fixedFile);
+  return PairUp<VDimension>(fixedFile, movingFile, placeFixed, placeIn(moving, movingFile));
+}
+
+template <unsigned int VDimension>
+LandmarkPairs<VDimension>
+ReadLandmarkPairs(const std::vector<std::string> & paths)
+{
+  const LandmarkFile fixedFile = ReadLandmarkFile(paths[0], "fixed landmarks", VDimension);
+  const LandmarkFile movingFile = ReadLandmarkFile(paths[1], "moving landmarks", VDimension);
+  for (const LandmarkFile * file : { &fixedFile, &movingFile })
+  {
+    if (file->Space == LandmarkSpace::Index)
+    {
+      throw UsageError(file->Role + " '" + file->Path +
+                       "': its points are voxel indices, but curves and surfaces have no voxels; give coordinates");
+    }
+  }
+  const auto place = [](const LandmarkFile & file, std::vector<std::string> &) {
+    Landmarks<VDimension> points(file.Rows.size());
+    for (std::size_t i = 0; i < points.size(); ++i)
+    {
+      if (!file.Rows[i].IsGap)
+      {
+        std::copy_n(file.Rows[i].Coordinates.begin(), VDimension, points[i].Begin());
+      }
+    }
+    return points;
+  };
+  return PairUp<VDimension>(fixedFile, movingFile, place, place);
 }
 
 template <unsigned int VDimension>
@@ -202,7 +247,8 @@ ComputeTargetError(const Landmarks<VDimension> &                          fixed,
 #define SINKHORN_REGISTER_INSTANTIATE(D)                                                 \
   template LandmarkPairs<D> ReadLandmarkPairs<D>(                                        \
     const std::vector<std::string> &, bool, const ImageType<D> *, const ImageType<D> *); \
-  template double ComputeTargetError<D>(                                                 \
+  template LandmarkPairs<D> ReadLandmarkPairs<D>(const std::vector<std::string> &);      \
+  template double           ComputeTargetError<D>(                                       \
     const Landmarks<D> &, const Landmarks<D> &, const itk::Transform<double, D, D> *);
 SINKHORN_REGISTER_INSTANTIATE(2)
 SINKHORN_REGISTER_INSTANTIATE(3)

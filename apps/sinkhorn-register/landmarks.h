@@ -31,7 +31,7 @@ namespace SinkhornRegister
 template <unsigned int VDimension>
 using Landmarks = std::vector<itk::Point<double, VDimension>>;
 
-/** Corresponding points of both images, mm, LPS. */
+/** Corresponding points of both images or shapes, mm, LPS where they are images. */
 template <unsigned int VDimension>
 struct LandmarkPairs
 {
@@ -52,6 +52,11 @@ ReadLandmarkPairs(const std::vector<std::string> & paths,
                   bool                             asIndices,
                   const ImageType<VDimension> *    fixed,
                   const ImageType<VDimension> *    moving);
+
+/** The same for curves and surfaces, which have no voxels: coordinates as they are in the files. */
+template <unsigned int VDimension>
+LandmarkPairs<VDimension>
+ReadLandmarkPairs(const std::vector<std::string> & paths);
 
 /** Mean distance between T(fixed point) and its moving point, mm. */
 template <unsigned int VDimension>

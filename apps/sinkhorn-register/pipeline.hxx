@@ -20,7 +20,6 @@
 
 #include "pipeline.h"
 
-#include "dice.h"
 #include "images.h"
 #include "inputs.h"
 #include "outputs.h"

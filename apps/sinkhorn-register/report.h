@@ -18,9 +18,10 @@
 #ifndef sinkhornRegisterReport_h
 #define sinkhornRegisterReport_h
 
-#include "dice.h"
+#include "imageTypes.h"
 #include "options.h"
 
+#include "itkSinkhornRegistrationDice.h"
 #include "itkSinkhornRegistrationReport.h"
 
 #include <string>

@@ -110,7 +110,7 @@ class AssimpShape : public ShapeFile
 public:
   AssimpShape(const std::string & path, const std::string & what)
     : ShapeFile(path, what)
-    , m_IsPly(GetShapeExtension(path) == ".ply")
+    , m_IsPly(LowerExtension(path) == ".ply")
   {
     PlyHeader header;
     if (m_IsPly)

@@ -121,12 +121,6 @@ ComputeVertexNormals(const std::vector<double> & points, const std::vector<itk::
   return normals;
 }
 
-std::string
-GetShapeExtension(const std::string & path)
-{
-  return LowerExtension(path);
-}
-
 std::unique_ptr<ShapeFile>
 ReadShapeFile(const std::string & path, const std::string & role)
 {

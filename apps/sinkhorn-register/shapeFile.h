@@ -103,10 +103,6 @@ ComputeVertexNormals(const std::vector<double> & points, const std::vector<itk::
 std::unique_ptr<ShapeFile>
 ReadShapeFile(const std::string & path, const std::string & role);
 
-/** Ending of the file with its point, in small letters: results get the same. */
-std::string
-GetShapeExtension(const std::string & path);
-
 // The readers behind it.
 std::unique_ptr<ShapeFile>
 ReadVtkShape(const std::string & path, const std::string & what);

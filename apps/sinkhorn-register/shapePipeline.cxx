@@ -17,7 +17,7 @@
  *=========================================================================*/
 #include "shapePipeline.h"
 
-#include "landmarkFiles.h"
+#include "integrity.h"
 #include "landmarks.h"
 #include "outputs.h"
 #include "progress.h"
@@ -87,56 +87,9 @@ MovePoints(const itk::Transform<double, VDimension, VDimension> * transform, std
   }
 }
 
-/** Points of both files that belong together. */
-template <unsigned int VDimension>
-struct ShapeLandmarks
-{
-  Landmarks<VDimension> Fixed;
-  Landmarks<VDimension> Moving;
-};
-
-template <unsigned int VDimension>
-ShapeLandmarks<VDimension>
-ReadShapeLandmarks(const std::vector<std::string> & paths, Progress & progress)
-{
-  ShapeLandmarks<VDimension> landmarks;
-  if (paths.empty())
-  {
-    return landmarks;
-  }
-  const LandmarkFile fixed = ReadLandmarkFile(paths[0], "fixed landmarks", VDimension);
-  const LandmarkFile moving = ReadLandmarkFile(paths[1], "moving landmarks", VDimension);
-  for (const LandmarkFile * file : { &fixed, &moving })
-  {
-    if (file->Space == LandmarkSpace::Index)
-    {
-      throw UsageError(file->Role + " '" + file->Path +
-                       "': its points are voxel indices, but curves and surfaces have no voxels; give coordinates");
-    }
-  }
-  const auto toPoint = [](const LandmarkRow & row) {
-    itk::Point<double, VDimension> point;
-    std::copy_n(row.Coordinates.begin(), VDimension, point.Begin());
-    return point;
-  };
-  const LandmarkMatches matches = MatchLandmarks(fixed, moving);
-  for (const auto & match : matches)
-  {
-    landmarks.Fixed.push_back(toPoint(fixed.Rows[match.first]));
-    landmarks.Moving.push_back(toPoint(moving.Rows[match.second]));
-  }
-  const std::size_t given = std::max(fixed.Rows.size(), moving.Rows.size());
-  if (matches.size() < given)
-  {
-    progress.Warn("--landmarks: " + std::to_string(given - matches.size()) + " of " + std::to_string(given) +
-                  " pairs are left out, one of their points has no coordinates");
-  }
-  return landmarks;
-}
-
 template <unsigned int VDimension>
 void
-MeasureLandmarks(const ShapeLandmarks<VDimension> &                     landmarks,
+MeasureLandmarks(const LandmarkPairs<VDimension> &                      landmarks,
                  const itk::Transform<double, VDimension, VDimension> * transform,
                  ShapeReport &                                          report)
 {
@@ -168,8 +121,13 @@ bool
 RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile & moving, Progress & progress)
 {
   using TransformType = itk::CompositeTransform<double, VDimension>;
-  const auto   start = std::chrono::steady_clock::now();
-  const auto   landmarks = ReadShapeLandmarks<VDimension>(options.Landmarks, progress);
+  const auto start = std::chrono::steady_clock::now();
+  const auto landmarks =
+    options.Landmarks.empty() ? LandmarkPairs<VDimension>() : ReadLandmarkPairs<VDimension>(options.Landmarks);
+  for (const std::string & notice : landmarks.Notices)
+  {
+    progress.Warn(notice);
+  }
   OutputFolder folder(options.Output, ListInputFiles(options));
   ShapeReport  report;
   report.Dimension = VDimension;
@@ -194,7 +152,7 @@ RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile
   report.Folds = itk::SinkhornRegistration::MeasureFolding<VDimension>(field);
   report.Seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  const std::string warped = "warped" + GetShapeExtension(options.MovingPoints);
+  const std::string warped = "warped" + LowerExtension(options.MovingPoints);
   moving.Write(folder.Stage(warped), moved.Points);
   WriteTransform<VDimension>(transform, folder.Stage("transform.h5"));
   WriteDisplacement<VDimension>(field, folder.Stage("displacement.nii.gz"));

@@ -17,13 +17,13 @@
  *=========================================================================*/
 #include "itkSinkhornPointParticles.h"
 
+#include "../itkSinkhornPointClusters.h"
 #include "itkSinkhornParallel.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 namespace itk
 {
@@ -134,66 +134,17 @@ CutTriangles(const PointComplex & complex, double length)
   return measure;
 }
 
-/** Order of the particles by the voxel of a grid that they lie in, and how many voxels there are. */
-class VoxelOrder
+/** The smallest coordinate along each axis. */
+std::vector<double>
+FindLowest(const PointMeasure & measure)
 {
-public:
-  explicit VoxelOrder(const PointMeasure & measure)
-    : m_Measure(measure)
-    , m_Lowest(measure.Dimension, std::numeric_limits<double>::max())
-    , m_Keys(measure.GetNumberOfParticles())
-    , m_Order(measure.GetNumberOfParticles())
+  std::vector<double> lowest(measure.Dimension, std::numeric_limits<double>::max());
+  for (SizeValueType i = 0; i < measure.Positions.size(); ++i)
   {
-    for (SizeValueType i = 0; i < measure.Positions.size(); ++i)
-    {
-      double & lowest = m_Lowest[i % measure.Dimension];
-      lowest = std::min(lowest, measure.Positions[i]);
-    }
+    lowest[i % measure.Dimension] = std::min(lowest[i % measure.Dimension], measure.Positions[i]);
   }
-
-  SizeValueType
-  Sort(double width)
-  {
-    const unsigned int dimension = m_Measure.Dimension;
-    for (SizeValueType i = 0; i < m_Keys.size(); ++i)
-    {
-      m_Keys[i].fill(0);
-      for (unsigned int d = 0; d < dimension; ++d)
-      {
-        m_Keys[i][d] =
-          static_cast<std::int64_t>(std::floor((m_Measure.Positions[i * dimension + d] - m_Lowest[d]) / width));
-      }
-    }
-    std::iota(m_Order.begin(), m_Order.end(), SizeValueType{ 0 });
-    std::sort(m_Order.begin(), m_Order.end(), [this](SizeValueType i, SizeValueType j) {
-      return m_Keys[i] != m_Keys[j] ? m_Keys[i] < m_Keys[j] : i < j;
-    });
-    SizeValueType count = m_Order.empty() ? 0 : 1;
-    for (SizeValueType k = 1; k < m_Order.size(); ++k)
-    {
-      count += this->StartsVoxel(k) ? 1 : 0;
-    }
-    return count;
-  }
-
-  bool
-  StartsVoxel(SizeValueType k) const
-  {
-    return k == 0 || m_Keys[m_Order[k]] != m_Keys[m_Order[k - 1]];
-  }
-
-  SizeValueType
-  operator[](SizeValueType k) const
-  {
-    return m_Order[k];
-  }
-
-private:
-  const PointMeasure &                     m_Measure;
-  std::vector<double>                      m_Lowest;
-  std::vector<std::array<std::int64_t, 3>> m_Keys;
-  std::vector<SizeValueType>               m_Order;
-};
+  return lowest;
+}
 
 /** Sum over the particles of \a from of mass times distance to the nearest of \a to. */
 double
@@ -233,10 +184,13 @@ ClusterParticles(const PointMeasure & measure, SizeValueType maximum)
   {
     return measure;
   }
-  VoxelOrder order(measure);
-  double     high = diagonal;
-  double     low = 0.5 * diagonal;
-  while (low > finest * diagonal && order.Sort(low) <= maximum)
+  const auto origin = FindLowest(measure);
+  const auto sort = [&measure, &origin](double width) {
+    return Sinkhorn::PointCells(measure.Dimension, measure.Positions, origin, width);
+  };
+  double high = diagonal;
+  double low = 0.5 * diagonal;
+  while (low > finest * diagonal && sort(low).GetNumberOfCells() <= maximum)
   {
     high = low;
     low *= 0.5;
@@ -244,16 +198,16 @@ ClusterParticles(const PointMeasure & measure, SizeValueType maximum)
   for (unsigned int k = 0; k < bisections; ++k)
   {
     const double middle = std::sqrt(low * high);
-    (order.Sort(middle) > maximum ? low : high) = middle;
+    (sort(middle).GetNumberOfCells() > maximum ? low : high) = middle;
   }
-  order.Sort(high);
+  const auto         order = sort(high);
   PointMeasure       clusters;
   const unsigned int dimension = measure.Dimension;
   clusters.Dimension = dimension;
   clusters.NumberOfDroppedCells = measure.NumberOfDroppedCells;
   for (SizeValueType k = 0; k < measure.GetNumberOfParticles(); ++k)
   {
-    if (order.StartsVoxel(k))
+    if (order.StartsCell(k))
     {
       clusters.Masses.push_back(0.0);
       clusters.Positions.insert(clusters.Positions.end(), dimension, 0.0);

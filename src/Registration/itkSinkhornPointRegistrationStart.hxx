@@ -24,7 +24,6 @@
 #include "itkSinkhornLinearFit.h"
 
 #include "vnl/algo/vnl_determinant.h"
-#include "vnl/algo/vnl_svd.h"
 
 #include <algorithm>
 #include <string>
@@ -176,11 +175,9 @@ private:
   static bool
   IsModest(const MapType & map)
   {
-    constexpr double      most = 1.5;
-    const vnl_svd<double> svd(vnl_matrix<double>(map.Linear.GetVnlMatrix().as_matrix()));
-    const double          volume = vnl_determinant(vnl_matrix<double>(map.Linear.GetVnlMatrix().as_matrix()));
-    const double          scale = std::pow(std::abs(volume), 1.0 / VDimension);
-    return volume > 0.0 && svd.sigma_max() <= most * scale && svd.sigma_min() >= scale / most;
+    constexpr double most = 1.5;
+    const double     volume = vnl_determinant(vnl_matrix<double>(map.Linear.GetVnlMatrix().as_matrix()));
+    return volume > 0.0 && Sinkhorn::IsModest<VDimension>(map.Linear / std::pow(volume, 1.0 / VDimension), most);
   }
 
   static MatrixType
@@ -190,8 +187,7 @@ private:
     return MomentsType::Compute([&](const auto & add) {
              for (SizeValueType i = 0; i < measure.GetNumberOfParticles(); ++i)
              {
-               PointType point;
-               std::copy_n(measure.Positions.data() + i * VDimension, VDimension, point.Begin());
+               const PointType point = PointSprings<VDimension>::GetPoint(measure, i);
                add(measure.Masses[i], point, point);
              }
            })

@@ -17,7 +17,8 @@
  *=========================================================================*/
 #include "itkSinkhornRegistrationSimilarity.h"
 
-#include "itkSinkhornFieldAlgebra.h"
+#include "itkSinkhornDensity.h"
+#include "itkSinkhornRegistrationDice.h"
 #include "itkSinkhornRegistrationImages.h"
 #include "itkSinkhornRegistrationIntensities.h"
 
@@ -26,7 +27,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <vector>
 
@@ -137,24 +137,21 @@ MeasureMassOverlap(const ImageType<VDimension> *                     fixed,
                    const ImageType<VDimension> *                     moving,
                    const Transform<double, VDimension, VDimension> * transform)
 {
-  const auto massOf = [](const ImageType<VDimension> * density) {
+  const auto sumOf = [](const ImageType<VDimension> * density) {
     const float * first = density->GetBufferPointer();
-    double        volume = 1.0;
-    for (unsigned int d = 0; d < VDimension; ++d)
-    {
-      volume *= density->GetSpacing()[d];
-    }
-    return volume * std::accumulate(first, first + density->GetBufferedRegion().GetNumberOfPixels(), 0.0);
+    return std::accumulate(first, first + density->GetBufferedRegion().GetNumberOfPixels(), 0.0);
   };
   const auto   warped = WarpDensity<VDimension>(moving, transform, fixed);
-  const double ratio = massOf(fixed) / massOf(moving);
-  const auto   common = Sinkhorn::MakeImageOn<ImageType<VDimension>>(fixed);
-  std::transform(fixed->GetBufferPointer(),
-                 fixed->GetBufferPointer() + fixed->GetBufferedRegion().GetNumberOfPixels(),
-                 warped->GetBufferPointer(),
-                 common->GetBufferPointer(),
-                 [ratio](float one, float other) { return static_cast<float>(std::min<double>(one, ratio * other)); });
-  return massOf(common) / massOf(fixed);
+  const double all = sumOf(fixed);
+  // one sum of both masses, in voxels of the fixed density
+  const double ratio =
+    all / sumOf(moving) * (Sinkhorn::ComputeVoxelVolume(*fixed) / Sinkhorn::ComputeVoxelVolume(*moving));
+  double common = 0.0;
+  for (SizeValueType i = 0; i < fixed->GetBufferedRegion().GetNumberOfPixels(); ++i)
+  {
+    common += std::min<double>(fixed->GetBufferPointer()[i], ratio * warped->GetBufferPointer()[i]);
+  }
+  return common / all;
 }
 
 template <unsigned int VDimension>
@@ -163,37 +160,10 @@ MeasureOverlap(const LabelImageType<VDimension> *                fixed,
                const LabelImageType<VDimension> *                moving,
                const Transform<double, VDimension, VDimension> * transform)
 {
-  struct Counts
-  {
-    SizeValueType Sum{ 0 };
-    SizeValueType Common{ 0 };
-  };
   const auto grid = ImageType<VDimension>::New();
   grid->CopyInformation(fixed);
   grid->SetRegions(fixed->GetBufferedRegion());
-  const auto                      warped = WarpLabels<VDimension>(moving, transform, grid);
-  std::map<std::uint32_t, Counts> labels;
-  for (SizeValueType i = 0; i < fixed->GetBufferedRegion().GetNumberOfPixels(); ++i)
-  {
-    const std::uint32_t f = fixed->GetBufferPointer()[i];
-    const std::uint32_t m = warped->GetBufferPointer()[i];
-    if (f != 0)
-    {
-      ++labels[f].Sum;
-      labels[f].Common += f == m;
-    }
-    if (m != 0)
-    {
-      ++labels[m].Sum;
-    }
-  }
-  labels.erase(Sinkhorn::UnknownLabel);
-  double sum = 0.0;
-  for (const auto & label : labels)
-  {
-    sum += 2.0 * static_cast<double>(label.second.Common) / static_cast<double>(label.second.Sum);
-  }
-  return labels.empty() ? 0.0 : sum / static_cast<double>(labels.size());
+  return ComputeDice<VDimension>(fixed, WarpLabels<VDimension>(moving, transform, grid), Sinkhorn::UnknownLabel).Mean;
 }
 
 template <unsigned int VDimension>

@@ -22,10 +22,8 @@
 #include "itkSinkhornRegistrationSimilarity.h"
 
 #include "itkImageMomentsCalculator.h"
+#include "itkSinkhornLinearFit.h"
 #include "itkSinkhornTransformInitializer.h"
-
-#include "vnl/algo/vnl_determinant.h"
-#include "vnl/algo/vnl_svd.h"
 
 namespace itk
 {
@@ -59,17 +57,6 @@ FitToSprings(const StageInput<VDimension> & input, bool multiStart)
   initializer->InitializeTransform();
   const double divergence = initializer->GetDivergence();
   return { transform.GetPointer(), divergence, divergence / GetMassVariance<VDimension>(input.Fixed) };
-}
-
-/** Whether a linear transform stretches or shrinks by no more than a factor, in any direction, and does not reflect. */
-template <unsigned int VDimension>
-bool
-IsModest(const Matrix<double, VDimension, VDimension> & matrix, double largestStretch)
-{
-  const vnl_matrix<double> entries(matrix.GetVnlMatrix().as_matrix());
-  const vnl_svd<double>    decomposition(entries);
-  return vnl_determinant(entries) > 0.0 && decomposition.sigma_max() <= largestStretch &&
-         decomposition.sigma_min() >= 1.0 / largestStretch;
 }
 
 /** The rigid fit, from a rotated start if the plain one leaves a good part of the way (a third of the radius of the
@@ -120,11 +107,12 @@ FitToSprings(const StageInput<VDimension> & input, InitialKind kind, bool multiS
     const auto       overlap = [&input](const SpringFit<VDimension> & fit) {
       return MeasureOverlap<VDimension>(input.FixedLabels, input.MovingLabels, fit.Transform);
     };
-    return IsModest<VDimension>(matrix, largestGrowth) && overlap(affine) >= overlap(rigid) ? affine : rigid;
+    return Sinkhorn::IsModest<VDimension>(matrix, largestGrowth) && overlap(affine) >= overlap(rigid) ? affine : rigid;
   }
   // Anatomies of one kind differ by half at most: more than that is a deformation in disguise.
   constexpr double largestStretch = 1.5;
-  return IsModest<VDimension>(matrix, largestStretch) ? affine : FitRigidlyToSprings<VDimension>(input, multiStart);
+  return Sinkhorn::IsModest<VDimension>(matrix, largestStretch) ? affine
+                                                                : FitRigidlyToSprings<VDimension>(input, multiStart);
 }
 
 } // namespace SinkhornRegistration

@@ -15,14 +15,16 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "dice.h"
+#include "itkSinkhornRegistrationDice.h"
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornRegistration
 {
 
 template <unsigned int VDimension>
 DiceScores
-ComputeDice(const LabelImageType<VDimension> * fixed, const LabelImageType<VDimension> * warped)
+ComputeDice(const LabelImageType<VDimension> * fixed, const LabelImageType<VDimension> * warped, std::uint32_t unknown)
 {
   struct Counts
   {
@@ -30,10 +32,10 @@ ComputeDice(const LabelImageType<VDimension> * fixed, const LabelImageType<VDime
     double Both{ 0.0 };
   };
   std::map<std::uint32_t, Counts> counts;
-  const itk::SizeValueType        count = fixed->GetBufferedRegion().GetNumberOfPixels();
+  const SizeValueType             count = fixed->GetBufferedRegion().GetNumberOfPixels();
   const std::uint32_t *           a = fixed->GetBufferPointer();
   const std::uint32_t *           b = warped->GetBufferPointer();
-  for (itk::SizeValueType i = 0; i < count; ++i)
+  for (SizeValueType i = 0; i < count; ++i)
   {
     if (a[i] > 0)
     {
@@ -45,6 +47,7 @@ ComputeDice(const LabelImageType<VDimension> * fixed, const LabelImageType<VDime
       counts[b[i]].Either += 1.0;
     }
   }
+  counts.erase(unknown);
   DiceScores scores;
   for (const auto & entry : counts)
   {
@@ -56,8 +59,9 @@ ComputeDice(const LabelImageType<VDimension> * fixed, const LabelImageType<VDime
 }
 
 template DiceScores
-ComputeDice<2>(const LabelImageType<2> *, const LabelImageType<2> *);
+ComputeDice<2>(const LabelImageType<2> *, const LabelImageType<2> *, std::uint32_t);
 template DiceScores
-ComputeDice<3>(const LabelImageType<3> *, const LabelImageType<3> *);
+ComputeDice<3>(const LabelImageType<3> *, const LabelImageType<3> *, std::uint32_t);
 
-} // namespace SinkhornRegister
+} // namespace SinkhornRegistration
+} // namespace itk

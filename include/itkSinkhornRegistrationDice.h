@@ -15,28 +15,37 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#ifndef sinkhornRegisterDice_h
-#define sinkhornRegisterDice_h
+#ifndef itkSinkhornRegistrationDice_h
+#define itkSinkhornRegistrationDice_h
 
-#include "imageTypes.h"
+#include "itkSinkhornRegistrationTypes.h"
+
+#include "SinkhornExport.h"
 
 #include <cstdint>
 #include <map>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornRegistration
 {
 
 /** Dice = 2|A∩B| / (|A|+|B|) of each label above 0 that is in either image. */
 struct DiceScores
 {
   std::map<std::uint32_t, double> Label;
-  double                          Mean{ 0.0 };
+  /** 0 if there are none. */
+  double Mean{ 0.0 };
 };
 
+/** Of two images on one grid. \param unknown a label that, as 0, is none. */
 template <unsigned int VDimension>
-DiceScores
-ComputeDice(const LabelImageType<VDimension> * fixed, const LabelImageType<VDimension> * warped);
+Sinkhorn_EXPORT DiceScores
+ComputeDice(const LabelImageType<VDimension> * fixed,
+            const LabelImageType<VDimension> * warped,
+            std::uint32_t                      unknown = 0);
 
-} // namespace SinkhornRegister
+} // namespace SinkhornRegistration
+} // namespace itk
 
 #endif
