@@ -55,9 +55,12 @@ struct Plan
   /** Before everything else, the moving image is moved so that its centre lies upon the fixed one. */
   bool               Centers{ false };
   std::vector<Stage> Stages;
-  /** The stages are the recipe for deformations with sinkhorn; what was left open (metric, standardization and
-   * iterations of the finish) may be chosen from the images. */
+  /** The stages are the recipe for deformations with sinkhorn, or a linear transform whose metric was left open; what
+   * was left open (a linear refinement; metric, standardization and iterations of the finish) may be chosen from the
+   * images. */
   bool IsRecipe{ false };
+  /** Whether another orientation makes the images more similar is looked at before they are refined. */
+  bool SearchesRotations{ false };
   bool ChoosesFinish{ false };
   bool ChoosesStandardize{ false };
   bool ChoosesIterations{ false };

@@ -22,6 +22,7 @@
 #include "sinkhornRegisterTesting.h"
 
 #include "itkCompositeTransform.h"
+#include "itkLinearInterpolateImageFunction.h"
 #include "itkTransformFileReader.h"
 
 #include "vnl/vnl_det.h"
@@ -177,6 +178,87 @@ ExpectFiguresOfFiles(const std::string & folder, const std::string & fixedLabels
     }
   }
   EXPECT_LT(largest, 1e-2); // mm; NIfTI stores the geometry in single precision
+}
+
+using VolumeImage = itk::Image<float, 3>;
+
+/** warped.nii.gz is the moving file at T(x), by the files alone. */
+inline void
+ExpectWarped(const std::string & folder, const std::string & fixed, const std::string & moving)
+{
+  const auto grid = Read<VolumeImage>(fixed);
+  const auto warped = Read<VolumeImage>(folder + "/warped.nii.gz");
+  const auto field = Read<itk::Image<itk::Vector<float, 3>, 3>>(folder + "/displacement.nii.gz");
+  ASSERT_EQ(warped->GetBufferedRegion().GetSize(), grid->GetBufferedRegion().GetSize());
+  ASSERT_EQ(field->GetBufferedRegion().GetSize(), grid->GetBufferedRegion().GetSize());
+  EXPECT_LT((warped->GetDirection().GetVnlMatrix() - grid->GetDirection().GetVnlMatrix()).absolute_value_max(), 1e-4);
+  EXPECT_LT((warped->GetOrigin() - grid->GetOrigin()).GetNorm(), 1e-3);
+  const auto source = Read<VolumeImage>(moving);
+  const auto map = ReadTransform<3>(folder + "/transform.h5");
+  const auto sample = itk::LinearInterpolateImageFunction<VolumeImage, double>::New();
+  sample->SetInputImage(source);
+  std::size_t inside = 0;
+  for (itk::ImageRegionConstIteratorWithIndex<VolumeImage> it(warped, warped->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+  {
+    VolumeImage::PointType point;
+    warped->TransformIndexToPhysicalPoint(it.GetIndex(), point);
+    const auto to = map->TransformPoint(point);
+    for (unsigned int d = 0; d < 3; ++d)
+    {
+      ASSERT_NEAR(field->GetPixel(it.GetIndex())[d], to[d] - point[d], 1e-3);
+    }
+    const auto index = source->TransformPhysicalPointToContinuousIndex<double>(to);
+    for (unsigned int d = 0; d < 3; ++d)
+    {
+      if (source->GetBufferedRegion().GetSize()[d] == 1)
+      {
+        ASSERT_NEAR(index[d], 0.0, 1e-3) << "beside the moving slice";
+      }
+    }
+    if (sample->IsInsideBuffer(to))
+    {
+      ASSERT_NEAR(it.Get(), sample->Evaluate(to), 0.05);
+      ++inside;
+    }
+  }
+  EXPECT_GT(2 * inside, warped->GetBufferedRegion().GetNumberOfPixels());
+}
+
+/** inverse_displacement.nii.gz, on the moving grid, leads to points that the transform brings back. */
+inline void
+ExpectInverse(const std::string & folder, const std::string & fixed, const std::string & moving)
+{
+  using Field = itk::Image<itk::Vector<float, 3>, 3>;
+  const auto  frame = Read<VolumeImage>(fixed);
+  const auto  grid = Read<VolumeImage>(moving);
+  const auto  field = Read<Field>(folder + "/inverse_displacement.nii.gz");
+  const auto  map = ReadTransform<3>(folder + "/transform.h5");
+  std::size_t inside = 0;
+  ASSERT_EQ(field->GetBufferedRegion().GetSize(), grid->GetBufferedRegion().GetSize());
+  for (itk::ImageRegionConstIteratorWithIndex<Field> it(field, field->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+  {
+    // ITK's reader forgets where a vector image of one slice lies.
+    Field::PointType point;
+    grid->TransformIndexToPhysicalPoint(it.GetIndex(), point);
+    const auto from = point + itk::Vector<double, 3>(it.Get());
+    const auto index = frame->TransformPhysicalPointToContinuousIndex<double>(from);
+    bool       isWithin = true;
+    for (unsigned int d = 0; d < 3; ++d)
+    {
+      const double last = static_cast<double>(frame->GetBufferedRegion().GetSize()[d] - 1);
+      isWithin = isWithin && (last == 0.0 || (index[d] > 1.0 && index[d] < last - 1.0));
+      if (last == 0.0)
+      {
+        ASSERT_NEAR(index[d], 0.0, 1e-3) << "beside the fixed slice";
+      }
+    }
+    if (isWithin)
+    {
+      ASSERT_LT(map->TransformPoint(from).EuclideanDistanceTo(point), 0.1);
+      ++inside;
+    }
+  }
+  EXPECT_GT(4 * inside, field->GetBufferedRegion().GetNumberOfPixels());
 }
 
 } // namespace SinkhornRegisterTesting

@@ -16,11 +16,11 @@
  *
  *=========================================================================*/
 // What sinkhorn-register gives back for slices in space, series of slices, colour pictures, labels and all voxel types.
+#include "sinkhornRegisterFigures.h"
 #include "sinkhornRegisterInputs.h"
 
 #include "itkGDCMImageIO.h"
 #include "itkImageIOFactory.h"
-#include "itkLinearInterpolateImageFunction.h"
 #include "itkMetaDataObject.h"
 #include "itkRGBPixel.h"
 #include "itkVectorImage.h"
@@ -56,46 +56,11 @@ protected:
     Write(MakeImage<float, 3>(size, BlobAt<3>(center, 8.0), place).GetPointer(), Path(name));
   }
 
-  /** warped.nii.gz is the moving file at T(x), by the files alone. */
   void
-  ExpectWarpedByFiles(const std::string & fixed, const std::string & moving) const
+  ExpectResultsByFiles(const std::string & fixed, const std::string & moving) const
   {
-    const auto grid = Read<Volume>(Path(fixed));
-    const auto warped = Read<Volume>(Path("out/warped.nii.gz"));
-    const auto field = Read<itk::Image<itk::Vector<float, 3>, 3>>(Path("out/displacement.nii.gz"));
-    ASSERT_EQ(warped->GetBufferedRegion().GetSize(), grid->GetBufferedRegion().GetSize());
-    ASSERT_EQ(field->GetBufferedRegion().GetSize(), grid->GetBufferedRegion().GetSize());
-    EXPECT_LT((warped->GetDirection().GetVnlMatrix() - grid->GetDirection().GetVnlMatrix()).absolute_value_max(), 1e-4);
-    EXPECT_LT((warped->GetOrigin() - grid->GetOrigin()).GetNorm(), 1e-3);
-    const auto source = Read<Volume>(Path(moving));
-    const auto map = ReadTransform<3>(Path("out/transform.h5"));
-    const auto sample = itk::LinearInterpolateImageFunction<Volume, double>::New();
-    sample->SetInputImage(source);
-    std::size_t inside = 0;
-    for (itk::ImageRegionConstIteratorWithIndex<Volume> it(warped, warped->GetBufferedRegion()); !it.IsAtEnd(); ++it)
-    {
-      Volume::PointType point;
-      warped->TransformIndexToPhysicalPoint(it.GetIndex(), point);
-      const auto to = map->TransformPoint(point);
-      for (unsigned int d = 0; d < 3; ++d)
-      {
-        ASSERT_NEAR(field->GetPixel(it.GetIndex())[d], to[d] - point[d], 1e-3);
-      }
-      const auto index = source->TransformPhysicalPointToContinuousIndex<double>(to);
-      for (unsigned int d = 0; d < 3; ++d)
-      {
-        if (source->GetBufferedRegion().GetSize()[d] == 1)
-        {
-          ASSERT_NEAR(index[d], 0.0, 1e-3) << "beside the moving slice";
-        }
-      }
-      if (sample->IsInsideBuffer(to))
-      {
-        ASSERT_NEAR(it.Get(), sample->Evaluate(to), 0.05);
-        ++inside;
-      }
-    }
-    EXPECT_GT(2 * inside, warped->GetBufferedRegion().GetNumberOfPixels());
+    ExpectWarped(Path("out"), Path(fixed), Path(moving));
+    ExpectInverse(Path("out"), Path(fixed), Path(moving));
   }
 
   itk::ImageIOBase::Pointer
@@ -173,7 +138,7 @@ TEST_F(SinkhornRegisterFormats, SlicesInSpace)
   {
     SCOPED_TRACE(more);
     ExpectRun("fixed.nii.gz", "moving.nii.gz", more);
-    ExpectWarpedByFiles("fixed.nii.gz", "moving.nii.gz");
+    ExpectResultsByFiles("fixed.nii.gz", "moving.nii.gz");
     EXPECT_EQ(ReadReport(Path("out"))["dimension"], 2);
     const auto seen = ReadTransform<3>(Path("out/transform.h5"))->TransformPoint(PointAt(0.0, 0.0, 5.0));
     EXPECT_NEAR((seen - PointAt(4.0, -3.0, 9.0)).GetNorm(), 0.0, 1.0);
@@ -181,10 +146,10 @@ TEST_F(SinkhornRegisterFormats, SlicesInSpace)
   // The axis of one voxel may be any, and planes may be oblique.
   WriteSlice("sagittal.nii.gz", { { 1, 48, 24 } }, oblique, PointAt(7.0, 0.0, 0.0), PointAt(7.0, 4.8, 33.6));
   ExpectRun("sagittal.nii.gz", "sagittal.nii.gz", "--transform rigid");
-  ExpectWarpedByFiles("sagittal.nii.gz", "sagittal.nii.gz");
+  ExpectResultsByFiles("sagittal.nii.gz", "sagittal.nii.gz");
   WriteSlice("middle.nrrd", { { 40, 1, 24 } }, axial, PointAt(-28.0, 3.0, -24.0), PointAt(0.0, 3.0, 0.0));
   ExpectRun("middle.nrrd", "middle.nrrd", "--transform affine");
-  ExpectWarpedByFiles("middle.nrrd", "middle.nrrd");
+  ExpectResultsByFiles("middle.nrrd", "middle.nrrd");
 
   WriteSlice("coronal.nii.gz", { { 40, 48, 1 } }, coronal, PointAt(-28.0, 5.0, 24.0), PointAt(0.0, 5.0, 0.0));
   ExpectRefusal("fixed.nii.gz", "coronal.nii.gz", { "moving image", "coronal.nii.gz", "single slice", "orientation" });

@@ -105,10 +105,14 @@ TEST_F(SinkhornRegister, FarShapesComeHome)
   WriteFarShapes();
   const Outcome outcome = Run(FarShapes("sinkhorn"));
   ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
-  EXPECT_EQ(
-    ListFolder(Path("sinkhorn")),
-    (std::set<std::string>{
-      "warped.png", "warped_labels.png", "transform.h5", "displacement.nii.gz", "overview.png", "report.json" }));
+  EXPECT_EQ(ListFolder(Path("sinkhorn")),
+            (std::set<std::string>{ "warped.png",
+                                    "warped_labels.png",
+                                    "transform.h5",
+                                    "displacement.nii.gz",
+                                    "inverse_displacement.nii.gz",
+                                    "overview.png",
+                                    "report.json" }));
   const json report = ReadReport(Path("sinkhorn"));
   ExpectContract(report, "sinkhorn", "syn", true);
   ExpectFiguresOfFiles<2>(Path("sinkhorn"), Path("fixed-labels.png"), Path("moving-labels.png"));

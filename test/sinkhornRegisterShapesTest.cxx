@@ -311,8 +311,10 @@ protected:
     WriteFile(name, bytes);
     const Outcome outcome = RunOn("fixed.vtk", name, "--transform rigid");
     ASSERT_EQ(outcome.ExitCode, 0) << name << ": " << outcome.Errors;
-    EXPECT_EQ(ListFolder(Path("out")),
-              (std::set<std::string>{ warped, "transform.h5", "displacement.nii.gz", "overview.png", "report.json" }));
+    EXPECT_EQ(
+      ListFolder(Path("out")),
+      (std::set<std::string>{
+        warped, "transform.h5", "displacement.nii.gz", "inverse_displacement.nii.gz", "overview.png", "report.json" }));
     const auto report = ReadReport(Path("out"));
     EXPECT_GT(report["mean_distance_before"].get<double>(), 5.0) << name;
     EXPECT_LT(report["mean_distance_after"].get<double>(), 0.1) << name;

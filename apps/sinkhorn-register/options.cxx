@@ -197,6 +197,7 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   app.name("sinkhorn-register");
   app.footer(
     "Writes warped.nii.gz (or warped.png), warped_labels.nii.gz, transform.h5, displacement.nii.gz, "
+    "inverse_displacement.nii.gz, "
     "overview.png and report.json "
     "into the output folder. The transform maps points of the fixed image to points of the moving image.\n\n"
     "Curves and surfaces: --fixed-points F --moving-points M --output DIR in place of images, with --transform "

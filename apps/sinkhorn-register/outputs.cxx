@@ -42,8 +42,8 @@ namespace
 bool
 IsNameOfResult(const std::string & name)
 {
-  static const std::vector<std::string> stems{ "warped",   "warped_labels", "transform",
-                                               "overview", "displacement",  "report" };
+  static const std::vector<std::string> stems{ "warped",       "warped_labels",        "transform", "overview",
+                                               "displacement", "inverse_displacement", "report" };
   return std::find(stems.begin(), stems.end(), name.substr(0, name.find('.'))) != stems.end();
 }
 

@@ -162,6 +162,29 @@ SlicePlane::Project(const itk::Point<double, 3> & point) const
   return projected;
 }
 
+FieldType<3>::Pointer
+SlicePlane::SampleInverse(const itk::Transform<double, 2, 2> * inverse, const FileFacts & moving) const
+{
+  const auto grid = this->MakeGrid<3>(moving);
+  const auto field = FieldType<3>::New();
+  field->CopyInformation(grid);
+  field->SetRegions(grid->GetLargestPossibleRegion());
+  field->Allocate();
+  for (itk::ImageRegionIteratorWithIndex<FieldType<3>> it(field, field->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+  {
+    FieldType<3>::PointType point;
+    field->TransformIndexToPhysicalPoint(it.GetIndex(), point);
+    const auto             flat = this->Project(point);
+    const auto             way = inverse->TransformPoint(flat) - flat;
+    itk::Vector<double, 3> inFrame;
+    inFrame[0] = way[0];
+    inFrame[1] = way[1];
+    inFrame[2] = -m_Shift;
+    it.Set(m_Axes * inFrame);
+  }
+  return field;
+}
+
 itk::Transform<double, 3, 3>::Pointer
 SlicePlane::LiftLinear(const itk::Transform<double, 2, 2> * transform) const
 {

@@ -62,6 +62,11 @@ public:
   itk::CompositeTransform<double, 3>::Pointer
   Lift(const itk::CompositeTransform<double, 2> * transform, const ImageType<2> * grid) const;
 
+  /** Displacements in space from the voxels of the moving slice to fixed points: in the plane by \a inverse, and along
+   * its normal back to the fixed one. */
+  FieldType<3>::Pointer
+  SampleInverse(const itk::Transform<double, 2, 2> * inverse, const FileFacts & moving) const;
+
 private:
   itk::Transform<double, 3, 3>::Pointer
   LiftOne(const itk::Transform<double, 2, 2> * transform, const ImageType<2> * grid) const;

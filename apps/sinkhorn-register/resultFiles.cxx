@@ -31,6 +31,8 @@ namespace
 
 using Type = itk::IOComponentEnum;
 
+const char * const inverseName = "inverse_displacement.nii.gz";
+
 /** Whether a picture file, which has no origin and no direction, can hold this grid. */
 bool
 IsPicture(const FileGeometry & geometry)
@@ -105,6 +107,31 @@ WriteWarpedFile(const ResultSource<VDimension> & source, const std::string & pat
   WriteColor<VDimension>(channels, facts.ComponentType, geometry, path);
 }
 
+/** From moving points, on the grid of the moving file, to fixed ones.
+ * \return whether there is such a map: an initial transform may have no inverse. */
+template <unsigned int VDimension>
+bool
+WriteInverse(OutputFolder & folder, const ResultSource<VDimension> & source)
+{
+  const auto inverse = itk::CompositeTransform<double, VDimension>::New();
+  if (!source.ToFile->GetInverse(inverse))
+  {
+    return false;
+  }
+  const std::string path = folder.Stage(inverseName);
+  if constexpr (VDimension == 2)
+  {
+    if (source.Plane->IsLifting())
+    {
+      WriteDisplacement<3>(source.Plane->SampleInverse(inverse, *source.MovingFacts), path);
+      return true;
+    }
+  }
+  const auto grid = source.Plane->template MakeGrid<VDimension>(*source.MovingFacts);
+  WriteDisplacement<VDimension>(SampleDisplacement<VDimension>(inverse, grid), path);
+  return true;
+}
+
 /** Transform and displacement as they apply to the files: in space, for slices that lie there. */
 template <unsigned int VDimension>
 void
@@ -146,6 +173,10 @@ WriteResults(OutputFolder & folder, const ResultSource<VDimension> & source)
   }
   WriteMaps<VDimension>(folder, source);
   std::vector<std::string> obsolete;
+  if (!WriteInverse<VDimension>(folder, source))
+  {
+    obsolete.push_back(inverseName);
+  }
   for (const std::string name : { "warped", "warped_labels" })
   {
     for (const std::string extension : { ".png", ".nii.gz", ".nrrd" })

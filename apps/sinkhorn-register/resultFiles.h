@@ -47,8 +47,9 @@ struct ResultSource
   bool ConservesMass{ false };
 };
 
-/** Writes warped image and labels, transform and displacement, on the grid and in the dimension of the fixed file.
- * \return names that files of an earlier run may have, but none of this one. */
+/** Writes warped image and labels, transform and displacement, on the grid and in the dimension of the fixed file, and
+ * the displacement of the inverse on those of the moving file. \return names that files of an earlier run may have, but
+ * none of this one. */
 template <unsigned int VDimension>
 std::vector<std::string>
 WriteResults(OutputFolder & folder, const ResultSource<VDimension> & source);

@@ -148,7 +148,7 @@ RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile
   report.Before = MeasureShapes(fixed.GetComplex(), moving.GetComplex(), coverageBlurs * report.Blur);
   report.After = MeasureShapes(fixed.GetComplex(), moved, coverageBlurs * report.Blur);
   MeasureLandmarks<VDimension>(landmarks, transform.GetPointer(), report);
-  const auto field = itk::SinkhornRegistration::SampleDisplacement<VDimension>(transform.GetPointer(), grid);
+  const auto field = SampleDisplacement<VDimension>(transform.GetPointer(), grid);
   report.Folds = itk::SinkhornRegistration::MeasureFolding<VDimension>(field);
   report.Seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
@@ -156,6 +156,8 @@ RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile
   moving.Write(folder.Stage(warped), moved.Points);
   WriteTransform<VDimension>(transform, folder.Stage("transform.h5"));
   WriteDisplacement<VDimension>(field, folder.Stage("displacement.nii.gz"));
+  WriteDisplacement<VDimension>(SampleDisplacement<VDimension>(inverse.GetPointer(), grid),
+                                folder.Stage("inverse_displacement.nii.gz"));
   const std::string caption = SummarizeShapes(report);
   DrawShapeOverview(folder.Stage("overview.png"), fixed.GetComplex(), moving.GetComplex(), moved, VDimension, caption);
   WriteShapeReport(folder.Stage("report.json"), options, report);

@@ -18,6 +18,7 @@
 #include "itkSinkhornRegistrationContrast.h"
 #include "itkSinkhornRegistrationImages.h"
 #include "itkSinkhornRegistrationIntensities.h"
+#include "itkSinkhornRegistrationSampling.h"
 
 #include "itkIdentityTransform.h"
 #include "itkLocalCorrelationRegistrationForce.h"
@@ -53,24 +54,6 @@ MakeCoarseGrid(const ImageType<VDimension> * image)
   return Sinkhorn::ShrinkGeometry<VDimension>(image, factors);
 }
 
-/** What an image, smoothed to a grid, shows there under a map. */
-template <unsigned int VDimension>
-typename ImageType<VDimension>::Pointer
-Sample(const ImageType<VDimension> *                     image,
-       const ImageType<VDimension> *                     grid,
-       const Transform<double, VDimension, VDimension> * transform)
-{
-  FixedArray<double, VDimension> sigmas;
-  for (unsigned int d = 0; d < VDimension; ++d)
-  {
-    // Where the image is no finer than the grid there is nothing to smooth; but the filter takes no 0.
-    const double spacing = image->GetSpacing()[d];
-    sigmas[d] = grid->GetSpacing()[d] > 1.5 * spacing ? 0.5 * grid->GetSpacing()[d] : 0.2 * spacing;
-  }
-  const auto smooth = Sinkhorn::SmoothByGaussian<ImageType<VDimension>>(image, sigmas);
-  return WarpImage<VDimension>(smooth, transform, grid, 0.0F, false);
-}
-
 /** Where a mask holds and a density, sampled, is more than a seventh of what its bright parts are. */
 template <unsigned int VDimension>
 typename MaskImageType<VDimension>::Pointer
@@ -81,7 +64,7 @@ KeepMass(const MaskImageType<VDimension> *                 mask,
 {
   constexpr double least = 0.15;
   const double     bright = FindBrightness<VDimension>(density);
-  const auto       sampled = Sample<VDimension>(density, grid, transform);
+  const auto       sampled = SampleSmoothed<VDimension>(density, grid, transform);
   const auto       kept = Sinkhorn::CopyImage(mask);
   for (SizeValueType i = 0; i < kept->GetBufferedRegion().GetNumberOfPixels(); ++i)
   {
@@ -112,8 +95,8 @@ MeasureContrast(const Plan &                                      plan,
   };
   const auto fixedMask = sampleMask(images.FixedMask, images.Fixed, identity.GetPointer());
   const auto movingMask = sampleMask(images.MovingMask, images.Moving, transform);
-  const auto fixed = Sample<VDimension>(densityOf(false, false), grid, identity);
-  const auto moving = Sample<VDimension>(densityOf(true, false), grid, transform);
+  const auto fixed = SampleSmoothed<VDimension>(densityOf(false, false), grid, identity);
+  const auto moving = SampleSmoothed<VDimension>(densityOf(true, false), grid, transform);
 
   const auto        correlation = LocalCorrelationRegistrationForce<ImageType<VDimension>>::New(); // boxes of radius 2
   ContrastAgreement agreement;

@@ -22,7 +22,6 @@
 #include "itkSinkhornRegistrationSchedule.hxx"
 
 #include "itkSinkhornFoldRegularizer.h"
-#include "itkTranslationTransform.h"
 
 #include <algorithm>
 #include <sstream>
@@ -33,19 +32,8 @@ namespace itk
 namespace SinkhornRegistration
 {
 
-/** An empty queue is no transform for ITK's files. */
-template <unsigned int VDimension>
-void
-AddIdentityIfEmpty(CompositeTransform<double, VDimension> * queue)
-{
-  if (queue->IsTransformQueueEmpty())
-  {
-    queue->AddTransform(TranslationTransform<double, VDimension>::New());
-  }
-}
-
-/** Hands the more similar one over where the result is less similar than what it began with: the start from springs or
- * what was given; and says so, also where every stage was dropped. */
+/** Hands the more similar one over where the result is less similar than what it began with: what was given, or, of
+ * images that are no shapes, the linear start; and says so, also where every stage was dropped. */
 template <unsigned int VDimension>
 void
 KeepBetter(const Plan &                                   plan,
@@ -69,12 +57,16 @@ KeepBetter(const Plan &                                   plan,
   report.SimilarityBefore = similarity(GetMap<VDimension>(given));
   const double ended = similarity(GetMap<VDimension>(result.GetPointer()));
   report.SimilarityAfter = ended;
-  if (ended >= report.SimilarityBefore && !allDropped)
+  const double linear = hasLinear ? similarity(linearStart) : -1.0;
+  // A start that happens to lie on the voxels is not blurred by interpolation: that alone makes a few hundredths.
+  constexpr double clearly = 0.95;
+  const double began = FollowsIntensities(plan) && ended < clearly * linear ? std::max(report.SimilarityBefore, linear)
+                                                                            : report.SimilarityBefore;
+  if (ended >= began && !allDropped)
   {
     return;
   }
-  const double linear = hasLinear ? similarity(linearStart) : -1.0;
-  const bool   keepsLinear = linear >= report.SimilarityBefore;
+  const bool keepsLinear = linear >= report.SimilarityBefore;
   transform->ClearTransformQueue();
   Append<VDimension>(keepsLinear ? linearStart : given, transform);
   AddIdentityIfEmpty<VDimension>(transform);
@@ -98,7 +90,7 @@ KeepBetter(const Plan &                                   plan,
   {
     text << "the registration ended less similar than it began ("
          << (isConserved ? "common mass " : (images.FixedLabelMap ? "overlap of labels " : "mutual information "))
-         << report.SimilarityBefore << " -> " << ended << ")";
+         << began << " -> " << ended << ")";
   }
   text << "; the " << report.Kept << " is handed over instead. Try another " << plan.Prefix << "metric, " << plan.Prefix
        << "transform or " << plan.Prefix << "initialize, or masks.";

@@ -201,6 +201,7 @@ PlanRecipe(const PlanRequest & request, const Stage & defaults, Plan & plan)
     throw UsageError(request.Prefix + "finish: only a deformation with sinkhorn has a finish; give " + request.Prefix +
                      "stage once for each stage instead");
   }
+  plan.IsRecipe = !IsDeformation(main.Transform) && request.Metric.empty();
   if (transports && request.Finish != "none")
   {
     plan.IsRecipe = true;
@@ -250,10 +251,10 @@ MakeFinish(const Stage & main, MetricKind metric)
 }
 
 Stage
-MakeLinearRefinement()
+MakeLinearRefinement(TransformKind transform)
 {
   Stage stage;
-  stage.Transform = TransformKind::Affine;
+  stage.Transform = transform;
   stage.Metric = MetricKind::Mattes;
   stage.NumberOfLevels = 3;
   stage.Iterations = { 100, 50 };

@@ -20,12 +20,11 @@
 
 #include "itkSinkhornRegistrationContrast.h"
 #include "itkSinkhornRegistrationOverlap.h"
+#include "itkSinkhornRegistrationQueue.h"
+#include "itkSinkhornRegistrationRotations.hxx"
 #include "itkSinkhornRegistrationSettings.h"
 #include "itkSinkhornRegistrationSimilarity.h"
 #include "itkSinkhornRegistrationStageInputs.hxx"
-
-#include "itkCompositeTransform.h"
-#include "itkIdentityTransform.h"
 
 #include <algorithm>
 #include <cmath>
@@ -36,6 +35,13 @@ namespace itk
 {
 namespace SinkhornRegistration
 {
+
+/** Whether a recipe registers intensities, which are mass more or less only, not shapes or labels. */
+inline bool
+FollowsIntensities(const Plan & plan)
+{
+  return plan.IsRecipe && !plan.Stages.empty() && !plan.Stages.back().ShowsShapes;
+}
 
 /** Whether a stage can go on with the half-way maps of the one before: its first grid must not be coarser, or detail
  * would be lost. */
@@ -93,63 +99,6 @@ StartFromSprings(const Plan &                             plan,
     transform->AddTransform(FitToSprings<VDimension>(input, InitialKind::Rigid, false).Transform);
   }
   return reach;
-}
-
-template <unsigned int VDimension>
-using CompositePointer = typename CompositeTransform<double, VDimension>::Pointer;
-
-/** What \a several holds, on top of \a queue; both then share the transforms. */
-template <unsigned int VDimension>
-void
-Append(const CompositeTransform<double, VDimension> * several, CompositeTransform<double, VDimension> * queue)
-{
-  for (SizeValueType i = 0; i < several->GetNumberOfTransforms(); ++i)
-  {
-    queue->AddTransform(several->GetNthTransform(i));
-  }
-}
-
-template <unsigned int VDimension>
-CompositePointer<VDimension>
-CopyQueue(const CompositeTransform<double, VDimension> * transform)
-{
-  const auto copy = CompositeTransform<double, VDimension>::New();
-  Append<VDimension>(transform, copy);
-  return copy;
-}
-
-/** A copy of \a queue with the result of a stage, which may be a queue itself, on top. */
-template <unsigned int VDimension>
-CompositePointer<VDimension>
-CopyQueueWith(const CompositeTransform<double, VDimension> * queue, Transform<double, VDimension, VDimension> * result)
-{
-  const auto copy = CopyQueue<VDimension>(queue);
-  copy->AddTransform(result);
-  copy->FlattenTransformQueue();
-  return copy;
-}
-
-/** The identity where nothing is in the queue: an empty one is no transform for ITK. */
-template <unsigned int VDimension>
-typename Transform<double, VDimension, VDimension>::ConstPointer
-GetMap(const CompositeTransform<double, VDimension> * queue)
-{
-  if (queue->GetNumberOfTransforms() > 0)
-  {
-    return queue;
-  }
-  return IdentityTransform<double, VDimension>::New().GetPointer();
-}
-
-/** How well a map brings the images together, whatever the metric: mutual information, of label maps the mean overlap
- * of the labels. */
-template <unsigned int VDimension>
-double
-MeasureSimilarityOf(const ImagePair<VDimension> & images, const Transform<double, VDimension, VDimension> * map)
-{
-  return images.FixedLabelMap
-           ? MeasureOverlap<VDimension>(images.FixedLabelMap, images.MovingLabelMap, map)
-           : MeasureSimilarity<VDimension>(images.Fixed, images.Moving, images.FixedMask, images.MovingMask, map);
 }
 
 /** A linear stage of mass within the box that both frames have in common, which is looked for again with each result:
@@ -309,24 +258,37 @@ RunStage(const Plan &                             plan,
 }
 
 /** Springs follow mass, and mass misleads where brightness drifts or what is bright in one image is not in the other:
- * of images that are no shapes the start is what was given where that is the more similar. */
+ * of images that are no shapes the start is what was given where that is the more similar.
+ * \return whether it is. */
 template <unsigned int VDimension>
-void
+bool
 KeepBetterStart(const ImagePair<VDimension> &                  images,
                 const CompositeTransform<double, VDimension> * given,
                 CompositeTransform<double, VDimension> *       transform,
                 Listener &                                     listener)
 {
-  if (MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(given).GetPointer()) >=
+  if (MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(given).GetPointer()) <
       MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(transform).GetPointer()))
   {
-    transform->ClearTransformQueue();
-    Append<VDimension>(given, transform);
-    listener.Say("the start from springs is less similar than what it began with: it is left out");
+    return false;
   }
+  transform->ClearTransformQueue();
+  Append<VDimension>(given, transform);
+  listener.Say("the start from springs is less similar than what it began with: it is left out");
+  return true;
 }
 
-/** Where contrasts do not agree, neither do masses: then mutual information alone decides. */
+/** Whether a finish sees something that another contrast changes. */
+inline bool
+MayMisreadContrast(const Plan & plan)
+{
+  const MetricKind metric = plan.Stages.back().Metric;
+  return plan.ChoosesFinish ? plan.Main.Transform == TransformKind::SyN
+                            : metric == MetricKind::Correlation || metric == MetricKind::MeanSquares;
+}
+
+/** Where contrasts do not agree, neither do masses: then mutual information alone decides, unless somebody has chosen
+ * the finish. */
 template <unsigned int VDimension>
 void
 AdaptToContrast(Plan &                                         plan,
@@ -339,10 +301,19 @@ AdaptToContrast(Plan &                                         plan,
   {
     return;
   }
-  plan.Stages.back() = MakeFinish(plan.Main, MetricKind::Mattes);
   std::ostringstream text;
   text << "the contrasts of both images differ (signs of their local correlation: " << agreement.Everywhere
-       << " of 1, where both have mass " << agreement.Inside << "): mutual information (mattes) registers them";
+       << " of 1, where both have mass " << agreement.Inside << ")";
+  if (plan.ChoosesFinish)
+  {
+    plan.Stages.back() = MakeFinish(plan.Main, MetricKind::Mattes);
+    text << ": mutual information (mattes) registers them";
+  }
+  else
+  {
+    text << ": " << ToString(plan.Stages.back().Metric) << " may bring together what does not belong together; "
+         << plan.Prefix << "finish mattes does not";
+  }
   listener.Say(text.str());
 }
 
@@ -382,11 +353,11 @@ RunStages(Plan &                                   plan,
           RegistrationReport &                     report,
           Listener &                               listener)
 {
-  const bool followsIntensities = plan.IsRecipe && !plan.Stages.back().ShowsShapes;
+  const bool followsIntensities = FollowsIntensities(plan);
+  const auto given = CopyQueue<VDimension>(transform);
   if (plan.Initial != InitialKind::None)
   {
     listener.Say("start from springs: " + ToString(plan.Initial));
-    const auto   given = CopyQueue<VDimension>(transform);
     const double reach = StartFromSprings<VDimension>(plan, images, transform);
     for (Stage & stage : plan.Stages)
     {
@@ -407,11 +378,23 @@ RunStages(Plan &                                   plan,
     ++next;
     listener.Advance(static_cast<double>(next) / static_cast<double>(plan.Stages.size()));
   };
-  while (plan.IsRecipe && !IsDeformation(plan.Stages[next].Transform))
+  const auto isLinear = [&plan](std::size_t n) {
+    return plan.IsRecipe && n < plan.Stages.size() && !IsDeformation(plan.Stages[n].Transform);
+  };
+  if (followsIntensities && isLinear(next) && ComparesMass(plan.Stages[next]))
+  {
+    runNext();
+    report.Stages.back().Kept = !KeepBetterStart<VDimension>(images, given, transform, listener);
+  }
+  if (plan.SearchesRotations && (given->IsTransformQueueEmpty() || plan.Centers))
+  {
+    SearchRotations<VDimension>(plan, images, transform, listener);
+  }
+  while (isLinear(next))
   {
     runNext();
   }
-  if (followsIntensities && plan.ChoosesFinish && plan.Main.Transform == TransformKind::SyN)
+  if (followsIntensities && next < plan.Stages.size() && MayMisreadContrast(plan))
   {
     AdaptToContrast<VDimension>(plan, images, transform, listener);
   }

@@ -72,10 +72,10 @@ Stage
 MakeFinish(const Stage & main, MetricKind metric);
 
 /** The stage of the recipe that refines the linear start of images that are no shapes: springs follow mass, which may
- * mean something else in the other image; mutual information does not mind. Affine, on the two coarsest of three
+ * mean something else in the other image; mutual information does not mind. On the two coarsest of three
  * levels. */
 Stage
-MakeLinearRefinement();
+MakeLinearRefinement(TransformKind transform);
 
 /** "syn,sinkhorn,blur=4,update=20+10x10+5": a transform, a metric, and settings that replace those of \a defaults. */
 Stage

@@ -18,7 +18,7 @@
 #ifndef itkSinkhornRegistrationSimilarity_h
 #define itkSinkhornRegistrationSimilarity_h
 
-#include "itkSinkhornRegistrationTypes.h"
+#include "itkSinkhornRegistrationEngine.h"
 
 #include "itkTransform.h"
 
@@ -54,6 +54,17 @@ double
 MeasureOverlap(const LabelImageType<VDimension> *                fixed,
                const LabelImageType<VDimension> *                moving,
                const Transform<double, VDimension, VDimension> * transform);
+
+/** How well a map brings a pair together, whatever the metric: mutual information, of label maps the mean overlap of
+ * the labels. */
+template <unsigned int VDimension>
+double
+MeasureSimilarityOf(const ImagePair<VDimension> & images, const Transform<double, VDimension, VDimension> * map)
+{
+  return images.FixedLabelMap
+           ? MeasureOverlap<VDimension>(images.FixedLabelMap, images.MovingLabelMap, map)
+           : MeasureSimilarity<VDimension>(images.Fixed, images.Moving, images.FixedMask, images.MovingMask, map);
+}
 
 /** Whether both images show the same, voxel by voxel on the same grid, up to a factor and rounding. */
 template <unsigned int VDimension>

@@ -22,6 +22,7 @@
 #include "itkSinkhornRegistrationImages.h"
 #include "itkSinkhornRegistrationIntensities.h"
 #include "itkSinkhornRegistrationMetrics.h"
+#include "itkSinkhornRegistrationSettings.h"
 #include "itkSinkhornRegistrationStages.h"
 
 #include "itkLocalStandardizationImageFilter.h"
@@ -129,7 +130,6 @@ void
 AdaptFinish(const Plan & plan, bool showsShapes, Stage & finish)
 {
   const bool showsLabels = plan.Features == FeatureKind::Labels;
-  finish.ShowsShapes = showsShapes;
   if (plan.ChoosesFinish)
   {
     // Local correlation sees neither a drift of brightness nor an inverted contrast, but edges need no neighbourhood.
@@ -159,6 +159,19 @@ AdaptFinish(const Plan & plan, bool showsShapes, Stage & finish)
   finish.ComparesLabels = showsLabels && CanCompareLabels(finish);
 }
 
+/** Refines a linear start of images that show no shapes and end within their frame, and before that its orientation
+ * unless somebody has spoken of it. */
+inline void
+RefineLinearly(Plan & plan, bool isDeformation)
+{
+  const TransformKind kind = isDeformation ? TransformKind::Affine : plan.Main.Transform;
+  const auto          where = isDeformation ? plan.Stages.begin() : plan.Stages.end();
+  plan.Stages.insert(where, MakeLinearRefinement(kind));
+  plan.SearchesRotations =
+    !plan.MultiStart && kind != TransformKind::Translation &&
+    (plan.Initial == InitialKind::Automatic || (!isDeformation && plan.Initial == InitialKind::None));
+}
+
 /** Chooses what the recipe leaves open from what the images show. */
 template <unsigned int VDimension>
 void
@@ -168,7 +181,12 @@ AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images)
   const auto moving =
     MakeDensity<VDimension>(images.Moving, images.MovingMask, plan.MovingMass, true, images.MovingName);
   const bool showsShapes = IsPiecewiseConstant<VDimension>(fixed) && IsPiecewiseConstant<VDimension>(moving);
-  AdaptFinish<VDimension>(plan, showsShapes, plan.Stages.back());
+  const bool isDeformation = IsDeformation(plan.Main.Transform);
+  if (isDeformation)
+  {
+    AdaptFinish<VDimension>(plan, showsShapes, plan.Stages.back());
+  }
+  plan.Stages.back().ShowsShapes = showsShapes;
   const bool showsLabels = plan.Features == FeatureKind::Labels;
   if (showsLabels && plan.Stages.size() > 2)
   {
@@ -180,7 +198,7 @@ AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images)
     return;
   }
   const bool isCut = IsCutByBorder<VDimension>(fixed) || IsCutByBorder<VDimension>(moving);
-  if (isCut)
+  if (isCut && isDeformation)
   {
     // Mass beyond a border has no counterpart; a linear transform averages that out, a deformation would follow it.
     plan.Stages.erase(plan.Stages.begin(), plan.Stages.end() - 1);
@@ -188,11 +206,11 @@ AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images)
   for (Stage & stage : plan.Stages)
   {
     // Where intensities are more or less mass only, the finish sees better what is within its reach.
-    stage.SmallestWay = ComparesMass(stage) ? 1.0 : 0.0;
+    stage.SmallestWay = isDeformation && ComparesMass(stage) ? 1.0 : 0.0;
   }
-  if (plan.Initial != InitialKind::None && !isCut)
+  if ((plan.Initial != InitialKind::None || !isDeformation) && !isCut)
   {
-    plan.Stages.insert(plan.Stages.begin(), MakeLinearRefinement());
+    RefineLinearly(plan, isDeformation);
   }
 }
 
