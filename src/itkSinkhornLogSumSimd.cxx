@@ -66,6 +66,15 @@ AddExponentialsOf(const TReal * values, const TReal * maxima, SizeValueType leng
 
 template <typename TReal>
 void
+AddMultiplesOf(const TReal * values, TReal factor, SizeValueType length, TReal * sums)
+{
+  ForEachVector<TReal>(length, [=](auto d, SizeValueType i) {
+    hn::StoreU(hn::MulAdd(hn::Set(d, factor), hn::LoadU(d, values + i), hn::LoadU(d, sums + i)), d, sums + i);
+  });
+}
+
+template <typename TReal>
+void
 AddLogarithmsOf(const TReal * maxima, const TReal * sums, SizeValueType length, TReal * out)
 {
   ForEachVector<TReal>(length, [=](auto d, SizeValueType i) {
@@ -86,6 +95,16 @@ void
 AddExponentialsDouble(const double * values, const double * maxima, SizeValueType length, double * sums)
 {
   AddExponentialsOf(values, maxima, length, sums);
+}
+void
+AddMultiplesFloat(const float * values, float factor, SizeValueType length, float * sums)
+{
+  AddMultiplesOf(values, factor, length, sums);
+}
+void
+AddMultiplesDouble(const double * values, double factor, SizeValueType length, double * sums)
+{
+  AddMultiplesOf(values, factor, length, sums);
 }
 void
 AddLogarithmsFloat(const float * maxima, const float * sums, SizeValueType length, float * out)
@@ -110,6 +129,8 @@ namespace Sinkhorn
 {
 HWY_EXPORT(AddExponentialsFloat);
 HWY_EXPORT(AddExponentialsDouble);
+HWY_EXPORT(AddMultiplesFloat);
+HWY_EXPORT(AddMultiplesDouble);
 HWY_EXPORT(AddLogarithmsFloat);
 HWY_EXPORT(AddLogarithmsDouble);
 
@@ -124,6 +145,18 @@ void
 AddExponentials(const double * values, const double * maxima, SizeValueType length, double * sums)
 {
   HWY_DYNAMIC_DISPATCH(AddExponentialsDouble)(values, maxima, length, sums);
+}
+template <>
+void
+AddMultiples(const float * values, float factor, SizeValueType length, float * sums)
+{
+  HWY_DYNAMIC_DISPATCH(AddMultiplesFloat)(values, factor, length, sums);
+}
+template <>
+void
+AddMultiples(const double * values, double factor, SizeValueType length, double * sums)
+{
+  HWY_DYNAMIC_DISPATCH(AddMultiplesDouble)(values, factor, length, sums);
 }
 template <>
 void

@@ -35,6 +35,11 @@ template <typename TReal>
 void
 AddExponentials(const TReal * values, const TReal * maxima, SizeValueType length, TReal * sums);
 
+/** sums ← sums + factor·values. */
+template <typename TReal>
+void
+AddMultiples(const TReal * values, TReal factor, SizeValueType length, TReal * sums);
+
 /** out ← maxima + log(sums/c), or −∞ where the maximum is the lowest number. */
 template <typename TReal>
 void

@@ -1,0 +1,80 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornImageFeatures_h
+#define itkSinkhornImageFeatures_h
+
+#include "itkImage.h"
+
+#include <vector>
+
+namespace itk
+{
+namespace Sinkhorn
+{
+
+/** \name Features of the voxels of an image, as the parts of K bins: bin after bin, K times as many as voxels; the
+ * parts of a voxel sum to 1. For FeatureTransport. */
+/**@{*/
+
+/** Intensity, shared between the two bins whose centres lie around it. The centres lie at equal distances from \a low
+ * to \a high; what lies beyond belongs to the outermost ones. \exception itk::ExceptionObject if there are fewer than
+ * two bins or low is not below high. */
+template <unsigned int VDimension>
+std::vector<float>
+SplatIntensities(const Image<float, VDimension> * image, double low, double high, SizeValueType numberOfBins);
+
+/** c(k,l) = w²((k−l)/(K−1))²/2, mm²: from the lowest to the highest intensity is as far as \a weight, mm. */
+std::vector<double>
+MakeIntensityCosts(SizeValueType numberOfBins, double weight);
+
+/** Orientation of the edges, sign-invariant: the direction in physical space along which the image changes most in the
+ * neighbourhood, the largest eigenvector of the structure tensor (Bigün & Granlund, ICCV 1987). In the plane bins are
+ * angles at equal distances and a direction is shared between the two around it; in space they are
+ * FindOrientationAxes(), shared by (n·a)¹⁶. Where nothing changes all bins have the same part. \param sigma of the
+ * gradient and of the neighbourhood, mm, > 0. */
+template <unsigned int VDimension>
+std::vector<float>
+SplatOrientations(const Image<float, VDimension> * image, double sigma, SizeValueType numberOfBins);
+
+/** The axes of the bins of orientation, unit vectors. In the plane any number ≥ 2, of angles k·180°/K; in space 16: the
+ * six axes through the corners of an icosahedron and the ten through its faces.
+ * \exception itk::ExceptionObject for other numbers. */
+template <unsigned int VDimension>
+std::vector<Vector<double, VDimension>>
+FindOrientationAxes(SizeValueType numberOfBins);
+
+/** c(k,l) = w²(1 − ⟨a_k, a_l⟩²), mm²: what is perpendicular is as far as √2 times \a weight, mm. */
+template <unsigned int VDimension>
+std::vector<double>
+MakeOrientationCosts(SizeValueType numberOfBins, double weight);
+
+/** Parts times densities: the masses that FeatureTransport takes. \exception itk::ExceptionObject if there are not K
+ * parts for each voxel. */
+template <unsigned int VDimension>
+std::vector<float>
+LiftMass(const Image<float, VDimension> * density, const std::vector<float> & parts);
+/**@}*/
+
+} // namespace Sinkhorn
+} // namespace itk
+
+#ifndef ITK_MANUAL_INSTANTIATION
+#include "itkSinkhornImageFeatures.hxx"
+#endif
+
+#endif

@@ -1,0 +1,225 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "itkSinkhornFeatureTransport.h"
+
+#include "itkSinkhornGridSoftminOperator.h"
+#include "itkSinkhornPlan.h"
+
+#include "itkMacro.h"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+
+namespace itk
+{
+namespace Sinkhorn
+{
+
+template <typename TReal>
+FeatureTransport<TReal>::FeatureTransport(std::vector<SizeValueType> size,
+                                          std::vector<double>        spacing,
+                                          std::vector<double>        costs,
+                                          const ArrayType &          alpha,
+                                          const ArrayType &          beta,
+                                          const SolverParameters &   parameters,
+                                          ThreadIdType               numberOfWorkUnits)
+  : m_Size(std::move(size))
+  , m_Spacing(std::move(spacing))
+  , m_NumberOfVoxels(std::accumulate(m_Size.begin(), m_Size.end(), SizeValueType(1), std::multiplies<SizeValueType>()))
+  , m_Parameters(parameters)
+  , m_NumberOfWorkUnits(numberOfWorkUnits)
+  , m_Operator(std::make_shared<const FeatureSoftminOperator<TReal>>(
+      std::make_shared<const GridSoftminOperator<TReal>>(m_Size, m_Spacing, numberOfWorkUnits),
+      std::move(costs)))
+  , m_LogAlpha(this->MakeLogWeights("first", alpha))
+  , m_LogBeta(this->MakeLogWeights("second", beta))
+{}
+
+template <typename TReal>
+auto
+FeatureTransport<TReal>::MakeLogWeights(const char * name, const ArrayType & masses) const -> ArrayType
+{
+  const SizeValueType expected = m_Operator->GetNumberOfPoints(Side::Alpha);
+  if (masses.size() != expected)
+  {
+    itkGenericExceptionMacro("Sinkhorn: the " << name << " image has " << masses.size() << " masses; "
+                                              << m_NumberOfVoxels << " voxels with " << m_Operator->GetNumberOfBins()
+                                              << " bins need " << expected << '.');
+  }
+  double sum = 0.0;
+  for (SizeValueType i = 0; i < expected; ++i)
+  {
+    if (!(masses[i] >= TReal(0)) || !(masses[i] < std::numeric_limits<TReal>::infinity()))
+    {
+      itkGenericExceptionMacro("Sinkhorn: the mass of voxel "
+                               << i % m_NumberOfVoxels << ", bin " << i / m_NumberOfVoxels << " of the " << name
+                               << " image is " << masses[i] << "; masses are finite and not negative.");
+    }
+    sum += masses[i];
+  }
+  if (!(sum > 0.0))
+  {
+    itkGenericExceptionMacro("Sinkhorn: the " << name << " image has no mass in any bin.");
+  }
+  ArrayType    logWeights(expected);
+  const double logSum = std::log(sum);
+  for (SizeValueType i = 0; i < expected; ++i)
+  {
+    logWeights[i] = static_cast<TReal>(std::log(static_cast<double>(masses[i])) - logSum); // log 0 is −∞
+  }
+  return logWeights;
+}
+
+template <typename TReal>
+const SolverReport &
+FeatureTransport<TReal>::Solve(const SolverObserver & observer)
+{
+  m_Potentials = Potentials<TReal>();
+  m_Report = Solver<TReal>::Solve(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters, m_Potentials, observer);
+  return m_Report;
+}
+
+template <typename TReal>
+void
+FeatureTransport<TReal>::CheckSolved() const
+{
+  if (m_Potentials.F.empty())
+  {
+    itkGenericExceptionMacro(
+      "Sinkhorn: a transport of features has no result before Solve(), nor after an aborted one.");
+  }
+}
+
+template <typename TReal>
+TransportValues
+FeatureTransport<TReal>::GetValues() const
+{
+  this->CheckSolved();
+  return ComputeTransportValues(m_LogAlpha, m_LogBeta, m_Parameters, m_Potentials, m_NumberOfWorkUnits);
+}
+
+template <typename TReal>
+auto
+FeatureTransport<TReal>::AverageBins(Side side, const ArrayType & lifted) const -> ArrayType
+{
+  const ArrayType &   logWeights = this->GetLogWeights(side);
+  std::vector<double> sums(m_NumberOfVoxels, 0.0);
+  std::vector<double> masses(m_NumberOfVoxels, 0.0);
+  for (SizeValueType i = 0; i < lifted.size(); ++i)
+  {
+    const double mass = std::exp(static_cast<double>(logWeights[i]));
+    if (mass > 0.0)
+    {
+      sums[i % m_NumberOfVoxels] += mass * static_cast<double>(lifted[i]);
+      masses[i % m_NumberOfVoxels] += mass;
+    }
+  }
+  ArrayType means(m_NumberOfVoxels, TReal(0));
+  for (SizeValueType i = 0; i < m_NumberOfVoxels; ++i)
+  {
+    means[i] = masses[i] > 0.0 ? static_cast<TReal>(sums[i] / masses[i]) : TReal(0);
+  }
+  return means;
+}
+
+namespace
+{
+
+/** An image, the same in every bin. */
+template <typename TReal>
+std::vector<TReal>
+Repeat(const std::vector<TReal> & values, SizeValueType times)
+{
+  std::vector<TReal> repeated;
+  repeated.reserve(times * values.size());
+  for (SizeValueType k = 0; k < times; ++k)
+  {
+    repeated.insert(repeated.end(), values.begin(), values.end());
+  }
+  return repeated;
+}
+
+} // namespace
+
+template <typename TReal>
+auto
+FeatureTransport<TReal>::ComputeMean(Side side, const ArrayType & values) const -> ArrayType
+{
+  this->CheckSolved();
+  if (values.size() != m_NumberOfVoxels)
+  {
+    itkGenericExceptionMacro("Sinkhorn: " << values.size() << " values for " << m_NumberOfVoxels << " voxels.");
+  }
+  const auto plan = Plan<TReal>::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, m_Potentials);
+  return this->AverageBins(
+    side, plan.ComputeMean(side, plan.ComputeLogSum(side), Repeat(values, m_Operator->GetNumberOfBins())));
+}
+
+template <typename TReal>
+auto
+FeatureTransport<TReal>::MakeCoordinates(std::size_t axis) const -> ArrayType
+{
+  SizeValueType stride = 1;
+  for (std::size_t d = 0; d < axis; ++d)
+  {
+    stride *= m_Size[d];
+  }
+  ArrayType coordinates(m_NumberOfVoxels);
+  for (SizeValueType i = 0; i < m_NumberOfVoxels; ++i)
+  {
+    coordinates[i] = static_cast<TReal>(static_cast<double>(i / stride % m_Size[axis]) * m_Spacing[axis]);
+  }
+  return coordinates;
+}
+
+template <typename TReal>
+auto
+FeatureTransport<TReal>::ComputeSprings(Side side) const -> ArrayType
+{
+  this->CheckSolved();
+  const ArrayType &   own = this->GetLogWeights(side);
+  const SizeValueType bins = m_Operator->GetNumberOfBins();
+  const auto      cross = Plan<TReal>::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, m_Potentials);
+  const ArrayType crossSum = cross.ComputeLogSum(side);
+  const auto      self =
+    m_Parameters.Debias ? Plan<TReal>::MakeSelf(m_Operator, side, own, m_Parameters.Blur, m_Potentials) : cross;
+  const ArrayType selfSum = m_Parameters.Debias ? self.ComputeLogSum(side) : ArrayType();
+  ArrayType       springs;
+  springs.reserve(m_Size.size() * m_NumberOfVoxels);
+  for (std::size_t d = 0; d < m_Size.size(); ++d)
+  {
+    const ArrayType from = Repeat(this->MakeCoordinates(d), bins);
+    ArrayType       ways = cross.ComputeMean(side, crossSum, from);
+    const ArrayType begin = m_Parameters.Debias ? self.ComputeMean(side, selfSum, from) : from;
+    for (SizeValueType i = 0; i < ways.size(); ++i)
+    {
+      ways[i] -= begin[i];
+    }
+    const ArrayType means = this->AverageBins(side, ways);
+    springs.insert(springs.end(), means.begin(), means.end());
+  }
+  return springs;
+}
+
+template class FeatureTransport<float>;
+template class FeatureTransport<double>;
+
+} // namespace Sinkhorn
+} // namespace itk
