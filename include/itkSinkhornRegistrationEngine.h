@@ -69,7 +69,8 @@ template <unsigned int VDimension>
 Sinkhorn_EXPORT ImagePair<VDimension>
                 ChooseFeatures(Plan & plan, const ImagePair<VDimension> & images);
 
-/** How the intensities of each image become mass, if that is left open (DensityRule::Mode::Automatic).
+/** How the intensities of each image become mass, if that is left open (DensityRule::Mode::Automatic); "shift" counts
+ * from the smallest intensity that was measured.
  *
  * Where most of the border is alike it shows the background, dark or bright: mass is what lies above it, or below it
  * where things are dark on a bright ground, beyond its noise; the distance from it where a good part lies on both sides

@@ -56,14 +56,16 @@ Tissue(double radius)
 }
 
 DensityRule
-Choose(ImageType * image)
+Choose(ImageType * image, const std::string & density = "auto")
 {
   Registration::ImagePair<2> images;
   images.Fixed = image;
   images.Moving = image;
-  Registration::Plan plan = Registration::MakePlan(Registration::PlanRequest());
+  Registration::PlanRequest request;
+  request.Density = density;
+  Registration::Plan plan = Registration::MakePlan(request);
   Registration::ChooseDensities<2>(plan, images);
-  EXPECT_EQ(plan.Mass.How, Mode::Automatic);
+  EXPECT_EQ(plan.Mass.ToString(), density);
   EXPECT_EQ(plan.FixedMass.ToString(), plan.MovingMass.ToString());
   return plan.FixedMass;
 }
@@ -114,6 +116,26 @@ TEST(SinkhornRegistrationBackground, AirOfCtWithAndWithoutPadding)
     ASSERT_EQ(rule.How, Mode::Window) << padding;
     EXPECT_GE(rule.Low, -1000.0);
     EXPECT_LT(rule.Low, -900.0);
+    EXPECT_NEAR(rule.High, 200.0, 10.0);
+  }
+}
+
+/** "shift" counts from what was measured, where the rest would be a disc of air. */
+TEST(SinkhornRegistrationBackground, ShiftLeavesPaddingOut)
+{
+  for (const double padding : { -1000.0, -3024.0 })
+  {
+    const auto rule = Choose(MakeScene([padding](double r, double) {
+                               return r > 36.0 ? padding : r > 20.0 ? -1000.0 : -600.0 + 2.0 * Tissue(r);
+                             }),
+                             "shift");
+    if (padding == -1000.0)
+    {
+      EXPECT_EQ(rule.How, Mode::Shift);
+      continue;
+    }
+    EXPECT_EQ(rule.How, Mode::Window);
+    EXPECT_EQ(rule.Low, -1000.0);
     EXPECT_NEAR(rule.High, 200.0, 10.0);
   }
 }

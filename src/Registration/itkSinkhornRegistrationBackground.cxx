@@ -235,6 +235,21 @@ ChooseDensity(const ImageType<VDimension> * image)
   return background.IsEven ? ChooseByBackground(voxels, background) : ChooseWithoutBackground(voxels);
 }
 
+/** From the smallest intensity that was measured on: what a scanner has filled in is none. */
+template <unsigned int VDimension>
+DensityRule
+ShiftAbovePadding(const DensityRule & shift, const ImageType<VDimension> * image)
+{
+  const float padding = FindPadding<VDimension>(image);
+  if (padding == NumericTraits<float>::NonpositiveMin())
+  {
+    return shift;
+  }
+  const Voxels rest = Collect<VDimension>(image, [padding](float value) { return value == padding; });
+  const auto   ends = std::minmax_element(rest.Values.begin(), rest.Values.end());
+  return MakeWindow(*ends.first, *ends.second);
+}
+
 } // namespace
 
 template <unsigned int VDimension>
@@ -249,6 +264,11 @@ ChooseDensities(Plan & plan, const ImagePair<VDimension> & images)
   {
     plan.FixedMass = seesMass ? ChooseDensity<VDimension>(images.Fixed) : DensityRule();
     plan.MovingMass = seesMass ? ChooseDensity<VDimension>(images.Moving) : DensityRule();
+  }
+  else if (plan.Mass.How == DensityRule::Mode::Shift)
+  {
+    plan.FixedMass = ShiftAbovePadding<VDimension>(plan.Mass, images.Fixed);
+    plan.MovingMass = ShiftAbovePadding<VDimension>(plan.Mass, images.Moving);
   }
 }
 

@@ -186,7 +186,7 @@ EvaluateEnds(const StageInput<VDimension> &                 input,
 inline void
 SayDensity(const DensityRule & asked, const DensityRule & chosen, const std::string & name, Listener & listener)
 {
-  if (asked.How == DensityRule::Mode::Automatic && chosen.How != DensityRule::Mode::AsIs)
+  if (asked.How != chosen.How && chosen.How != DensityRule::Mode::AsIs)
   {
     listener.Say("mass of the " + name + ": " + chosen.ToString() +
                  (chosen.Low > chosen.High ? " (dark on bright)" : ""));
