@@ -327,7 +327,7 @@ ComputeBarycenter(const typename SoftminOperator<TReal>::Pointer & op,
       }
       else
       {
-        progress.Fraction = startOfLast * (blurs.size() - stage) / blurs.size();
+        progress.Fraction = startOfLast * static_cast<double>(blurs.size() - stage) / static_cast<double>(blurs.size());
       }
       if (!tell(blur, i))
       {
