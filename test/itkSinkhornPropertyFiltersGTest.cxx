@@ -233,7 +233,7 @@ struct StartCase : ImageCase<2>
 
   template <typename TInitializer, typename TTransform>
   void
-  Initialize(TInitializer & initializer, TTransform * transform) const
+  Prepare(TInitializer & initializer, TTransform * transform) const
   {
     initializer.SetTransform(transform);
     initializer.SetFixedImage(MakeImage<ImageType>(0, Factors[0]));
@@ -244,7 +244,26 @@ struct StartCase : ImageCase<2>
     initializer.SetBlur(Seed % 2 == 0 ? 0.0 : Blur);
     initializer.SetMaximumNumberOfSteps(4);
     initializer.SetGlobalWarningDisplay(false);
-    initializer.InitializeTransform();
+  }
+
+  /** A reach that is too short for the distance of the images is refused by linear fits, which have nothing to fit. */
+  template <typename TInitializer>
+  static bool
+  HasMassWithinReach(TInitializer & initializer)
+  {
+    try
+    {
+      initializer.InitializeTransform();
+    }
+    catch (const itk::ExceptionObject & error)
+    {
+      if (std::string(error.GetDescription()).find("Reach is too short") == std::string::npos)
+      {
+        throw;
+      }
+      return false;
+    }
+    return true;
   }
 
   std::string
@@ -254,7 +273,11 @@ struct StartCase : ImageCase<2>
     const auto affine = AffineType::New();
     const auto linear = itk::SinkhornTransformInitializer<AffineType, ImageType>::New();
     linear->SetUseMultiStart(Seed % 4 < 2);
-    this->Initialize(*linear, affine.GetPointer());
+    this->Prepare(*linear, affine.GetPointer());
+    if (!HasMassWithinReach(*linear))
+    {
+      return Reach > 0.0 ? "" : "a reach that was not set is too short";
+    }
     if (!IsFinite(affine->GetParameters()) || !IsFinite(affine->GetFixedParameters()) ||
         !std::isfinite(linear->GetDivergence()))
     {
@@ -263,7 +286,8 @@ struct StartCase : ImageCase<2>
     using FieldTransformType = itk::DisplacementFieldTransform<double, 2>;
     const auto deformation = FieldTransformType::New();
     const auto deformable = itk::SinkhornDisplacementFieldInitializer<FieldTransformType, ImageType>::New();
-    this->Initialize(*deformable, deformation.GetPointer());
+    this->Prepare(*deformable, deformation.GetPointer());
+    deformable->InitializeTransform();
     return IsImageFinite(deformation->GetDisplacementField()) &&
                IsImageFinite(deformation->GetInverseDisplacementField()) &&
                std::isfinite(deformable->GetDivergence()) && deformable->GetMinimumJacobianDeterminant() > 0.0

@@ -4,6 +4,7 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
   include(GoogleTest)
   add_executable(
     SinkhornRegisterTestDriver
+    sinkhornRegisterBrokenTest.cxx
     sinkhornRegisterConservedTest.cxx
     sinkhornRegisterErrorsTest.cxx
     sinkhornRegisterExperimentsTest.cxx
