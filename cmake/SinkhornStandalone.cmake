@@ -40,9 +40,11 @@ install(
 configure_package_config_file(
   "${Sinkhorn_SOURCE_DIR}/cmake/SinkhornConfig.cmake.in" "${Sinkhorn_BINARY_DIR}/SinkhornConfig.cmake"
   INSTALL_DESTINATION "${Sinkhorn_INSTALL_PACKAGE_DIR}")
+configure_file("${Sinkhorn_SOURCE_DIR}/cmake/SinkhornHighway.cmake" "${Sinkhorn_BINARY_DIR}/SinkhornHighway.cmake" COPYONLY)
 write_basic_package_version_file("${Sinkhorn_BINARY_DIR}/SinkhornConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(
   FILES "${Sinkhorn_BINARY_DIR}/SinkhornConfig.cmake" "${Sinkhorn_BINARY_DIR}/SinkhornConfigVersion.cmake"
+        "${Sinkhorn_BINARY_DIR}/SinkhornHighway.cmake"
   DESTINATION "${Sinkhorn_INSTALL_PACKAGE_DIR}"
   COMPONENT Development)
 install(

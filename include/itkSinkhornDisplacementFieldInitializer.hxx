@@ -388,7 +388,10 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
 
   const auto fixed = Sinkhorn::CarryDensity<float>(*m_FixedImage, m_FixedMask.GetPointer(), *place.Grid, "fixed", 0);
   auto moving = Sinkhorn::CarryDensity<float>(*m_MovingImage, m_MovingMask.GetPointer(), *place.Grid, "moving", 0);
-  Sinkhorn::ScaleMasses(moving.Mass, moving.Unit / fixed.Unit, 0);
+  if (m_PreserveMassRatio)
+  {
+    Sinkhorn::ScaleMasses(moving.Mass, moving.Unit / fixed.Unit, 0);
+  } // else the transport scales both to 1 in any case, and images in very different units would not fit into float
   const auto target = Crop(*place.Grid, moving.Mass);
 
   MapType map(*place.Grid);

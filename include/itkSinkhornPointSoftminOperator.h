@@ -30,8 +30,8 @@ namespace Sinkhorn
 /** \class PointSoftminOperator
  * \brief Softmin between two clouds of points, every pair visited: the definition itself, in double precision.
  *
- * The oracle that the grid operator and ClusteredSoftminOperator, which is a hundred times faster, are tested against. Cost
- * O(nm) for n points of α and m of β.
+ * The oracle that the grid operator and ClusteredSoftminOperator, which is a hundred times faster, are tested against.
+ * Cost O(nm) for n points of α and m of β.
  *
  * \ingroup Sinkhorn
  */

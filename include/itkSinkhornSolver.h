@@ -81,7 +81,9 @@ struct SolverReport
   unsigned int NumberOfIterations{ 0 };
   /** Softmins of all scales and grids, each weighted by its number of points relative to the finest grid. */
   double EquivalentSoftmins{ 0.0 };
-  /** L1 errors of the two marginals of the cross plan and of the two self plans, relative to the mass. */
+  /** L1 errors of the two marginals of the cross plan and of the two self plans, relative to the mass: that of both
+   * measures when balanced; with a reach √(m_α m_β) · (m_α m_β)^{ε/(4ρ+2ε)}, what one point of each mass would send to
+   * the other at no distance, which unequal masses make unlike either of them. */
   double MarginalErrorAlpha{ 0.0 };
   double MarginalErrorBeta{ 0.0 };
   double MarginalErrorAlphaAlpha{ 0.0 };

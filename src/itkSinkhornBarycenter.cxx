@@ -248,6 +248,28 @@ CheckProblem(const SoftminOperator<TReal> &          op,
   }
 }
 
+/** The mass is 1 at the fixed point only; before, the debiasing factor leaves some part of the tolerance. */
+template <typename TReal>
+void
+ScaleToUnitMass(std::vector<TReal> & logMasses, ThreadIdType workUnits)
+{
+  // Of a blur far below the voxel the logarithms are only as good as their rounding, and may be large.
+  const double largest = static_cast<double>(*std::max_element(logMasses.begin(), logMasses.end()));
+  const double sum = SumOverChunks<double>(logMasses.size(), workUnits, [&](SizeValueType begin, SizeValueType end) {
+    double part = 0.0;
+    for (SizeValueType i = begin; i < end; ++i)
+    {
+      part += std::exp(static_cast<double>(logMasses[i]) - largest);
+    }
+    return part;
+  });
+  const double logMass = largest + std::log(sum);
+  for (TReal & value : logMasses)
+  {
+    value = static_cast<TReal>(static_cast<double>(value) - logMass);
+  }
+}
+
 } // namespace
 
 template <typename TReal>
@@ -327,7 +349,7 @@ ComputeBarycenter(const typename SoftminOperator<TReal>::Pointer & op,
       }
       else
       {
-        progress.Fraction = startOfLast * (blurs.size() - stage) / blurs.size();
+        progress.Fraction = startOfLast * static_cast<double>(blurs.size() - stage) / static_cast<double>(blurs.size());
       }
       if (!tell(blur, i))
       {
@@ -338,6 +360,7 @@ ComputeBarycenter(const typename SoftminOperator<TReal>::Pointer & op,
   if (!report.Aborted)
   {
     logBarycenter = iteration.GetLogMean();
+    ScaleToUnitMass(logBarycenter, op->GetNumberOfWorkUnits());
   }
   return report;
 }

@@ -89,10 +89,10 @@ template <typename TReal>
 TReal
 CoarseCorrection<TReal>::GetImage(SizeValueType i, TReal softmin) const
 {
-  constexpr TReal smallest(0.1);
-  const TReal     logWeight = m_Pyramid[m_Level + 1].LogWeights[static_cast<size_t>(Side::Beta)][i];
-  const auto      epsilon = static_cast<TReal>(m_Temperature.Epsilon);
-  const TReal     marginal = std::exp(std::min(logWeight + m_G0[i] / epsilon + softmin, TReal(30)));
+  constexpr auto smallest = static_cast<TReal>(0.1);
+  const TReal    logWeight = m_Pyramid[m_Level + 1].LogWeights[static_cast<size_t>(Side::Beta)][i];
+  const auto     epsilon = static_cast<TReal>(m_Temperature.Epsilon);
+  const TReal    marginal = std::exp(std::min(logWeight + m_G0[i] / epsilon + softmin, TReal(30)));
   if (!(marginal > TReal(0)))
   {
     return m_G1[i];

@@ -82,8 +82,9 @@ public:
   double
   IterateSelf(Side side, std::vector<TReal> & potential, double relaxation);
 
-  /** Replaces h by the mean (λ h + T(h))/(1+λ) of the potential before the last IterateSelf(), which had this relaxation,
-   * and its image: at the mean the value is the dual one of the pair (h, T(h)), whose error is of second order. */
+  /** Replaces h by the mean (λ h + T(h))/(1+λ) of the potential before the last IterateSelf(), which had this
+   * relaxation, and its image: at the mean the value is the dual one of the pair (h, T(h)), whose error is of second
+   * order. */
   void
   AverageSelf(Side side, std::vector<TReal> & potential, double relaxation);
 

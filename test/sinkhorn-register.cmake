@@ -4,6 +4,7 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
   include(GoogleTest)
   add_executable(
     SinkhornRegisterTestDriver
+    sinkhornRegisterBrokenTest.cxx
     sinkhornRegisterConservedTest.cxx
     sinkhornRegisterErrorsTest.cxx
     sinkhornRegisterExperimentsTest.cxx
@@ -55,7 +56,8 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
       NAME SinkhornRegisterInstalled
       COMMAND
         ${CMAKE_COMMAND} -DBUILD=${Sinkhorn_BINARY_DIR} -DFOLDER=${CMAKE_CURRENT_BINARY_DIR}/installed
-        -DPROGRAM=${CMAKE_INSTALL_BINDIR}/sinkhorn-register -P
+        -DPROGRAM=${CMAKE_INSTALL_BINDIR}/sinkhorn-register -DPACKAGE=${Sinkhorn_INSTALL_PACKAGE_DIR}
+        -DGENERATOR=${CMAKE_GENERATOR} -DITK_DIR=${ITK_DIR} -P
         ${CMAKE_CURRENT_LIST_DIR}/sinkhornRegisterInstalled.cmake)
   endif()
 endif()

@@ -1,5 +1,7 @@
-# Installs the build into a folder, moves that folder, and starts the program from there.
-#   cmake -DBUILD=<build tree> -DFOLDER=<scratch folder> -DPROGRAM=<relative path> -P sinkhornRegisterInstalled.cmake
+# Installs the build into a folder, moves that folder, starts the program from there, and builds a project of its own
+# (consumer/) against the package there.
+#   cmake -DBUILD=<build tree> -DFOLDER=<scratch folder> -DPROGRAM=<relative path> -DPACKAGE=<relative path>
+#         -DGENERATOR=<CMake generator> -DITK_DIR=<of the build> -P sinkhornRegisterInstalled.cmake
 file(REMOVE_RECURSE "${FOLDER}")
 execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${FOLDER}/first" RESULT_VARIABLE status
                 OUTPUT_QUIET)
@@ -23,4 +25,18 @@ if(errors MATCHES "calling init: ([^\n]*libITKSinkhorn[^\n]*)")
   endif()
 endif()
 message(STATUS "${version}")
+
+function(run what)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${what}: ${status}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+run("the consumer can't be configured" "${CMAKE_COMMAND}" -G "${GENERATOR}" -S "${CMAKE_CURRENT_LIST_DIR}/consumer"
+    -B "${FOLDER}/consumer" -DCMAKE_BUILD_TYPE=Release "-DITK_DIR=${ITK_DIR}"
+    "-DSinkhorn_DIR=${FOLDER}/second/${PACKAGE}" "-DCMAKE_RUNTIME_OUTPUT_DIRECTORY_RELEASE=${FOLDER}/consumer")
+run("the consumer can't be built" "${CMAKE_COMMAND}" --build "${FOLDER}/consumer" --config Release)
+run("the consumer fails" "${FOLDER}/consumer/consumer")
+message(STATUS "${output}")
 file(REMOVE_RECURSE "${FOLDER}")

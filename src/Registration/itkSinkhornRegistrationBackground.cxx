@@ -133,7 +133,8 @@ FindPadding(const ImageType<VDimension> * image)
   const float *    first = image->GetBufferPointer();
   const auto       count = image->GetBufferedRegion().GetNumberOfPixels();
   const float      lowest = *std::min_element(first, first + count);
-  if (lowest >= 0.0F || static_cast<double>(std::count(first, first + count, lowest)) < leastShare * count)
+  if (lowest >= 0.0F ||
+      static_cast<double>(std::count(first, first + count, lowest)) < leastShare * static_cast<double>(count))
   {
     return none;
   }

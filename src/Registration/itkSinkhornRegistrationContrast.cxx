@@ -68,7 +68,10 @@ KeepMass(const MaskImageType<VDimension> *                 mask,
   const auto       kept = Sinkhorn::CopyImage(mask);
   for (SizeValueType i = 0; i < kept->GetBufferedRegion().GetNumberOfPixels(); ++i)
   {
-    kept->GetBufferPointer()[i] *= sampled->GetBufferPointer()[i] > least * bright ? 1 : 0;
+    if (!(sampled->GetBufferPointer()[i] > least * bright))
+    {
+      kept->GetBufferPointer()[i] = 0;
+    }
   }
   return kept;
 }

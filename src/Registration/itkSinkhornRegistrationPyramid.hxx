@@ -95,7 +95,7 @@ ConfigurePyramid(const StageInput<VDimension> & input, const Metric<VDimension> 
     {
       factors[d] = input.Grid.Factors[level][d];
     }
-    method->SetShrinkFactorsPerDimension(level, factors);
+    method->SetShrinkFactorsPerDimension(static_cast<unsigned int>(level), factors);
     sigmas[level] = ChooseImageSigma(input.Grid, level);
   }
   method->SetSmoothingSigmasPerLevel(sigmas);
