@@ -38,7 +38,7 @@ def test_the_mean_of_opposite_stretches_is_in_the_middle():
     points = average._points(image)
     inside = np.ones(points.shape[:-1], bool)
     residuals = [average.shape_residual((points - 23.5) * [factor - 1, 0.0], points, inside) for factor in (1.0, 1.25, 1.5)]
-    corrected = np.asarray(average._warp_back(image, np.mean(residuals, axis=0)))
+    corrected = np.asarray(average.warp_back(image, np.mean(residuals, axis=0)))
     width = (corrected[24] > 0.5).sum()
     assert abs(width - 2 * 10) <= 2 and corrected.max() > 0.9
 
@@ -70,8 +70,11 @@ def test_starts(tmp_path, start):
     from itk_sinkhorn_cohort import plan, table
 
     files = [str(image) for image, _ in write_group(tmp_path, 3)]
+    (tmp_path / "broken.nii.gz").write_bytes(b"no image")
     task = plan.Task(table.Pair("start", "", ""), "key", str(tmp_path / "start"), 1, 1, 0.0)
-    average.make_start(task, files, start)
+    named = {**{path: path for path in files}, "broken": str(tmp_path / "broken.nii.gz")}
+    record = average.make_start(task, named, start)
+    assert list(record["problems"]) == ["broken"]
     values = np.asarray(itk.imread(str(tmp_path / "start" / "template.nii.gz")))
     assert values.shape == (32, 32) and np.isfinite(values).all()
     mean = np.mean([np.asarray(itk.imread(path)) / np.asarray(itk.imread(path)).mean() for path in files], axis=0)

@@ -50,9 +50,12 @@ def _axes(image):
 
 def _points(image):
     """Where the voxels of an image are, mm, x first in the last axis."""
-    shape = np.asarray(image).shape
-    index = np.stack(np.meshgrid(*[np.arange(size, dtype=np.float64) for size in shape], indexing="ij")[::-1], axis=-1)
-    return index @ _axes(image).T + np.array(list(image.GetOrigin()))
+    return _indices(image) @ _axes(image).T + np.array(list(image.GetOrigin()))
+
+
+def _indices(image):
+    """Of the voxels of an image, x first in the last axis."""
+    return np.stack(np.meshgrid(*[np.arange(size, dtype=np.float64) for size in np.asarray(image).shape], indexing="ij")[::-1], axis=-1)
 
 
 def _covers(image, points):
@@ -70,12 +73,20 @@ def _middle(image):
 def make_start(task, files, kind):
     """The first template: the images, put centre upon centre, on a grid of their median spacing and size.
 
-    Writes template.nii.gz. `kind` is mean, median or barycenter (the Wasserstein barycentre).
+    Writes template.nii.gz. `files` are paths by id; what is wrong with those that can't be read stands in the record, under
+    "problems". `kind` is mean, median or barycenter (the Wasserstein barycentre).
     """
     import itk
 
-    with state.staged_results(task.folder, task.key, {"figures": {}}) as staged:
-        images = [engine.read_image(path, "image") for path in files]
+    with state.staged_results(task.folder, task.key, record := {"problems": {}}) as staged:
+        images = []
+        for name, path in files.items():
+            try:
+                images.append(engine.read_image(path, "image"))
+            except RuntimeError as error:
+                record["problems"][name] = str(error)
+        if not images:
+            raise RuntimeError(f"no image can be read: {next(iter(record['problems'].values()))}")
         spacing = np.median([list(image.GetSpacing()) for image in images], axis=0)
         extent = np.median([np.array(np.asarray(image).shape[::-1]) * list(image.GetSpacing()) for image in images], axis=0)
         shape = [math.ceil(length / step - 1e-6) for length, step in zip(extent, spacing)][::-1]
@@ -168,7 +179,7 @@ def update(task, template, folders, images, kind, deformable, sharpen):
             warped.append(np.array(itk.imread(str(folder / "warped.nii.gz"))) * _scale(image))
             mean_shape += shape_residual(displacement, points, covered[-1]) / len(folders)
         values = _put(_combine(warped, covered, kind, last), last)
-        values = _warp_back(values, mean_shape)
+        values = warp_back(values, mean_shape)
         if sharpen and deformable:
             values = itk.laplacian_sharpening_image_filter(values)
         record["figures"] = _measure(np.asarray(values), np.asarray(last), mean_shape, warped, covered, folders)
@@ -176,22 +187,25 @@ def update(task, template, folders, images, kind, deformable, sharpen):
     return state.read_result(task.folder, task.key)
 
 
-def _warp_back(image, displacement):
-    """The image at y of what was at x, y = x + displacement(x)."""
-    import itk
+def _sample(values, index):
+    """Linear interpolation at continuous indices, x first in the last axis; beyond the border as on it."""
+    from scipy.ndimage import map_coordinates
 
-    field = fields.to_image(displacement, image)
-    inverse = itk.InvertDisplacementFieldImageFilter[type(field), type(field)].New(
-        displacement_field=field, maximum_number_of_iterations=50, mean_error_tolerance_threshold=1e-4,
-        max_error_tolerance_threshold=1e-2, enforce_boundary_condition=False)
-    inverse.Update()
-    warp = itk.WarpImageFilter[type(image), type(image), type(field)].New(image)
-    warp.SetDisplacementField(inverse.GetOutput())
-    warp.SetOutputParametersFromImage(image)
-    # Where the inverse points out of the image there is its border.
-    warp.SetInterpolator(itk.LinearInterpolateImageFunction[type(image), itk.D].New())
-    warp.Update()
-    return warp.GetOutput()
+    return map_coordinates(values, np.moveaxis(index[..., ::-1], -1, 0), order=1, mode="nearest")
+
+
+def warp_back(image, displacement):
+    """The image at y of what was at x, y = x + displacement(x).
+
+    x = y + v(y) with the fixed point v(y) = -displacement(y + v(y)) (Chen et al., Med. Phys. 35, 2008), which converges as
+    the displacement of a mean shape bends little; 30 rounds leave less than 1e-3 of it where it is bent by 0.8.
+    """
+    voxels = displacement @ np.linalg.inv(_axes(image)).T
+    grid = _indices(image)
+    inverse = np.zeros_like(voxels)
+    for _ in range(30):
+        inverse = -np.stack([_sample(voxels[..., k], grid + inverse) for k in range(voxels.shape[-1])], axis=-1)
+    return _put(_sample(np.asarray(image).astype(np.float64), grid + inverse), image)
 
 
 def _measure(values, last, mean_shape, warped, covered, folders):

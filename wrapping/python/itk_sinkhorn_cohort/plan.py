@@ -100,6 +100,14 @@ def read_facts(path):
     return Facts(len(size), math.prod(size))
 
 
+def count_voxels(path):
+    """Voxels of an image file; 0 where that can't be told."""
+    try:
+        return read_facts(path).voxels
+    except RuntimeError:
+        return 0
+
+
 class _Inspector:
     """Reads each file once, however many pairs share it."""
 

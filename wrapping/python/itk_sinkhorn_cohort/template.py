@@ -61,9 +61,9 @@ class _Builder:
         folder = self.output / name
         key = state.make_key([state.FORMAT, engine.describe(), name, ingredients])
         if not state.is_done(folder, key):
-            facts = [plan.read_facts(path) for path in facts_of]
-            # All images at once, in double precision, with their points and fields.
-            memory = plan.BASE_MEMORY + sum(fact.voxels for fact in facts) * 16 + max(fact.voxels for fact in facts) * 400
+            voxels = [plan.count_voxels(path) for path in facts_of]
+            # All images at once, in double precision, and points and fields of one.
+            memory = plan.BASE_MEMORY + sum(voxels) * 16 + max(voxels) * 400
             pair = table.Pair(name.replace("/", "-"), "", "")
             task = plan.Task(pair, key, str(folder), self.settings["threads"], int(memory), 0.0)
             records, failed = {}, {}
@@ -170,11 +170,7 @@ def check(rounds, start, mean):
 
 
 def _build(builder, rounds, ways, options):
-    images, problems = _list_readable(builder)
-    builder.failed.update(problems)
-    work = functools.partial(average.make_start, files=images, kind=ways["start"])
-    folder = builder.do("start", work, [ways["start"], [builder.hash(path) for path in images]], images)
-    template = folder / "template.nii.gz"
+    template = _start(builder, ways["start"])
     linear = None
     figures = []
     for k, transform in enumerate(rounds, 1):
@@ -194,20 +190,23 @@ def _build(builder, rounds, ways, options):
     return Template(str(builder.output / "template.nii.gz"), figures, builder.failed, dice)
 
 
-def _list_readable(builder):
-    """Images that can be read, and messages for the others; these are left out."""
-    images, problems, known = [], {}, []
+def _start(builder, kind):
+    """The first template. Subjects whose images can't be read are reported and left out of everything that follows."""
+    files, hashes, problems = {}, {}, {}
     for subject in builder.subjects:
         try:
-            engine.read_image(subject.image, "image")
-            images.append(subject.image)
-            known.append(subject)
-        except RuntimeError as error:
-            problems[f"start/{subject.id}"] = run.describe_error(error)
-    if not images:
+            hashes[subject.id] = builder.hash(subject.image)
+            files[subject.id] = subject.image
+        except OSError as error:
+            problems[subject.id] = f"image '{subject.image}': {error.strerror}"
+    if not files:
         raise RuntimeError(f"no image can be read: {next(iter(problems.values()))}")
-    builder.subjects = known
-    return images, problems
+    work = functools.partial(average.make_start, files=files, kind=kind)
+    folder = builder.do("start", work, [kind, hashes], list(files.values()))
+    problems.update(state.read_json(folder / state.RECORD)["problems"])
+    builder.failed.update({f"start/{name}": message for name, message in problems.items()})
+    builder.subjects = [subject for subject in builder.subjects if subject.id not in problems]
+    return folder / "template.nii.gz"
 
 
 def _update(builder, k, transform, template, done, rows, ways):
