@@ -42,9 +42,9 @@ protected:
   WriteDisc(const std::string & name, double x, double y)
   {
     const auto disc = Ellipsoid<2>(PointAt(x, y), VectorOf(9.0, 8.0), 1.0);
-    Write(
-      MakeImage<float, 2>({ { 48, 48 } }, [&](const Point2 & p) { return disc(p) * (p[0] < x ? 1.0 : 2.0); }).GetPointer(),
-      Path(name));
+    Write(MakeImage<float, 2>({ { 48, 48 } }, [&](const Point2 & p) { return disc(p) * (p[0] < x ? 1.0 : 2.0); })
+            .GetPointer(),
+          Path(name));
   }
 
   std::string
@@ -73,7 +73,8 @@ TEST_F(SinkhornRegisterPresets, EachRuns)
     EXPECT_EQ(ReadReport(Path(preset))["folded_fraction"], 0) << preset;
   }
   EXPECT_EQ(ReadReport(Path("labels"))["features"], "labels");
-  EXPECT_LT(ReadReport(Path("fast"))["stages"].back()["levels"], ReadReport(Path("default"))["stages"].back()["levels"]);
+  EXPECT_LT(ReadReport(Path("fast"))["stages"].back()["levels"],
+            ReadReport(Path("default"))["stages"].back()["levels"]);
 }
 
 TEST_F(SinkhornRegisterPresets, TheLungsHaveAWindow)
@@ -91,11 +92,11 @@ TEST_F(SinkhornRegisterPresets, WhatIsSaidByHandComesFirst)
 {
   EXPECT_EQ(Dump("--preset fast"), (nlohmann::json{ { "iterations", "60x40" }, { "shrink", "4x2" } }));
   EXPECT_EQ(Dump("--preset fast --iterations 5x4")["iterations"], "5x4");
-  std::ofstream(Path("c.json")) << R"({"preset": "fast", "iterations": "9x8", "blur": 2.5, "multi-start": true, "quiet": false})";
+  std::ofstream(Path("c.json"))
+    << R"({"preset": "fast", "iterations": "9x8", "blur": 2.5, "multi-start": true, "quiet": false})";
   const nlohmann::json dump = Dump("--config " + Path("c.json") + " --blur 4");
   EXPECT_EQ(dump,
-            (nlohmann::json{
-              { "iterations", "9x8" }, { "shrink", "4x2" }, { "blur", "4" }, { "multi-start", true } }));
+            (nlohmann::json{ { "iterations", "9x8" }, { "shrink", "4x2" }, { "blur", "4" }, { "multi-start", true } }));
 }
 
 TEST_F(SinkhornRegisterPresets, AFileSaysTheSameAsTheCommandLine)
@@ -134,7 +135,8 @@ TEST_F(SinkhornRegisterPresets, ADryRunDoesNothing)
   const Outcome outcome = Run(Files("out") + " --dry-run");
   EXPECT_EQ(outcome.ExitCode, 0) << outcome.Errors;
   EXPECT_FALSE(fs::exists(Path("out")));
-  for (const std::string word : { "fixed image", "48 x 48 voxels of 1 x 1 mm", "stage 1: syn with sinkhorn", "nothing was done" })
+  for (const std::string word :
+       { "fixed image", "48 x 48 voxels of 1 x 1 mm", "stage 1: syn with sinkhorn", "nothing was done" })
   {
     EXPECT_NE(outcome.Output.find(word), std::string::npos) << word << " in\n" << outcome.Output;
   }
@@ -145,7 +147,8 @@ TEST_F(SinkhornRegisterPresets, TheHelpHasGroups)
 {
   const std::string help = Run("--help").Output;
   std::size_t       last = 0;
-  for (const std::string heading : { "Files:", "What is compared:", "How it is registered:", "Scales:", "The program:" })
+  for (const std::string heading :
+       { "Files:", "What is compared:", "How it is registered:", "Scales:", "The program:" })
   {
     const std::size_t place = help.find(heading);
     ASSERT_NE(place, std::string::npos) << heading;

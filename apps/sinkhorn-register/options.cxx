@@ -281,6 +281,7 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   Conduct conduct;
   AddConduct(app, options, conduct);
   app.set_version_flag("--version", SINKHORN_REGISTER_VERSION);
+  app.set_help_flag("--help,-h", "print this help and exit"); // anew, so that its group comes last
   GroupOptions(app);
   try
   {

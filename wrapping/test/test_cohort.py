@@ -2,8 +2,6 @@
 import csv
 import json
 import os
-import pathlib
-import signal
 import subprocess
 import sys
 import time
@@ -18,6 +16,7 @@ import cohort_testing
 import itk_sinkhorn_cohort as cohort
 from cohort_testing import read_bits, shift_register, write_group, write_table
 from itk_sinkhorn_cohort import command, plan, state, transformfile
+from sinkhorn_testing import make_field
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +176,10 @@ def test_a_detached_header_changes_with_its_voxels(tmp_path):
 
 
 def test_transform_files(tmp_path):
-    field = itk.image_from_array(np.random.default_rng(3).random((5, 6, 2)), is_vector=True)
+    field = make_field(itk.image_from_array(np.zeros((5, 6), np.float32)))
+    itk.array_view_from_image(field)[...] = np.random.default_rng(3).random((5, 6, 2))
     deformation = itk.DisplacementFieldTransform[itk.D, 2].New()
-    deformation.SetDisplacementField(itk.cast_image_filter(field, ttype=(type(field), itk.Image[itk.Vector[itk.D, 2], 2])))
+    deformation.SetDisplacementField(field)
     composite = itk.CompositeTransform[itk.D, 2].New()
     shift = itk.TranslationTransform[itk.D, 2].New()
     shift.SetOffset([0.5, -1.0])

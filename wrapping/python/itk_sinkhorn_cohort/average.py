@@ -26,14 +26,6 @@ from itk_sinkhorn_cohort import engine, fields, state
 STARTS = ("mean", "median", "barycenter")
 
 
-def _as_real(image):
-    import itk
-
-    real = itk.image_from_array(np.ascontiguousarray(np.asarray(image), np.float32))
-    real.CopyInformation(image)
-    return real
-
-
 def _scale(image):
     """A factor that brings the mean of a non-negative image to 1; signed images (CT) are units of their own."""
     values = np.asarray(image)
@@ -100,7 +92,7 @@ def make_start(task, files, kind):
             offset = _middle(image) - _middle(grid)
             shift = itk.TranslationTransform[itk.D, image.GetImageDimension()].New()
             shift.SetOffset(offset.tolist())
-            warped = itk.resample_image_filter(_as_real(image), transform=shift, reference_image=grid, use_reference_image=True)
+            warped = itk.resample_image_filter(fields.to_real(image), transform=shift, reference_image=grid, use_reference_image=True)
             moved.append(np.array(warped) * _scale(image))
             covered.append(_covers(image, points + offset))
         itk.imwrite(_put(_combine(moved, covered, kind, grid), grid), str(staged / "template.nii.gz"), compression=True)

@@ -15,7 +15,7 @@
 #   limitations under the License.
 #
 # ==========================================================================
-"""Displacement fields between NumPy and ITK: single precision, as files have them."""
+"""Images and displacement fields between NumPy and ITK: single precision, as files have them."""
 import numpy as np
 
 
@@ -35,3 +35,12 @@ def to_image(vectors, like):
     field = itk.image_from_array(np.ascontiguousarray(vectors, np.float32), ttype=(kind,))
     field.CopyInformation(like)
     return field
+
+
+def to_real(image):
+    """The image with pixels of single precision."""
+    import itk
+
+    real = itk.image_from_array(np.ascontiguousarray(np.asarray(image), np.float32))
+    real.CopyInformation(image)
+    return real

@@ -89,7 +89,7 @@ def _make_views(fixed, moving, result):
     """Slices through the centre of mass of the fixed image, and the longest displacement, mm."""
     import itk
 
-    before = itk.resample_image_filter(_as_real(moving), reference_image=fixed, use_reference_image=True)
+    before = itk.resample_image_filter(fields.to_real(moving), reference_image=fixed, use_reference_image=True)
     displacement = fields.to_array(result.displacement)
     length = np.linalg.norm(displacement, axis=-1)
     longest = float(length.max())
@@ -110,14 +110,6 @@ def _make_views(fixed, moving, result):
         where = tuple(centre[axis] if k == axis else slice(None) for k in range(3))
         views.append(_make_view(name, layers, where, [s for k, s in enumerate(spacing) if k != axis]))
     return views, longest
-
-
-def _as_real(image):
-    import itk
-
-    real = itk.image_from_array(np.ascontiguousarray(np.asarray(image), np.float32))
-    real.CopyInformation(image)
-    return real
 
 
 def _to_bytes(values, scale):

@@ -25,9 +25,10 @@ import typing
 from itk_sinkhorn_cohort import engine, state
 
 #: Resident memory, bytes: of a worker that has loaded everything, and for each voxel of the larger image, by dimension.
-#: Upper bounds of what was measured with default options; a worker's own limit comes on top as the last resort.
+#: From what programs on volumes of 60,000 to 4 million voxels took (125 to 225 bytes a voxel), and as much again, and more, for
+#: the copies that Python and the file of the transform take; the limit of the worker itself is the last resort.
 BASE_MEMORY = 1.0e9
-VOXEL_MEMORY = {2: 900.0, 3: 420.0}
+VOXEL_MEMORY = {2: 900.0, 3: 700.0}
 #: Seconds of one thread for each million voxels of the fixed image, where no finished pair tells better.
 VOXEL_SECONDS = {2: 40.0, 3: 60.0}
 BASE_SECONDS = 1.0
