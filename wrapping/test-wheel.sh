@@ -19,7 +19,7 @@ environment=$(mktemp -d)
 trap 'rm -rf "$environment"' EXIT
 "${PYTHON:-python3}" -m venv "$environment"
 pip=("$environment/bin/python" -m pip --disable-pip-version-check install -q --retries 3)
-"${pip[@]}" "$wheel" "itk == ${ITK_VERSION:-5.4.7}" pytest xarray matplotlib tqdm nbclient nbformat ipykernel </dev/null
+"${pip[@]}" "$wheel[cohort]" "itk == ${ITK_VERSION:-5.4.7}" pytest xarray nbclient nbformat ipykernel </dev/null
 # Only the tests of interoperability need these, and are skipped without them.
 for package in SimpleITK antspyx; do
   "${pip[@]}" "$package" </dev/null || echo "test-wheel: $package could not be installed; its tests are skipped" >&2
@@ -27,6 +27,7 @@ done
 
 cp -r "$here/test" "$here/../examples/python" "$environment/"
 cp -r "$here/../test/Golden" "$environment/golden"
-export SINKHORN_GOLDEN=$environment/golden SINKHORN_EXAMPLES=$environment/python
+cp -r "$here/../docs" "$environment/docs"
+export SINKHORN_GOLDEN=$environment/golden SINKHORN_EXAMPLES=$environment/python SINKHORN_DOCS=$environment/docs
 cd "$environment/test"
 "$environment/bin/python" -m pytest -q -rs -W ignore::DeprecationWarning -p no:cacheprovider "$@" . </dev/null

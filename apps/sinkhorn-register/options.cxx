@@ -17,13 +17,17 @@
  *=========================================================================*/
 #include "options.h"
 
+#include "dryRun.h"
 #include "pointOptions.h"
+#include "presets.h"
 
 #include "itkThreadSupport.h"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cstdlib>
+#include <iostream>
 #include <utility>
 
 namespace SinkhornRegister
@@ -150,6 +154,71 @@ AddPlanOptions(CLI::App & app, PlanRequest & request)
   }
 }
 
+/** How options are given, and what is done with them. */
+struct Conduct
+{
+  std::string Config;
+  std::string Preset;
+  bool        DumpsConfiguration{ false };
+  bool        IsDry{ false };
+};
+
+void
+AddConduct(CLI::App & app, Options & options, Conduct & conduct)
+{
+  app.add_option(
+    "--preset", conduct.Preset, "options for a kind of images, which others override: " + ListPresets() + " [default]");
+  app.add_option("--config",
+                 conduct.Config,
+                 "options from a JSON file, such as --dump-config writes; those of the command line come first");
+  app.add_flag("--dump-config",
+               conduct.DumpsConfiguration,
+               "print the options that were given, by whatever way, as JSON, and do nothing else");
+  app.add_flag("--dry-run", conduct.IsDry, "print what would be read, run and written, and do nothing else");
+  app.add_option("--threads", options.Threads, "threads, 0: all [0]");
+  app.add_flag("--quiet", options.Quiet, "nothing on standard output, no notes, only errors");
+}
+
+/** Headings of the help. */
+void
+GroupOptions(CLI::App & app)
+{
+  const std::vector<std::pair<std::string, std::vector<std::string>>> groups{
+    { "Files",
+      { "fixed",
+        "moving",
+        "output",
+        "fixed-labels",
+        "moving-labels",
+        "fixed-mask",
+        "moving-mask",
+        "landmarks",
+        "landmark-indices",
+        "fixed-points",
+        "moving-points" } },
+    { "What is compared", { "density", "features", "metric", "mass-model" } },
+    { "How it is registered", { "transform", "initialize", "multi-start", "finish", "stage" } },
+    { "Scales",
+      { "blur",
+        "reach",
+        "iterations",
+        "shrink",
+        "update-sigma",
+        "total-sigma",
+        "learning-rate",
+        "radius",
+        "standardize" } },
+    { "The program", { "preset", "config", "dump-config", "dry-run", "threads", "quiet", "version", "help" } }
+  };
+  for (const auto & group : groups)
+  {
+    for (const std::string & name : group.second)
+    {
+      app.get_option("--" + name)->group(group.first);
+    }
+  }
+}
+
 /** The plan that a request leads to; the settings given are those that CLI11 has seen. */
 void
 Interpret(const CLI::App & app, PlanRequest & request, Options & options)
@@ -210,12 +279,22 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   AddFileOptions(app, options);
   AddPlanOptions(app, request);
   AddPointOptions(app, options);
-  app.add_option("--threads", options.Threads, "threads, 0: all [0]");
-  app.add_flag("--quiet", options.Quiet, "nothing on standard output, no notes, only errors");
+  Conduct conduct;
+  AddConduct(app, options, conduct);
   app.set_version_flag("--version", SINKHORN_REGISTER_VERSION);
+  app.set_help_flag("--help,-h", "print this help and exit"); // anew, so that its group comes last
+  GroupOptions(app);
   try
   {
     app.parse(argc, argv);
+    if (app.count("--config") > 0)
+    {
+      ApplyConfiguration(app, conduct.Config);
+    }
+    if (app.count("--preset") > 0)
+    {
+      ApplyPreset(app, conduct.Preset);
+    }
   }
   catch (const CLI::Success & success)
   {
@@ -224,6 +303,11 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   catch (const CLI::ParseError & error)
   {
     throw UsageError(std::string(error.what()) + " (see sinkhorn-register --help)");
+  }
+  if (conduct.DumpsConfiguration)
+  {
+    std::cout << DumpConfiguration(app);
+    return EXIT_SUCCESS;
   }
   CheckThreads(options.Threads);
   CheckWhatIsRegistered(app);
@@ -234,6 +318,11 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   else
   {
     InterpretPoints(app, request, options);
+  }
+  if (conduct.IsDry)
+  {
+    PrintPlan(options);
+    return EXIT_SUCCESS;
   }
   return -1;
 }

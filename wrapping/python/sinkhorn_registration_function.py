@@ -37,7 +37,7 @@ class SinkhornRegistration(typing.NamedTuple):
     warped: typing.Any
     #: Displacement of each voxel of the fixed image in mm, in physical space, x first (the last axis of an array).
     displacement: typing.Any
-    #: How it went: the keys of sinkhorn-register's report.json, and "messages".
+    #: How it went: the keys of sinkhorn-register's report.json, "messages", and "history": the values of all iterations.
     report: dict
 
 
@@ -83,6 +83,22 @@ class _Progress:
     def close(self):
         if self._bar is not None:
             self._bar.close()
+
+
+class _History:
+    """The value of every iteration, by stage and level."""
+
+    def __init__(self, method):
+        import itk
+
+        self.levels = []
+        method.AddObserver(itk.IterationEvent(), lambda: self._note(method))
+
+    def _note(self, method):
+        place = {"stage": method.GetCurrentStage(), "level": method.GetCurrentLevel()}
+        if not self.levels or any(self.levels[-1][name] != number for name, number in place.items()):
+            self.levels.append({**place, "values": []})
+        self.levels[-1]["values"].append(method.GetCurrentValue())
 
 
 def _as_text(value):
@@ -191,12 +207,14 @@ def sinkhorn_registration_method(
     for stage in [stages] if isinstance(stages, str) else stages or ():
         method.AddStage(stage)
     watch = _Progress(method, progress)
+    history = _History(method)
     try:
         method.Update()
     finally:
         watch.close()
     report = json.loads(method.GetReportAsJson())
     report["messages"] = list(method.GetMessages())
+    report["history"] = history.levels
     if report["kept"] != "result" and report["messages"]:
         warnings.warn(f"sinkhorn_registration_method: {report['messages'][-1]}", RuntimeWarning, stacklevel=2)
     return SinkhornRegistration(

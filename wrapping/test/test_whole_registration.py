@@ -27,6 +27,10 @@ def test_arrays_in_arrays_out():
     assert report["kept"] == "result" and report["min_jacobian"] > 0 and report["folded_fraction"] == 0
     assert report["value_after"] < 0.01 * report["value_before"]
     assert report["stages"] and report["levels"] and report["messages"]
+    history = report["history"]
+    assert [level["stage"] for level in history] == sorted(level["stage"] for level in history)
+    assert len(history) >= len(report["stages"]) and all(np.isfinite(level["values"]).all() for level in history)
+    assert sum(len(level["values"]) for level in history) == report["iterations"]
 
 
 @pytest.mark.parametrize("pixel", ["F", "D"])

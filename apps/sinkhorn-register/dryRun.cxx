@@ -1,0 +1,106 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#include "dryRun.h"
+
+#include "imageFile.h"
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+namespace SinkhornRegister
+{
+namespace
+{
+
+using itk::SinkhornRegistration::InitialKind;
+using itk::SinkhornRegistration::Stage;
+
+std::string
+Join(const std::vector<unsigned int> & numbers)
+{
+  std::string text;
+  for (const unsigned int number : numbers)
+  {
+    text += (text.empty() ? "" : "x") + std::to_string(number);
+  }
+  return text;
+}
+
+void
+PrintImage(const std::string & path, const std::string & role)
+{
+  const FileFacts facts = InspectFile(path, role);
+  std::cout << "reads " << facts.Describe() << ":";
+  for (std::size_t axis = 0; axis < facts.Geometry.Size.size(); ++axis)
+  {
+    std::cout << (axis == 0 ? " " : " x ") << facts.Geometry.Size[axis];
+  }
+  std::cout << " voxels of";
+  for (std::size_t axis = 0; axis < facts.Geometry.Spacing.size(); ++axis)
+  {
+    std::cout << (axis == 0 ? " " : " x ") << facts.Geometry.Spacing[axis];
+  }
+  std::cout << " mm\n";
+}
+
+void
+PrintStage(const Stage & stage, std::size_t number, bool mayChange)
+{
+  std::cout << "stage " << number << ": " << ToString(stage.Transform) << " with " << ToString(stage.Metric)
+            << ", iterations " << Join(stage.Iterations) << ", shrink "
+            << (stage.Shrink.empty() ? "from the size" : Join(stage.Shrink))
+            << (mayChange ? " (may be left out or changed by what the images show)" : "") << "\n";
+}
+
+} // namespace
+
+void
+PrintPlan(const Options & options)
+{
+  if (!options.FixedPoints.empty())
+  {
+    for (const auto & file : ListInputFiles(options))
+    {
+      std::cout << "reads " << file.first << " '" << file.second << "'\n";
+    }
+    std::cout << "start: " << ToString(options.Points.Initialize) << "\n"
+              << (options.Points.Deform ? "then a deformation\n" : "no deformation\n");
+  }
+  else
+  {
+    for (const auto & file : ListInputFiles(options))
+    {
+      if (file.first.find("landmarks") != std::string::npos)
+      {
+        std::cout << "reads " << file.first << " '" << file.second << "'\n";
+        continue;
+      }
+      PrintImage(file.second, file.first);
+    }
+    std::cout << "mass: " << options.Mass.ToString() << "; features: " << ToString(options.Features)
+              << "; start: " << ToString(options.Initial) << (options.MultiStart ? ", several rotations" : "") << "\n";
+    for (std::size_t i = 0; i < options.Stages.size(); ++i)
+    {
+      PrintStage(options.Stages[i], i + 1, options.IsRecipe);
+    }
+  }
+  std::cout << "writes into '" << options.Output << "'; nothing was done" << std::endl;
+}
+
+} // namespace SinkhornRegister

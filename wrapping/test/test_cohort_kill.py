@@ -1,0 +1,86 @@
+"""Cohorts whose workers and drivers are killed at any moment."""
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+pytest.importorskip("distributed", reason="the extra [cohort] is not installed")
+
+import itk_sinkhorn_cohort as cohort
+from cohort_testing import make_client, read_bits, shift_register, write_group, write_table
+
+PAIRS = [(i, j) for i in range(4) for j in range(4) if i != j]
+
+
+@pytest.fixture
+def table(tmp_path):
+    return write_table(tmp_path, write_group(tmp_path, 4), PAIRS, labels=False)
+
+
+def test_workers_that_are_killed_change_nothing(table, tmp_path):
+    pairs = cohort.read_pairs(table)
+    options = {"pause": 0.4}
+    with make_client(2) as client, client.cluster:
+        cohort.run_cohort(pairs, tmp_path / "calm", client, options=options, register=shift_register, keep=["transform"])
+        ended = threading.Event()
+        killed = []
+
+        def kill():
+            while not ended.wait(1.5):
+                workers = [worker.process.pid for worker in client.cluster.workers.values() if worker.process and worker.process.pid]
+                if workers:
+                    killed.append(workers[len(killed) % len(workers)])
+                    os.kill(killed[-1], signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            done = cohort.run_cohort(pairs, tmp_path / "stormy", client, options=options, register=shift_register, keep=["transform"])
+        finally:
+            ended.set()
+            killer.join()
+    assert not done.failed and killed
+    assert read_bits(tmp_path / "stormy") == read_bits(tmp_path / "calm")
+
+
+DRIVER = """
+import sys, itk_sinkhorn_cohort as cohort
+from cohort_testing import make_client, shift_register
+if __name__ == "__main__":
+    with make_client(1) as client, client.cluster:
+        options = {"pause": 0.2, "folder": sys.argv[3]}
+        done = cohort.run_cohort(cohort.read_pairs(sys.argv[1]), sys.argv[2], client, options=options, register=shift_register, keep=["transform"])
+        print(done.registered)
+"""
+
+
+def test_a_driver_that_is_killed_goes_on(table, tmp_path):
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    script = tmp_path / "driver.py"
+    script.write_text(DRIVER)
+    output = tmp_path / "out"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])}
+    finished = 0
+    for share in (0.2, 0.5, 0.8):
+        driver = subprocess.Popen([sys.executable, str(script), str(table), str(output), str(calls)], env=environment)
+        deadline = time.monotonic() + 500
+        while len(list(output.glob("*/result.json"))) < max(share * len(PAIRS), finished + 1) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        driver.kill()
+        driver.wait()
+        time.sleep(1)  # its workers end
+        now = len(list(output.glob("*/result.json")))
+        assert now > finished
+        finished = now
+    begun = len(list(calls.iterdir()))
+    run = subprocess.run([sys.executable, str(script), str(table), str(output), str(calls)], env=environment, capture_output=True,
+                         text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) == len(PAIRS) - finished
+    assert len(list(calls.iterdir())) == begun + len(PAIRS) - finished
+    assert not [path for path in output.iterdir() if path.name.startswith((".unfinished-", ".begun-"))]
