@@ -168,7 +168,7 @@ RefineLinearly(Plan & plan, bool isDeformation)
   const auto          where = isDeformation ? plan.Stages.begin() : plan.Stages.end();
   plan.Stages.insert(where, MakeLinearRefinement(kind));
   plan.SearchesRotations =
-    !plan.MultiStart && kind != TransformKind::Translation &&
+    kind != TransformKind::Translation &&
     (plan.Initial == InitialKind::Automatic || (!isDeformation && plan.Initial == InitialKind::None));
 }
 
