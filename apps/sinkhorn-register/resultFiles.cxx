@@ -130,38 +130,26 @@ WriteMaps(OutputFolder & folder, const ResultSource<VDimension> & source)
 } // namespace
 
 template <unsigned int VDimension>
-std::vector<std::string>
+void
 WriteResults(OutputFolder & folder, const ResultSource<VDimension> & source)
 {
-  std::vector<std::string> written{ "warped" + ChooseWarpedExtension(*source.FixedFacts, *source.MovingFacts) };
-  WriteWarpedFile<VDimension>(source, folder.Stage(written.front()));
+  const std::string warped = "warped" + ChooseWarpedExtension(*source.FixedFacts, *source.MovingFacts);
+  WriteWarpedFile<VDimension>(source, folder.Stage(warped));
   if (source.MovingLabels)
   {
     const Type type = ChooseLabelType<VDimension>(*source.LabelFacts, source.MovingLabels);
     const bool fits = type == Type::UCHAR || type == Type::USHORT;
-    const bool png = written.front() == "warped.png" && fits;
-    written.push_back(png ? "warped_labels.png" : "warped_labels.nii.gz");
+    const bool png = warped == "warped.png" && fits;
     const auto labels = WarpLabels<VDimension>(source.MovingLabels, source.ToRegistered, source.Fixed);
-    WriteLabels<VDimension>(labels, type, source.FixedFacts->Geometry, folder.Stage(written.back()));
+    WriteLabels<VDimension>(
+      labels, type, source.FixedFacts->Geometry, folder.Stage(png ? "warped_labels.png" : "warped_labels.nii.gz"));
   }
   WriteMaps<VDimension>(folder, source);
-  std::vector<std::string> obsolete;
-  for (const std::string name : { "warped", "warped_labels" })
-  {
-    for (const std::string extension : { ".png", ".nii.gz", ".nrrd" })
-    {
-      if (std::find(written.begin(), written.end(), name + extension) == written.end())
-      {
-        obsolete.push_back(name + extension);
-      }
-    }
-  }
-  return obsolete;
 }
 
-template std::vector<std::string>
+template void
 WriteResults<2>(OutputFolder &, const ResultSource<2> &);
-template std::vector<std::string>
+template void
 WriteResults<3>(OutputFolder &, const ResultSource<3> &);
 
 } // namespace SinkhornRegister

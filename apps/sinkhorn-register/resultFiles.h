@@ -47,10 +47,9 @@ struct ResultSource
   bool ConservesMass{ false };
 };
 
-/** Writes warped image and labels, transform and displacement, on the grid and in the dimension of the fixed file.
- * \return names that files of an earlier run may have, but none of this one. */
+/** Writes warped image and labels, transform and displacement, on the grid and in the dimension of the fixed file. */
 template <unsigned int VDimension>
-std::vector<std::string>
+void
 WriteResults(OutputFolder & folder, const ResultSource<VDimension> & source);
 
 } // namespace SinkhornRegister
