@@ -77,7 +77,17 @@ struct PointRegistrationReport
   bool          MovedNothing{ false };
   SizeValueType NumberOfFixedParticles{ 0 };
   SizeValueType NumberOfMovingParticles{ 0 };
+  /** Cells that were left out because they have neither length nor area. */
+  SizeValueType NumberOfDroppedFixedCells{ 0 };
+  SizeValueType NumberOfDroppedMovingCells{ 0 };
 };
+
+/** Plan and report as a JSON object; its keys are also those of the program's report.json where they mean the same. */
+Sinkhorn_EXPORT std::string
+                ToJson(const PointRegistrationPlan &   plan,
+                       const PointRegistrationReport & report,
+                       unsigned int                    dimension,
+                       const Folding &                 folds);
 
 /** Registers two shapes: a linear transform and a diffeomorphism of space that bring the moving shape onto the fixed
  * one.

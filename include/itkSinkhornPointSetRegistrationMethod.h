@@ -21,6 +21,7 @@
 #include "itkSinkhornCompatibility.h"
 #include "itkSinkhornPointMeasureFromMesh.h"
 #include "itkSinkhornPointRegistrationEngine.h"
+#include "itkSinkhornRegistrationImages.h"
 
 #include "itkDataObjectDecorator.h"
 #include "itkProcessObject.h"
@@ -156,11 +157,22 @@ public:
   }
   typename TransformType::Pointer
   GetInverseTransform() const;
+  /** The vertices of the moving shape on the fixed one, coordinate after coordinate, in their order. */
+  std::vector<double>
+  MakeWarpedPoints() const;
+  /** Displacement of space around the shapes, from fixed to moving points, mm; on the grid of the deformation, or of a
+   * fiftieth of the diagonal where there is none. */
+  typename SinkhornRegistration::FieldType<VDimension>::Pointer
+  MakeDisplacementField() const;
+  /** How it went, also as a JSON object with the keys of the program's report.json: how the displacement field folds, too,
+   * and instead of distances between the shapes those between their particles. */
   const ReportType &
   GetReport() const
   {
     return m_Report;
   }
+  std::string
+  GetReportAsJson() const;
   const std::vector<std::string> &
   GetMessages() const
   {
@@ -205,6 +217,8 @@ private:
   PlanType                        m_Plan;
   ReportType                      m_Report;
   typename TransformType::Pointer m_Transform;
+  /** Of the displacement field, without voxels. */
+  typename SinkhornRegistration::ImageType<VDimension>::Pointer m_Grid;
   std::vector<std::string>        m_Messages;
   unsigned int                    m_CurrentLevel{ 0 };
   unsigned int                    m_NumberOfLevels{ 0 };

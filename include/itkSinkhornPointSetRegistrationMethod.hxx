@@ -20,6 +20,8 @@
 
 #include "itkSinkhornPointSetRegistrationMethod.h"
 
+#include <algorithm>
+
 namespace itk
 {
 
@@ -101,6 +103,39 @@ SinkhornPointSetRegistrationMethod<VDimension>::GetInverseTransform() const -> t
 }
 
 template <unsigned int VDimension>
+std::vector<double>
+SinkhornPointSetRegistrationMethod<VDimension>::MakeWarpedPoints() const
+{
+  const auto          inverse = this->GetInverseTransform();
+  std::vector<double> moved;
+  moved.reserve(m_MovingShape.Points.size());
+  for (size_t i = 0; i < m_MovingShape.Points.size(); i += VDimension)
+  {
+    Point<double, VDimension> point;
+    std::copy_n(m_MovingShape.Points.data() + i, VDimension, point.Begin());
+    point = inverse->TransformPoint(point);
+    moved.insert(moved.end(), point.Begin(), point.End());
+  }
+  return moved;
+}
+
+template <unsigned int VDimension>
+auto
+SinkhornPointSetRegistrationMethod<VDimension>::MakeDisplacementField() const ->
+  typename SinkhornRegistration::FieldType<VDimension>::Pointer
+{
+  return SinkhornRegistration::SampleDisplacement<VDimension>(this->GetTransform(), m_Grid);
+}
+
+template <unsigned int VDimension>
+std::string
+SinkhornPointSetRegistrationMethod<VDimension>::GetReportAsJson() const
+{
+  return SinkhornRegistration::ToJson(
+    m_Plan, m_Report, VDimension, SinkhornRegistration::MeasureFolding<VDimension>(this->MakeDisplacementField()));
+}
+
+template <unsigned int VDimension>
 void
 SinkhornPointSetRegistrationMethod<VDimension>::GenerateData()
 {
@@ -114,7 +149,7 @@ SinkhornPointSetRegistrationMethod<VDimension>::GenerateData()
   const auto    transform = TransformType::New();
   EventListener listener(this);
   m_Report = SinkhornRegistration::RegisterPoints<VDimension>(
-    m_Plan, m_FixedShape, m_MovingShape, transform.GetPointer(), nullptr, listener);
+    m_Plan, m_FixedShape, m_MovingShape, transform.GetPointer(), &m_Grid, listener);
   m_Transform = transform;
   static_cast<DecoratedTransformType *>(this->ProcessObject::GetOutput(0))->Set(transform);
 }

@@ -376,6 +376,42 @@ TEST_F(SinkhornRegisterShapes, OtherFormatsAreReadAndWritten)
   ExpectRoundTrip("lh.white", ToFreeSurfer(surface), "warped.white");
 }
 
+TEST_F(SinkhornRegisterShapes, NothingIsLeftOfARunOfAnotherKind)
+{
+  const auto writeDisc = [this](double x, const std::string & name) {
+    const auto disc = Ellipsoid<2>(PointAt(x, 17.0), VectorOf(9.0, 7.0), 200.0);
+    Write(MakeImage<unsigned char, 2>({ { 40, 36 } }, disc).GetPointer(), Path(name));
+  };
+  writeDisc(18.0, "fixed.png");
+  writeDisc(21.0, "moving.png");
+  const auto registerImages = [this] {
+    const Outcome outcome = Run("--fixed '" + Path("fixed.png") + "' --moving '" + Path("moving.png") + "' --output '" +
+                                Path("out") + "' --transform translation --metric meansquares --threads 1 --quiet");
+    EXPECT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+    EXPECT_EQ(
+      ListFolder(Path("out")),
+      (std::set<std::string>{ "warped.png", "transform.h5", "displacement.nii.gz", "overview.png", "report.json" }));
+  };
+  const Surface surface = MakeSurface(15.0F);
+  registerImages();
+  ExpectRoundTrip("a.ply", ToPly(surface, true), "warped.ply");
+  registerImages();
+  ExpectRoundTrip("lh.white", ToFreeSurfer(surface), "warped.white");
+  registerImages();
+}
+
+TEST_F(SinkhornRegisterShapes, CellsWithoutAreaAreCounted)
+{
+  Surface surface = MakeSurface(0.0F);
+  surface.Faces.push_back({ { 2, 2, 5 } });
+  WriteFile("fixed.vtk", ToVtk(surface, false));
+  WriteFile("moving.off", ToOff(MakeSurface(15.0F)));
+  const Outcome outcome = RunOn("fixed.vtk", "moving.off", "--transform rigid");
+  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  EXPECT_EQ(ReadReport(Path("out"))["fixed_dropped_cells"], 1);
+  EXPECT_EQ(ReadReport(Path("out"))["moving_dropped_cells"], 0);
+}
+
 TEST_F(SinkhornRegisterShapes, CurvesAsPolygonsOfTwoPoints)
 {
   const auto curve = [](double turn, double size) {

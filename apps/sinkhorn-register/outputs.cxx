@@ -47,6 +47,28 @@ IsNameOfResult(const std::string & name)
   return std::find(stems.begin(), stems.end(), name.substr(0, name.find('.'))) != stems.end();
 }
 
+/** Results that not every run has, for a run that leaves none to find that of an earlier one. */
+std::vector<std::string>
+ListOptional()
+{
+  std::vector<std::string> names{ "inverse_displacement.nii.gz" };
+  for (const std::string ending : { ".png", ".nii.gz", ".nrrd" })
+  {
+    names.push_back("warped" + ending);
+    names.push_back("warped_labels" + ending);
+  }
+  for (const std::string ending : { ".vtk", ".ply", ".stl", ".obj", ".off", ".gii", ".byu", ".fsa", ".asc" })
+  {
+    names.push_back("warped" + ending);
+  }
+  // FreeSurfer's binary surfaces
+  for (const std::string ending : { ".pial", ".white", ".inflated", ".sphere", ".orig", ".smoothwm" })
+  {
+    names.push_back("warped" + ending);
+  }
+  return names;
+}
+
 /** Keeps other runs from moving their results into a folder at the same time, where the system can. */
 class FolderLock
 {
@@ -238,7 +260,7 @@ OutputFolder::MoveResults()
 }
 
 void
-OutputFolder::Commit(const std::vector<std::string> & obsolete)
+OutputFolder::Commit()
 {
   for (const std::string & name : m_Names)
   {
@@ -249,9 +271,12 @@ OutputFolder::Commit(const std::vector<std::string> & obsolete)
   this->MoveResults();
   m_Committed = true;
   std::error_code error;
-  for (const std::string & name : obsolete)
+  for (const std::string & name : ListOptional())
   {
-    fs::remove(m_Folder / name, error);
+    if (std::find(m_Names.begin(), m_Names.end(), name) == m_Names.end())
+    {
+      fs::remove(m_Folder / name, error);
+    }
   }
   fs::remove_all(m_Staging, error);
 }

@@ -114,8 +114,8 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
   source.ToRegistered = transform;
   source.ConservesMass = options.Main.MassModel == MassModelKind::Conserved;
   source.ToFile = toFile;
-  const std::vector<std::string> obsolete = WriteResults<VDimension>(folder, source);
-  OverviewData<VDimension>       overview;
+  WriteResults<VDimension>(folder, source);
+  OverviewData<VDimension> overview;
   overview.Fixed = inputs.Fixed;
   overview.Moving = inputs.Moving;
   overview.Transform = transform;
@@ -124,7 +124,7 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
   overview.Caption = Summarize(options, report);
   DrawOverview<VDimension>(folder.Stage("overview.png"), overview);
   WriteReport(folder.Stage("report.json"), options, report);
-  folder.Commit(obsolete);
+  folder.Commit();
 
   progress.Say(overview.Caption);
   progress.Say("results in " + options.Output);

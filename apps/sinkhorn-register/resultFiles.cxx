@@ -31,8 +31,6 @@ namespace
 
 using Type = itk::IOComponentEnum;
 
-const char * const inverseName = "inverse_displacement.nii.gz";
-
 /** Whether a picture file, which has no origin and no direction, can hold this grid. */
 bool
 IsPicture(const FileGeometry & geometry)
@@ -108,28 +106,27 @@ WriteWarpedFile(const ResultSource<VDimension> & source, const std::string & pat
 }
 
 /** From moving points, on the grid of the moving file, to fixed ones.
- * \return whether there is such a map: an initial transform may have no inverse. */
+ * Not written where an initial transform has no inverse. */
 template <unsigned int VDimension>
-bool
+void
 WriteInverse(OutputFolder & folder, const ResultSource<VDimension> & source)
 {
   const auto inverse = itk::CompositeTransform<double, VDimension>::New();
   if (!source.ToFile->GetInverse(inverse))
   {
-    return false;
+    return;
   }
-  const std::string path = folder.Stage(inverseName);
+  const std::string path = folder.Stage("inverse_displacement.nii.gz");
   if constexpr (VDimension == 2)
   {
     if (source.Plane->IsLifting())
     {
       WriteDisplacement<3>(source.Plane->SampleInverse(inverse, *source.MovingFacts), path);
-      return true;
+      return;
     }
   }
   const auto grid = source.Plane->template MakeGrid<VDimension>(*source.MovingFacts);
   WriteDisplacement<VDimension>(SampleDisplacement<VDimension>(inverse, grid), path);
-  return true;
 }
 
 /** Transform and displacement as they apply to the files: in space, for slices that lie there. */
@@ -157,42 +154,27 @@ WriteMaps(OutputFolder & folder, const ResultSource<VDimension> & source)
 } // namespace
 
 template <unsigned int VDimension>
-std::vector<std::string>
+void
 WriteResults(OutputFolder & folder, const ResultSource<VDimension> & source)
 {
-  std::vector<std::string> written{ "warped" + ChooseWarpedExtension(*source.FixedFacts, *source.MovingFacts) };
-  WriteWarpedFile<VDimension>(source, folder.Stage(written.front()));
+  const std::string warped = "warped" + ChooseWarpedExtension(*source.FixedFacts, *source.MovingFacts);
+  WriteWarpedFile<VDimension>(source, folder.Stage(warped));
   if (source.MovingLabels)
   {
     const Type type = ChooseLabelType<VDimension>(*source.LabelFacts, source.MovingLabels);
     const bool fits = type == Type::UCHAR || type == Type::USHORT;
-    const bool png = written.front() == "warped.png" && fits;
-    written.push_back(png ? "warped_labels.png" : "warped_labels.nii.gz");
+    const bool png = warped == "warped.png" && fits;
     const auto labels = WarpLabels<VDimension>(source.MovingLabels, source.ToRegistered, source.Fixed);
-    WriteLabels<VDimension>(labels, type, source.FixedFacts->Geometry, folder.Stage(written.back()));
+    WriteLabels<VDimension>(
+      labels, type, source.FixedFacts->Geometry, folder.Stage(png ? "warped_labels.png" : "warped_labels.nii.gz"));
   }
   WriteMaps<VDimension>(folder, source);
-  std::vector<std::string> obsolete;
-  if (!WriteInverse<VDimension>(folder, source))
-  {
-    obsolete.push_back(inverseName);
-  }
-  for (const std::string name : { "warped", "warped_labels" })
-  {
-    for (const std::string extension : { ".png", ".nii.gz", ".nrrd" })
-    {
-      if (std::find(written.begin(), written.end(), name + extension) == written.end())
-      {
-        obsolete.push_back(name + extension);
-      }
-    }
-  }
-  return obsolete;
+  WriteInverse<VDimension>(folder, source);
 }
 
-template std::vector<std::string>
+template void
 WriteResults<2>(OutputFolder &, const ResultSource<2> &);
-template std::vector<std::string>
+template void
 WriteResults<3>(OutputFolder &, const ResultSource<3> &);
 
 } // namespace SinkhornRegister

@@ -48,10 +48,9 @@ struct ResultSource
 };
 
 /** Writes warped image and labels, transform and displacement, on the grid and in the dimension of the fixed file, and
- * the displacement of the inverse on those of the moving file. \return names that files of an earlier run may have, but
- * none of this one. */
+ * the displacement of the inverse on those of the moving file. */
 template <unsigned int VDimension>
-std::vector<std::string>
+void
 WriteResults(OutputFolder & folder, const ResultSource<VDimension> & source);
 
 } // namespace SinkhornRegister

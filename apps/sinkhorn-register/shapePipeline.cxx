@@ -102,18 +102,13 @@ MeasureLandmarks(const LandmarkPairs<VDimension> &                      landmark
   }
 }
 
-/** Results that an earlier run in the same folder may have left, but not this one. */
-std::vector<std::string>
-ListObsolete(const std::string & warped)
+void
+WarnOfDroppedCells(const std::string & what, itk::SizeValueType count, Progress & progress)
 {
-  std::vector<std::string> names{ "warped_labels.png", "warped_labels.nii.gz", "warped_labels.nrrd" };
-  for (const std::string extension :
-       { ".png", ".nii.gz", ".nrrd", ".vtk", ".ply", ".stl", ".obj", ".off", ".gii", ".byu", ".fsa", ".asc" })
+  if (count > 0)
   {
-    names.push_back("warped" + extension);
+    progress.Warn(what + ": " + std::to_string(count) + " cells without length or area are left out");
   }
-  names.erase(std::remove(names.begin(), names.end(), warped), names.end());
-  return names;
 }
 
 template <unsigned int VDimension>
@@ -141,6 +136,8 @@ RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile
                                                           transform.GetPointer(),
                                                           &grid,
                                                           progress);
+  WarnOfDroppedCells("fixed points '" + options.FixedPoints + "'", report.NumberOfDroppedFixedCells, progress);
+  WarnOfDroppedCells("moving points '" + options.MovingPoints + "'", report.NumberOfDroppedMovingCells, progress);
   const auto inverse = TransformType::New();
   transform->GetInverse(inverse);
   Complex moved = moving.GetComplex();
@@ -161,7 +158,7 @@ RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile
   const std::string caption = SummarizeShapes(report);
   DrawShapeOverview(folder.Stage("overview.png"), fixed.GetComplex(), moving.GetComplex(), moved, VDimension, caption);
   WriteShapeReport(folder.Stage("report.json"), options, report);
-  folder.Commit(ListObsolete(warped));
+  folder.Commit();
 
   progress.Say(caption);
   progress.Say("results in " + options.Output);

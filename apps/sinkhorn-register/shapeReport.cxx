@@ -66,6 +66,8 @@ WriteShapeReport(const std::string & path, const Options & options, const ShapeR
   json["folded_fraction"] = report.Folds.Fraction;
   json["fixed_particles"] = report.NumberOfFixedParticles;
   json["moving_particles"] = report.NumberOfMovingParticles;
+  json["fixed_dropped_cells"] = report.NumberOfDroppedFixedCells;
+  json["moving_dropped_cells"] = report.NumberOfDroppedMovingCells;
   if (report.NumberOfLandmarks > 0)
   {
     json["landmark_pairs"] = report.NumberOfLandmarks;

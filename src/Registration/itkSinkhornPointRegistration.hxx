@@ -61,6 +61,8 @@ public:
     }
     m_Report.NumberOfFixedParticles = m_Fixed.GetNumberOfParticles();
     m_Report.NumberOfMovingParticles = m_Moving.GetNumberOfParticles();
+    m_Report.NumberOfDroppedFixedCells = m_Fixed.NumberOfDroppedCells;
+    m_Report.NumberOfDroppedMovingCells = m_Moving.NumberOfDroppedCells;
     m_Report.Blur = plan.Blur > 0.0 ? plan.Blur : defaultBlur * m_Diagonal;
     m_Report.Reach = plan.Reach >= 0.0 ? plan.Reach : lastReach * m_Diagonal;
   }

@@ -17,6 +17,7 @@
  *=========================================================================*/
 #include "itkSinkhornRegistrationReport.h"
 
+#include "itkSinkhornPointRegistrationEngine.h"
 #include "itkSinkhornRegistrationPlan.h"
 
 #include <cmath>
@@ -74,6 +75,25 @@ List(std::size_t count, const std::function<std::string(std::size_t)> & item)
   return list + "]";
 }
 
+/** The members of a JSON object, in the order in which they are put. */
+class Members
+{
+public:
+  void
+  Put(const char * key, const std::string & value)
+  {
+    m_Text += (m_Text.empty() ? "" : ",\n ") + Quote(key) + ": " + value;
+  }
+  std::string
+  Close() const
+  {
+    return "{" + m_Text + "}";
+  }
+
+private:
+  std::string m_Text;
+};
+
 std::string
 DescribeStage(const Stage & stage, const StageReport & facts)
 {
@@ -104,10 +124,8 @@ ToJson(const Plan & plan, const RegistrationReport & report)
   {
     iterations += level.Iterations;
   }
-  std::ostringstream json;
-  const auto         put = [&json](const char * key, const std::string & value) {
-    json << (json.tellp() == 0 ? "{" : ",\n ") << Quote(key) << ": " << value;
-  };
+  Members    json;
+  const auto put = [&json](const char * key, const std::string & value) { json.Put(key, value); };
   put("metric", Quote(ToString(main.Metric)));
   put("transform", Quote(ToString(main.Transform)));
   put("value_before", Number(report.ValueBefore));
@@ -140,8 +158,38 @@ ToJson(const Plan & plan, const RegistrationReport & report)
   put("blur", report.HasMarginalError ? Number(report.Blur) : "null");
   put("reach", Number(main.Reach));
   put("learning_rate", Number(ChooseLearningRate(main)));
-  json << "}";
-  return json.str();
+  return json.Close();
+}
+
+std::string
+ToJson(const PointRegistrationPlan &   plan,
+       const PointRegistrationReport & report,
+       unsigned int                    dimension,
+       const Folding &                 folds)
+{
+  Members json;
+  json.Put("metric", Quote(ToString(MetricKind::Sinkhorn)));
+  json.Put("transform", Quote(plan.Deform ? "displacement" : ToString(plan.Initialize)));
+  json.Put("initialize", Quote(report.Initialize));
+  json.Put("dimension", std::to_string(dimension));
+  json.Put("particle_distance_before", Number(report.DistanceBefore));
+  json.Put("particle_distance_after", Number(report.DistanceAfter));
+  json.Put("divergence_before", Number(report.DivergenceBefore));
+  json.Put("divergence_after", Number(report.DivergenceAfter));
+  json.Put("blur", Number(report.Blur));
+  json.Put("reach", Number(report.Reach));
+  json.Put("iterations", std::to_string(report.Iterations));
+  json.Put("converged", Truth(report.Converged));
+  json.Put("marginal_error", Number(report.MarginalError));
+  json.Put("kept", Quote(report.Kept));
+  json.Put("moved_nothing", Truth(report.MovedNothing));
+  json.Put("min_jacobian", Number(folds.MinimumJacobian));
+  json.Put("folded_fraction", Number(folds.Fraction));
+  json.Put("fixed_particles", std::to_string(report.NumberOfFixedParticles));
+  json.Put("moving_particles", std::to_string(report.NumberOfMovingParticles));
+  json.Put("fixed_dropped_cells", std::to_string(report.NumberOfDroppedFixedCells));
+  json.Put("moving_dropped_cells", std::to_string(report.NumberOfDroppedMovingCells));
+  return json.Close();
 }
 
 } // namespace SinkhornRegistration

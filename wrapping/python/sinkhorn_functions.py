@@ -182,10 +182,10 @@ def _configure(instance, settings, progress):
         instance.AddObserver(itk.ProgressEvent(), lambda: progress(instance.GetProgress()))
 
 
-def _warn_unless_converged(instance, tolerance_name="tolerance"):
+def _warn_unless_converged(instance, tolerance_name="tolerance", name=None):
     if not instance.GetConverged():
         warnings.warn(
-            f"{instance.GetNameOfClass()}: not converged after {instance.GetNumberOfIterations()} iterations, marginal error "
+            f"{name or instance.GetNameOfClass()}: not converged after {instance.GetNumberOfIterations()} iterations, marginal error "
             f"{instance.GetMarginalError():.3g}. Raise maximum_number_of_iterations, {tolerance_name} or blur.",
             RuntimeWarning,
             stacklevel=3,

@@ -17,28 +17,16 @@
 # ==========================================================================
 """itk.sinkhorn_registration_method(): the whole registration in one call."""
 import json
-import typing
 import warnings
 
 import numpy as np
 
 from itk.sinkhorn_functions import _copy_geometry, _give_back, _make_images
+from itk.sinkhorn_registration_result import History, Progress, SinkhornRegistration
+from itk.sinkhorn_shape_functions import sinkhorn_point_set_registration_method
+from itk.sinkhorn_shapes import is_shape
 
 __all__ = ["SinkhornRegistration", "sinkhorn_registration_method", "sinkhorn_registration_method_init_docstring"]
-
-
-class SinkhornRegistration(typing.NamedTuple):
-    """What itk.sinkhorn_registration_method() returns. Images are of the kind that was given."""
-
-    #: itk.CompositeTransform: where a point of the fixed image lies in the moving one; and the way back.
-    transform: typing.Any
-    inverse_transform: typing.Any
-    #: The moving image on the grid of the fixed one.
-    warped: typing.Any
-    #: Displacement of each voxel of the fixed image in mm, in physical space, x first (the last axis of an array).
-    displacement: typing.Any
-    #: How it went: the keys of sinkhorn-register's report.json, "messages", and "history": the values of all iterations.
-    report: dict
 
 
 def _make_mask_image(mask, image, name):
@@ -54,51 +42,6 @@ def _make_mask_image(mask, image, name):
     labels = itk.image_from_array(inside)
     _copy_geometry(mask if isinstance(mask, itk.Object) else image, labels)
     return labels
-
-
-class _Progress:
-    """Calls a function with the finished fraction, or draws a bar where tqdm is installed."""
-
-    def __init__(self, method, progress):
-        import itk
-
-        self._bar = None
-        if progress is True:
-            try:
-                from tqdm.auto import tqdm
-            except ImportError:
-                return
-            self._bar = tqdm(unit=" iterations", desc="sinkhorn registration")
-            method.AddObserver(itk.IterationEvent(), lambda: self._show(method))
-        elif callable(progress):
-            method.AddObserver(itk.ProgressEvent(), lambda: progress(method.GetProgress()))
-
-    def _show(self, method):
-        self._bar.update(1)
-        self._bar.set_postfix_str(
-            f"stage {method.GetCurrentStage()}/{method.GetNumberOfStages()}, "
-            f"level {method.GetCurrentLevel()}/{method.GetNumberOfLevels()}, value {method.GetCurrentValue():.5g}"
-        )
-
-    def close(self):
-        if self._bar is not None:
-            self._bar.close()
-
-
-class _History:
-    """The value of every iteration, by stage and level."""
-
-    def __init__(self, method):
-        import itk
-
-        self.levels = []
-        method.AddObserver(itk.IterationEvent(), lambda: self._note(method))
-
-    def _note(self, method):
-        place = {"stage": method.GetCurrentStage(), "level": method.GetCurrentLevel()}
-        if not self.levels or any(self.levels[-1][name] != number for name, number in place.items()):
-            self.levels.append({**place, "values": []})
-        self.levels[-1]["values"].append(method.GetCurrentValue())
 
 
 def _as_text(value):
@@ -130,15 +73,18 @@ def sinkhorn_registration_method(
     settings=None,
     progress=None,
 ):
-    """Registers two images with optimal transport, as the program sinkhorn-register does.
+    """Registers two images, or two curves, surfaces or clouds of points, with optimal transport, as the program
+    sinkhorn-register does.
 
-    By default: a linear start from the springs of transport, mass that is carried home on a coarse level, and a local
+    Shapes go to itk.sinkhorn_point_set_registration_method(), whose docstring tells what they may be and which of the
+    parameters they have; the rest of this one is about images. By default: a linear start from the springs of transport, mass that is carried home on a coarse level, and a local
     metric that refines; the map does not fold. See help(itk.SinkhornRegistrationMethod[type(fixed), type(moving)]).
 
     Parameters
     ----------
     fixed, moving : itk.Image, array or xarray.DataArray
-        2-D or 3-D, of any geometry (an array has spacing 1 and origin 0). Registered in single precision.
+        2-D or 3-D, of any geometry (an array has spacing 1 and origin 0). Registered in single precision. An array with one
+        row of 2 or 3 coordinates for each point, a mesh and their like are shapes.
     transform : str
         syn (default), bspline-syn, velocity, displacement, affine, similarity, rigid or translation.
     metric : str
@@ -184,6 +130,17 @@ def sinkhorn_registration_method(
     """
     import itk
 
+    if is_shape(fixed) or is_shape(moving):
+        of_images = {"metric": metric, "stages": stages, "fixed_mask": fixed_mask, "moving_mask": moving_mask,
+                     "initial_transform": initial_transform, "finish": finish, "density": density, "features": features,
+                     "multi_start": multi_start or None}
+        for name, value in of_images.items():
+            if value is not None:
+                raise ValueError(f"{name} has no meaning with curves and surfaces; leave it out.")
+        return sinkhorn_point_set_registration_method(
+            fixed, moving, transform=transform, initialize=initialize, blur=blur, reach=reach, settings=settings,
+            progress=progress,
+        )
     (fixed_image, moving_image), kind = _make_images((fixed, moving), ("fixed", "moving"))
     method = itk.SinkhornRegistrationMethod[type(fixed_image), type(moving_image)].New()
     method.SetFixedImage(fixed_image)
@@ -206,12 +163,9 @@ def sinkhorn_registration_method(
             method.SetSetting(name.replace("_", "-"), _as_text(value))
     for stage in [stages] if isinstance(stages, str) else stages or ():
         method.AddStage(stage)
-    watch = _Progress(method, progress)
-    history = _History(method)
-    try:
+    history = History(method)
+    with Progress(method, progress):
         method.Update()
-    finally:
-        watch.close()
     report = json.loads(method.GetReportAsJson())
     report["messages"] = list(method.GetMessages())
     report["history"] = history.levels

@@ -147,3 +147,60 @@ def set_levels(registration, shrink, smoothing):
     registration.SetNumberOfLevels(len(shrink))
     registration.SetShrinkFactorsPerLevel(shrink)
     registration.SetSmoothingSigmasPerLevel(smoothing)
+
+
+def make_curve(count=60, bump=0.0, turn=0.0, shift=(0.0, 0.0)):
+    """Points of a closed curve around the origin and its segments; with a bump it has three lobes."""
+    angle = 2 * np.pi * np.arange(count) / count
+    radius = 10 + bump * np.cos(3 * angle)
+    x, y = radius * np.cos(angle), 0.6 * radius * np.sin(angle)
+    points = np.stack([np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y], axis=1) + shift
+    return points, np.stack([np.arange(count), (np.arange(count) + 1) % count], axis=1)
+
+
+def make_surface(rings=8, bump=0.0, shift=(0.0, 0.0, 0.0)):
+    """Points of an ellipsoid of the half axes 20, 12 and 7 and its triangles; with a bump one end is thicker."""
+    polar = np.pi * (np.arange(rings) + 0.5) / rings
+    around = 2 * np.pi * np.arange(2 * rings) / (2 * rings)
+    factor = (1 + bump * np.exp(-4 * polar**2))[:, None] * np.ones(2 * rings)
+    points = np.stack(
+        [
+            20 * factor * np.cos(polar)[:, None],
+            12 * factor * np.sin(polar)[:, None] * np.cos(around),
+            7 * factor * np.sin(polar)[:, None] * np.sin(around),
+        ],
+        axis=-1,
+    ).reshape(-1, 3)
+    ring, k = (index.ravel() for index in np.meshgrid(np.arange(rings - 1), np.arange(2 * rings), indexing="ij"))
+    corner = 2 * rings * ring + k
+    beside = 2 * rings * ring + (k + 1) % (2 * rings)
+    triangles = np.concatenate(
+        [
+            np.stack([corner, corner + 2 * rings, beside], axis=1),
+            np.stack([beside, corner + 2 * rings, beside + 2 * rings], axis=1),
+        ]
+    )
+    return points + shift, triangles
+
+
+def make_mesh(points, cells=None, pixel="D"):
+    """An itk.Mesh, or without cells an itk.PointSet; coordinates in single precision."""
+    kind = itk.PointSet if cells is None else itk.Mesh
+    mesh = kind[getattr(itk, pixel), points.shape[1]].New()
+    mesh.SetPoints(itk.vector_container_from_array(np.ascontiguousarray(points, np.float32).ravel()))
+    if cells is not None:
+        size = cells.shape[1]
+        flat = np.insert(cells, 0, size, axis=1)
+        flat = np.insert(flat, 0, {2: 1, 3: 2}[size], axis=1).astype(np.uint64)
+        mesh.SetCellsArray(itk.vector_container_from_array(flat.ravel()))
+    return mesh
+
+
+def points_of(mesh):
+    return itk.array_from_vector_container(mesh.GetPoints())
+
+
+def mean_distance(points, others):
+    """From each point to the nearest of the others, both ways."""
+    squares = np.square(points[:, None] - others[None]).sum(axis=-1)
+    return (np.sqrt(squares.min(axis=0)).mean() + np.sqrt(squares.min(axis=1)).mean()) / 2
