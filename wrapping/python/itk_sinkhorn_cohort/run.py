@@ -149,6 +149,7 @@ class _Dispatcher:
         self._ahead = ahead
         self._running = {}
         self._unseen = {}
+        self._largest = 0.0
 
     def run(self, tasks):
         for task in tasks:
@@ -180,10 +181,10 @@ class _Dispatcher:
         return state.Deaths(pathlib.Path(task.folder).parent, task.pair.id)
 
     def _refuse(self, waiting, rooms):
-        """What fits into no worker would wait for ever."""
-        if not rooms:
+        """What fits into no worker would wait for ever. A worker that was there may come again."""
+        self._largest = largest = max([self._largest, *(room.memory for room in rooms)])
+        if largest == 0:
             return
-        largest = max(room.memory for room in rooms)
         futures = {future: task for future, task in self._running.items() if task.memory > largest}
         for future in futures:
             future.cancel()
