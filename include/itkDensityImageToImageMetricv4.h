@@ -369,9 +369,10 @@ private:
   void
   EvaluatePushForward() const;
 
-  /** dValue/d(density sample of the moving image) of every voxel. */
+  /** dValue/d(density sample of the moving image) of every voxel, but for the scale of the mass and the volume of a
+   * voxel. */
   VectorType
-  ComputeSampleWeights(double scale) const;
+  ComputeSampleWeights() const;
 
   /** Adds Σ_x force(x)·∂T/∂θ to the derivative. forceAt(position, virtual point, force) says false where there is none;
    * it is called by all threads. */

@@ -55,7 +55,8 @@ itkDensityMetricClass::EvaluateIntensity() const
     return;
   }
 
-  const auto weights = this->ComputeSampleWeights(scales.alpha);
+  const auto   weights = this->ComputeSampleWeights();
+  const double factor = scales.alpha * Sinkhorn::ComputeVoxelVolume<VirtualImageDimension>(*m_Grid);
   this->AccumulateDerivative([&](SizeValueType position, const VirtualPointType & point, ForceType & force) {
     if (weights[position] == 0)
     {
@@ -70,7 +71,8 @@ itkDensityMetricClass::EvaluateIntensity() const
     this->ComputeMovingImageGradientAtPoint(this->MapToMoving(point), gradient);
     for (unsigned int d = 0; d < MovingImageDimension; ++d)
     {
-      force[d] = -static_cast<double>(weights[position]) * static_cast<double>(gradient[d]);
+      // The factor is as large as intensities are small: only here, in double precision, is it taken in.
+      force[d] = -factor * static_cast<double>(weights[position]) * static_cast<double>(gradient[d]);
     }
     return true;
   });
@@ -89,7 +91,7 @@ itkDensityMetricClass::Compare(VectorType alpha, VectorType beta, const MassScal
 }
 
 itkDensityMetricTemplate auto
-itkDensityMetricClass::ComputeSampleWeights(double scale) const -> VectorType
+itkDensityMetricClass::ComputeSampleWeights() const -> VectorType
 {
   auto variation = this->ComputeVariation(Sinkhorn::Side::Alpha);
 
@@ -105,12 +107,11 @@ itkDensityMetricClass::ComputeSampleWeights(double scale) const -> VectorType
     mean = variation.Integral / variation.Mass;
   }
 
-  const double factor = scale * Sinkhorn::ComputeVoxelVolume<VirtualImageDimension>(*m_Grid);
-  auto &       values = variation.Values;
+  auto & values = variation.Values;
   Sinkhorn::ForEachChunk(values.size(), m_MaximumNumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
     for (SizeValueType i = begin; i < end; ++i)
     {
-      values[i] = static_cast<SolverRealType>(factor * (static_cast<double>(values[i]) - mean));
+      values[i] = static_cast<SolverRealType>(static_cast<double>(values[i]) - mean);
     }
   });
   return std::move(variation.Values);

@@ -27,6 +27,8 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <new>
+#include <system_error>
 
 namespace
 {
@@ -79,6 +81,21 @@ Run(const Options & options)
   return RunPipeline<3>(options, fixed, moving);
 }
 
+void
+Complain(const char * what)
+{
+  std::cerr << "sinkhorn-register: " << what << std::endl;
+}
+
+/** Without the destructors of static objects: ITK's do not survive a pool of threads that could not be made. */
+[[noreturn]] void
+EndWithoutMemory()
+{
+  Complain(
+    "there is not enough memory, or too few threads may be started: crop or shrink the images, or lower --threads");
+  std::_Exit(EXIT_FAILURE);
+}
+
 } // namespace
 
 int
@@ -95,17 +112,25 @@ main(int argc, char ** argv)
     }
     return Run(options) ? EXIT_SUCCESS : exitKeptStart;
   }
+  catch (const std::bad_alloc &)
+  {
+    EndWithoutMemory();
+  }
+  catch (const std::system_error & error) // a thread that can't be started
+  {
+    error.code() == std::errc::resource_unavailable_try_again ? EndWithoutMemory() : Complain(error.what());
+  }
   catch (const itk::ExceptionObject & error)
   {
-    std::cerr << "sinkhorn-register: " << error.GetDescription() << std::endl;
+    Complain(error.GetDescription());
   }
   catch (const std::exception & error)
   {
-    std::cerr << "sinkhorn-register: " << error.what() << std::endl;
+    Complain(error.what());
   }
   catch (...)
   {
-    std::cerr << "sinkhorn-register: an error of a kind that is not known here" << std::endl;
+    Complain("an error of a kind that is not known here");
   }
   return EXIT_FAILURE;
 }
