@@ -174,6 +174,7 @@ struct MetricCase : ImageCase<2>
 TEST(SinkhornProperties, ImageMetrics)
 {
   CheckProperty<MetricCase>(150);
+  CheckSeeds<MetricCase>({ 1193 }); // a derivative of tiny intensities
 }
 
 /** Label maps of up to six labels, whose names are any, and what the transport of each asks for. */

@@ -24,6 +24,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <exception>
+#include <initializer_list>
 #include <iostream>
 #include <limits>
 #include <random>
@@ -145,6 +146,19 @@ CheckProperty(unsigned int usual)
                   << "\n  found: " << original;
   }
   std::cout << cases << " cases from seed " << seed << ", " << failures << " failures" << std::endl;
+}
+
+/** Cases that once failed. */
+template <typename TCase>
+void
+CheckSeeds(std::initializer_list<unsigned int> seeds)
+{
+  for (const unsigned int seed : seeds)
+  {
+    Random      random(seed);
+    const TCase example = TCase::Make(random);
+    EXPECT_EQ(FindFault(example), "") << "seed " << seed << ": " << example.Describe();
+  }
 }
 
 template <typename TArray>
