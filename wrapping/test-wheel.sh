@@ -21,7 +21,7 @@ trap 'rm -rf "$environment"' EXIT
 pip=("$environment/bin/python" -m pip --disable-pip-version-check install -q --retries 3)
 "${pip[@]}" "$wheel[cohort]" "itk == ${ITK_VERSION:-5.4.7}" pytest xarray nbclient nbformat ipykernel </dev/null
 # Only the tests of interoperability need these, and are skipped without them.
-for package in SimpleITK antspyx trimesh meshio nibabel pyvista; do
+for package in SimpleITK antspyx trimesh meshio nibabel; do
   "${pip[@]}" "$package" </dev/null || echo "test-wheel: $package could not be installed; its tests are skipped" >&2
 done
 
