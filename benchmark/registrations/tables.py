@@ -69,7 +69,7 @@ def mean_of(found):
     return {**mean, "min_jacobian": min(one["min_jacobian"] for one in found), "folding": sum(one["folded_fraction"] > 0 for one in found)}
 
 
-def mean_cell(found, program):
+def mean_cell(found, program, pairs):
     failed = sum("error" in one for one in found)
     done = [one for one in found if "error" not in one]
     if not done:
@@ -79,7 +79,7 @@ def mean_cell(found, program):
         return merit(mean)
     folds = folded(mean["folded_fraction"]) + (f" in {mean['folding']}" if mean["folding"] else "")
     kept = sum("kept" in one for one in done)
-    remarks = [f"{failed} failed"] * (failed > 0) + [f"{kept} refused"] * (kept > 0)
+    remarks = [f"{len(found)} of {pairs} pairs"] * (len(found) < pairs) + [f"{failed} failed"] * (failed > 0) + [f"{kept} refused"] * (kept > 0)
     return (f"{merit(mean)}, {folds}, {mean['min_jacobian']:.3g}, {mean['cpu_seconds']:.1f} s, {mean['mebibytes']:.0f} MiB"
             + (f" ({', '.join(remarks)})" if remarks else ""))
 
@@ -88,7 +88,7 @@ def groups_table(results, groups):
     rows = []
     for group, title in GROUPS.items():
         names = groups[group]
-        cells = [mean_cell([results[f"{n}/{p}"] for n in names if f"{n}/{p}" in results], p) for p in MAIN]
+        cells = [mean_cell([results[f"{n}/{p}"] for n in names if f"{n}/{p}" in results], p, len(names)) for p in MAIN]
         rows.append(f"| {title} ({len(names)}) | " + " | ".join(cells) + " |")
     return grid("pairs", MAIN, rows)
 
