@@ -388,9 +388,13 @@ TEST_F(SinkhornRegisterShapes, NothingIsLeftOfARunOfAnotherKind)
     const Outcome outcome = Run("--fixed '" + Path("fixed.png") + "' --moving '" + Path("moving.png") + "' --output '" +
                                 Path("out") + "' --transform translation --metric meansquares --threads 1 --quiet");
     EXPECT_EQ(outcome.ExitCode, 0) << outcome.Errors;
-    EXPECT_EQ(
-      ListFolder(Path("out")),
-      (std::set<std::string>{ "warped.png", "transform.h5", "displacement.nii.gz", "overview.png", "report.json" }));
+    EXPECT_EQ(ListFolder(Path("out")),
+              (std::set<std::string>{ "warped.png",
+                                      "transform.h5",
+                                      "displacement.nii.gz",
+                                      "inverse_displacement.nii.gz",
+                                      "overview.png",
+                                      "report.json" }));
   };
   const Surface surface = MakeSurface(15.0F);
   registerImages();
