@@ -32,6 +32,9 @@ from itk_sinkhorn_cohort.plan import format_bytes, make_plan
 #: A pair that has killed so many workers is given up.
 MOST_DEATHS = 4
 
+#: Seconds after which lost workers of a local cluster are asked for again.
+REVIVAL = 20.0
+
 
 class Cohort:
     """What became of the pairs: `rows`, one for each, and `failed`, the messages of those without results, by id."""
@@ -150,6 +153,7 @@ class _Dispatcher:
         self._running = {}
         self._unseen = {}
         self._largest = 0.0
+        self._revived = time.monotonic()
 
     def run(self, tasks):
         for task in tasks:
@@ -158,6 +162,7 @@ class _Dispatcher:
         try:
             while waiting or self._running:
                 rooms = cluster.list_rooms(self._client)
+                self._revive(rooms)
                 self._refuse(waiting, rooms)
                 while waiting and len(self._running) < sum(room.count(waiting[-1]) for room in rooms) + self._ahead:
                     self._submit(waiting.pop())
@@ -179,6 +184,16 @@ class _Dispatcher:
     @staticmethod
     def _deaths(task):
         return state.Deaths(pathlib.Path(task.folder).parent, task.pair.id)
+
+    def _revive(self, rooms):
+        """A local worker that is killed while it starts is not started again by Dask, until somebody asks for as many as there
+        were."""
+        wanted = getattr(getattr(self._client, "cluster", None), "worker_spec", ())
+        if len(rooms) >= len(wanted):
+            self._revived = time.monotonic()
+        elif time.monotonic() - self._revived > REVIVAL:
+            self._client.cluster.scale(len(wanted))
+            self._revived = time.monotonic()
 
     def _refuse(self, waiting, rooms):
         """What fits into no worker would wait for ever. A worker that was there may come again."""
