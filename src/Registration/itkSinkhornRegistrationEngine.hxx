@@ -57,12 +57,14 @@ KeepBetter(const Plan &                                   plan,
   report.SimilarityBefore = similarity(GetMap<VDimension>(given));
   const double ended = similarity(GetMap<VDimension>(result.GetPointer()));
   report.SimilarityAfter = ended;
-  const double linear = hasLinear ? similarity(linearStart) : -1.0;
+  const bool   follows = FollowsIntensities(plan);
+  const bool   isWorse = ended < report.SimilarityBefore || allDropped;
+  const double linear = hasLinear && (follows || isWorse) ? similarity(linearStart) : -1.0;
   // A start that happens to lie on the voxels is not blurred by interpolation: that alone makes a few hundredths.
   constexpr double clearly = 0.95;
-  const double began = FollowsIntensities(plan) && ended < clearly * linear ? std::max(report.SimilarityBefore, linear)
-                                                                            : report.SimilarityBefore;
-  if (ended >= began && !allDropped)
+  const double     began =
+    follows && ended < clearly * linear ? std::max(report.SimilarityBefore, linear) : report.SimilarityBefore;
+  if (ended >= began && !isWorse)
   {
     return;
   }

@@ -131,23 +131,17 @@ struct RatedStart
   double                       Similarity{ 0.0 };
 };
 
-/** The start after a rigid registration of small images by mutual information. */
+/** What a start becomes by a rigid registration of small images by mutual information, if that is more similar.
+ * \param input of such a stage. */
 template <unsigned int VDimension>
 RatedStart<VDimension>
-RefineStart(const Plan & plan, const ImagePair<VDimension> & images, const CompositePointer<VDimension> & queue)
+RefineStart(const ImagePair<VDimension> & images, StageInput<VDimension> input, const RatedStart<VDimension> & start)
 {
-  Stage stage;
-  stage.Transform = TransformKind::Rigid;
-  stage.Metric = MetricKind::Mattes;
-  stage.Iterations = { 50 };
-  stage.Shrink = { 1 };
-  Listener               silent;
-  StageInput<VDimension> input = PrepareStage<VDimension>(plan, stage, images);
-  input.Initial = queue;
-  const auto   refined = CopyQueueWith<VDimension>(queue, RunLinearStage(input, silent).Transform);
-  const double before = MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(queue).GetPointer());
-  const double after = MeasureSimilarityOf<VDimension>(images, refined);
-  return after > before ? RatedStart<VDimension>{ refined, after } : RatedStart<VDimension>{ queue, before };
+  Listener silent;
+  input.Initial = start.Queue;
+  const auto   refined = CopyQueueWith<VDimension>(start.Queue, RunLinearStage(input, silent).Transform);
+  const double similarity = MeasureSimilarityOf<VDimension>(images, refined);
+  return similarity > start.Similarity ? RatedStart<VDimension>{ refined, similarity } : start;
 }
 
 /** Mass tells little of the orientation of what is nearly as long as it is wide, a head for example: where another
@@ -174,9 +168,15 @@ SearchRotations(const Plan &                             plan,
     return one.Similarity > other.Similarity;
   });
   starts.resize(std::min(starts.size(), refined));
+  Stage stage;
+  stage.Transform = TransformKind::Rigid;
+  stage.Metric = MetricKind::Mattes;
+  stage.Iterations = { 50 };
+  stage.Shrink = { 1 };
+  const StageInput<VDimension> input = PrepareStage<VDimension>(plan, stage, small);
   for (auto & start : starts)
   {
-    start = RefineStart<VDimension>(plan, small, start.Queue);
+    start = RefineStart<VDimension>(small, input, start);
   }
   const auto best = std::max_element(starts.begin(), starts.end(), [](const auto & one, const auto & other) {
     return one.Similarity < other.Similarity;
