@@ -129,9 +129,16 @@ private:
   ForEachBin(const Superclass & other, bool isFromOther, TransferType transfer, Side side, const TReal *, TReal *)
     const;
 
+  /** exp(−c/ε) between bins, and c/ε, which does not leave the range. */
+  struct Kernel
+  {
+    std::vector<TReal> Values;
+    std::vector<TReal> Exponents;
+  };
+
   /** Replaces K softmins of single bins, \a begin to \a end of \a length points each, by those over all bins. */
   void
-  MixBins(double epsilon, SizeValueType length, SizeValueType begin, SizeValueType end, TReal * values) const;
+  MixBins(const Kernel & kernel, SizeValueType length, SizeValueType begin, SizeValueType end, TReal * values) const;
 
   Pointer             m_Space;
   std::vector<double> m_Costs;

@@ -160,19 +160,12 @@ FeatureSoftminOperator<TReal>::FeatureSoftminOperator(Pointer space, std::vector
 
 template <typename TReal>
 void
-FeatureSoftminOperator<TReal>::MixBins(double        epsilon,
-                                       SizeValueType length,
-                                       SizeValueType begin,
-                                       SizeValueType end,
-                                       TReal *       values) const
+FeatureSoftminOperator<TReal>::MixBins(const Kernel & kernel,
+                                       SizeValueType  length,
+                                       SizeValueType  begin,
+                                       SizeValueType  end,
+                                       TReal *        values) const
 {
-  std::vector<TReal> less(m_Costs.size());
-  std::vector<TReal> kernel(m_Costs.size());
-  for (std::size_t i = 0; i < m_Costs.size(); ++i)
-  {
-    less[i] = static_cast<TReal>(m_Costs[i] / epsilon);
-    kernel[i] = static_cast<TReal>(std::exp(-m_Costs[i] / epsilon));
-  }
   std::vector<Block<TReal>> mixed(m_NumberOfBins);
   std::vector<Block<TReal>> terms(m_NumberOfBins);
   for (SizeValueType first = begin; first < end; first += BlockLength)
@@ -193,13 +186,13 @@ FeatureSoftminOperator<TReal>::MixBins(double        epsilon,
     for (SizeValueType k = 0; k < m_NumberOfBins; ++k)
     {
       const std::size_t row = k * m_NumberOfBins;
-      if (MultiplyBins(kernel.data() + row, terms, maxima, count, sums))
+      if (MultiplyBins(kernel.Values.data() + row, terms, maxima, count, sums))
       {
         AddLogarithms(maxima.data(), sums.data(), count, mixed[k].data());
       }
       else
       {
-        SumBins(values + first, length, less.data() + row, m_NumberOfBins, count, mixed[k].data());
+        SumBins(values + first, length, kernel.Exponents.data() + row, m_NumberOfBins, count, mixed[k].data());
       }
     }
     for (SizeValueType k = 0; k < m_NumberOfBins; ++k)
@@ -230,8 +223,14 @@ FeatureSoftminOperator<TReal>::Apply(Side          to,
     }
     m_Space->Apply(to, from, blur, weights, potential ? potential + k * sources : nullptr, out + k * targets);
   }
+  Kernel kernel;
+  for (const double cost : m_Costs)
+  {
+    kernel.Exponents.push_back(static_cast<TReal>(cost / (blur * blur)));
+    kernel.Values.push_back(static_cast<TReal>(std::exp(-cost / (blur * blur))));
+  }
   ForEachChunk(targets, this->GetNumberOfWorkUnits(), [&](SizeValueType begin, SizeValueType end) {
-    this->MixBins(blur * blur, targets, begin, end, out);
+    this->MixBins(kernel, targets, begin, end, out);
   });
 }
 

@@ -17,6 +17,7 @@
  *=========================================================================*/
 #include "itkSinkhornFeatureTransport.h"
 
+#include "itkSinkhornDensity.h"
 #include "itkSinkhornGridSoftminOperator.h"
 #include "itkSinkhornPlan.h"
 
@@ -78,12 +79,8 @@ FeatureTransport<TReal>::MakeLogWeights(const char * name, const ArrayType & mas
   {
     itkGenericExceptionMacro("Sinkhorn: the " << name << " image has no mass in any bin.");
   }
-  ArrayType    logWeights(expected);
-  const double logSum = std::log(sum);
-  for (SizeValueType i = 0; i < expected; ++i)
-  {
-    logWeights[i] = static_cast<TReal>(std::log(static_cast<double>(masses[i])) - logSum); // log 0 is −∞
-  }
+  ArrayType logWeights = masses;
+  ConvertToLogWeights(logWeights, 1.0 / sum, m_NumberOfWorkUnits);
   return logWeights;
 }
 
