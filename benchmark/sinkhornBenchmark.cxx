@@ -20,7 +20,9 @@
 
 #include "itkDiscreteGaussianImageFilter.h"
 #include "itkImage.h"
+#include "itkSinkhornFeatureSoftminOperator.h"
 #include "itkSinkhornGridSoftminOperator.h"
+#include "itkSinkhornImageFeatures.h"
 #include "itkSinkhornSolver.h"
 #include "itkSmoothingRecursiveGaussianImageFilter.h"
 #include "sinkhornBenchmarkMeter.h"
@@ -63,6 +65,42 @@ BenchmarkSoftmin(benchmark::State & state,
   for (auto _ : state)
   {
     grid->Apply(Side::Alpha, Side::Beta, sigma, pair.LogBeta.data(), potential.data(), out.data());
+    benchmark::DoNotOptimize(out.data());
+  }
+  meter.Report();
+}
+
+/** Softmin of a density that is spread over bins of intensity, from the darkest to the brightest as far as \a weight,
+ * mm; 0: the bins one by one, without a feature. */
+void
+BenchmarkFeatureSoftmin(benchmark::State & state,
+                        unsigned int       size,
+                        unsigned int       bins,
+                        double             weight,
+                        itk::ThreadIdType  threads)
+{
+  constexpr double   sigma = 2.0;
+  const auto &       pair = GetPair(size, "bumps");
+  Meter              meter(state, size, threads);
+  const auto         grid = MakeGrid(size, threads);
+  const size_t       voxels = pair.LogBeta.size();
+  std::vector<float> weights;
+  std::vector<float> out(bins * voxels);
+  for (unsigned int bin = 0; bin < bins; ++bin)
+  {
+    weights.insert(weights.end(), pair.LogBeta.begin(), pair.LogBeta.end());
+  }
+  const FeatureSoftminOperator<float> lifted(grid, MakeIntensityCosts(bins, weight));
+  for (auto _ : state)
+  {
+    if (weight > 0.0)
+    {
+      lifted.Apply(Side::Alpha, Side::Beta, sigma, weights.data(), nullptr, out.data());
+    }
+    for (unsigned int bin = 0; bin < bins && weight == 0.0; ++bin)
+    {
+      grid->Apply(Side::Alpha, Side::Beta, sigma, weights.data() + bin * voxels, nullptr, out.data() + bin * voxels);
+    }
     benchmark::DoNotOptimize(out.data());
   }
   meter.Report();
@@ -179,6 +217,19 @@ RegisterFilters(unsigned int size, itk::ThreadIdType threads)
 }
 
 void
+RegisterFeatures(unsigned int size, itk::ThreadIdType threads)
+{
+  constexpr unsigned int bins = 16;
+  for (const int weight : { 0, 2, 8, 30 })
+  {
+    const std::string name = "FeatureSoftmin/" + SizeName(size) + "/bins:" + std::to_string(bins) +
+                             "/weight:" + std::to_string(weight) + "/" + ThreadsName(threads);
+    benchmark::RegisterBenchmark(
+      name.c_str(), [=](benchmark::State & s) { BenchmarkFeatureSoftmin(s, size, bins, weight, threads); });
+  }
+}
+
+void
 RegisterDivergence(unsigned int size, const DivergenceCase & what, const std::string & end)
 {
   std::ostringstream name;
@@ -218,6 +269,7 @@ main(int argc, char * argv[])
     for (const itk::ThreadIdType threads : { 1, 2 })
     {
       RegisterFilters(size, threads);
+      RegisterFeatures(size, threads);
       RegisterDivergences(size, threads);
       RegisterMetricBenchmarks(size, threads);
     }
