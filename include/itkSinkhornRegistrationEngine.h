@@ -39,6 +39,9 @@ struct ImagePair
   /** 1 where voxels take part; nullptr: everywhere. */
   typename MaskImageType<VDimension>::Pointer FixedMask;
   typename MaskImageType<VDimension>::Pointer MovingMask;
+  /** 1 where voxels have no counterpart in the other image, as of a lesion; nullptr: nowhere. */
+  typename MaskImageType<VDimension>::Pointer FixedExclusion;
+  typename MaskImageType<VDimension>::Pointer MovingExclusion;
   /** The images as label maps, on the same grids, if they may be compared label by label; both or none. */
   typename LabelImageType<VDimension>::Pointer FixedLabelMap;
   typename LabelImageType<VDimension>::Pointer MovingLabelMap;
@@ -60,11 +63,12 @@ template <unsigned int VDimension>
 Sinkhorn_EXPORT bool
 IsLabelMap(const ImageType<VDimension> * image);
 
-/** What the images are compared by, if that is left open, and with labels the pair that is registered: the images
- * become outlines of the labels that both have, and the label maps hold these as 1, 2, 3 ... in the order in which the
- * fixed image has them, so that their numbers do not matter, 0, and Sinkhorn::UnknownLabel where a label or a mask says
- * that nothing is to be compared. Without, the pair has no label maps. \exception UsageError if labels were asked for
- * and there are no maps, or none that both have. */
+/** What is excluded is taken out of the masks; holes of masks are added to it. Then: what the images are compared by,
+ * if that is left open, and with labels the pair that is registered: the images become outlines of the labels that both
+ * have, and the label maps hold these as 1, 2, 3 ... in the order in which the fixed image has them, so that their
+ * numbers do not matter, 0, and Sinkhorn::UnknownLabel where a label or a mask says that nothing is to be compared.
+ * Without, the pair has no label maps. \exception UsageError if labels were asked for and there are no maps, or none
+ * that both have. */
 template <unsigned int VDimension>
 Sinkhorn_EXPORT ImagePair<VDimension>
                 ChooseFeatures(Plan & plan, const ImagePair<VDimension> & images);

@@ -89,6 +89,13 @@ public:
   itkSetInputMacro(MovingMask, MaskImageType);
   itkGetInputMacro(MovingMask, MaskImageType);
 
+  /** Voxels above 0 have no counterpart in the other image, as a lesion has not: there nothing is compared, in either
+   * image. On the grids of the images; default: none. */
+  itkSetInputMacro(FixedExclusion, MaskImageType);
+  itkGetInputMacro(FixedExclusion, MaskImageType);
+  itkSetInputMacro(MovingExclusion, MaskImageType);
+  itkGetInputMacro(MovingExclusion, MaskImageType);
+
   /** Where the registration begins, fixed to moving points; it is part of the result. With one there is no start from
    * springs unless Initialize asks for it. Default: none. */
   itkSetConstObjectMacro(InitialTransform, InitialTransformType);

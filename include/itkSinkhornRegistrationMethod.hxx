@@ -91,6 +91,8 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::SinkhornRegistrationMetho
   this->AddRequiredInputName("MovingImage");
   this->AddOptionalInputName("FixedMask");
   this->AddOptionalInputName("MovingMask");
+  this->AddOptionalInputName("FixedExclusion");
+  this->AddOptionalInputName("MovingExclusion");
   this->SetNumberOfRequiredOutputs(1);
   this->SetNthOutput(0, this->MakeOutput(0));
 }
@@ -193,8 +195,9 @@ auto
 SinkhornRegistrationMethod<TFixedImage, TMovingImage>::MakeWarpedImage() const ->
   typename SinkhornRegistration::ImageType<ImageDimension>::Pointer
 {
-  const auto moving = this->ReadImage(
-    this->GetMovingImage(), this->ReadMask(this->GetMovingMask(), this->GetMovingImage(), "moving"), "moving image");
+  const auto moving = this->ReadImage(this->GetMovingImage(),
+                                      this->ReadMask(this->GetMovingMask(), this->GetMovingImage(), "moving mask"),
+                                      "moving image");
   if (m_Plan.Main.MassModel == SinkhornRegistration::MassModelKind::Conserved)
   {
     return SinkhornRegistration::WarpDensity<ImageDimension>(moving, this->GetTransform(), this->MakeFixedGrid());
@@ -253,9 +256,8 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::ReadMask(const MaskImageT
       (mask->GetOrigin() - image->GetOrigin()).GetNorm() > 10.0 * rounding * spacing ||
       (mask->GetDirection().GetVnlMatrix() - image->GetDirection().GetVnlMatrix()).absolute_value_max() > rounding)
   {
-    itkExceptionMacro(<< name << " mask: not on the grid of the " << name << " image (region "
-                      << mask->GetBufferedRegion() << ", spacing " << mask->GetSpacing()
-                      << "); resample it onto that grid");
+    itkExceptionMacro(<< name << ": not on the grid of its image (region " << mask->GetBufferedRegion() << ", spacing "
+                      << mask->GetSpacing() << "); resample it onto that grid");
   }
   const typename MaskImageType::Pointer ones = Sinkhorn::CopyImage(mask);
   unsigned char * const                 first = ones->GetBufferPointer();
@@ -263,7 +265,7 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::ReadMask(const MaskImageT
   std::transform(first, last, first, [](unsigned char value) { return value > 0 ? 1 : 0; });
   if (std::count(first, last, 1) == 0)
   {
-    itkExceptionMacro(<< name << " mask: is empty, no voxel is above 0; nothing would be left to register");
+    itkExceptionMacro(<< name << ": is empty, no voxel is above 0; leave it out, or mark what it is for");
   }
   return ones;
 }
@@ -349,8 +351,10 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::GenerateData()
   }
   PlanType                                        plan = SinkhornRegistration::MakePlan(request);
   SinkhornRegistration::ImagePair<ImageDimension> images;
-  images.FixedMask = this->ReadMask(this->GetFixedMask(), this->GetFixedImage(), "fixed");
-  images.MovingMask = this->ReadMask(this->GetMovingMask(), this->GetMovingImage(), "moving");
+  images.FixedMask = this->ReadMask(this->GetFixedMask(), this->GetFixedImage(), "fixed mask");
+  images.MovingMask = this->ReadMask(this->GetMovingMask(), this->GetMovingImage(), "moving mask");
+  images.FixedExclusion = this->ReadMask(this->GetFixedExclusion(), this->GetFixedImage(), "fixed exclusion");
+  images.MovingExclusion = this->ReadMask(this->GetMovingExclusion(), this->GetMovingImage(), "moving exclusion");
   images.Fixed = this->ReadImage(this->GetFixedImage(), images.FixedMask, images.FixedName);
   images.Moving = this->ReadImage(this->GetMovingImage(), images.MovingMask, images.MovingName);
   SinkhornRegistration::CheckLimits<ImageDimension>(plan, images.Fixed, images.Moving);

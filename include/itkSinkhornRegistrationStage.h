@@ -171,6 +171,9 @@ struct Stage
    * voxels of the level, of each level; empty: 0.5 where a greedy stage follows intensities, for cc from 1 on coarse
    * levels to 0.4 on the finest, else none. */
   std::vector<double> TotalSigmas;
+  /** cc in a greedy stage without TotalSigmas: the whole field is smoothed more on coarse levels, by 1 and 0.7 voxels,
+   * so that they follow large smooth maps and leave what is narrow to finer ones. */
+  bool SmoothsCoarseLevels{ false };
 };
 
 /** Whether the metric of a stage sees images as mass. */

@@ -269,6 +269,14 @@ TEST(SinkhornRegistrationMethod, NamesWhatIsWrong)
   });
   expect("moving mask: is empty",
          [&](auto * m) { m->SetMovingMask(itk::Sinkhorn::MakeImageOn<MethodType::MaskImageType>(pair.GetMoving())); });
+  expect("moving exclusion: is empty", [&](auto * m) {
+    m->SetMovingExclusion(itk::Sinkhorn::MakeImageOn<MethodType::MaskImageType>(pair.GetMoving()));
+  });
+  expect("fixed image: what is excluded leaves nothing", [&](auto * m) {
+    const auto all = itk::Sinkhorn::MakeImageOn<MethodType::MaskImageType>(pair.GetFixed());
+    all->FillBuffer(1);
+    m->SetFixedExclusion(all);
+  });
   expect("moving image: voxel [", [&](auto * m) {
     const auto image = itk::Sinkhorn::CopyImage<Image2>(pair.GetMoving());
     image->GetBufferPointer()[7] = std::numeric_limits<float>::quiet_NaN();

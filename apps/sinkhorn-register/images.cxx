@@ -287,7 +287,7 @@ ReadMask(const FileFacts & facts, const SlicePlane & plane, const FileFacts & ow
   const auto mask = Fill<MaskImageType<VDimension>>(facts, grid.GetPointer(), value);
   if (!any)
   {
-    throw UsageError(facts.Describe() + ": is empty, no voxel is above 0; nothing would be left to register");
+    throw UsageError(facts.Describe() + ": is empty, no voxel is above 0; leave it out, or mark what it is for");
   }
   return mask;
 }

@@ -126,6 +126,7 @@ BringTogether(const Options & options, Inputs<VDimension> & inputs)
   };
   move(inputs.Moving);
   move(inputs.MovingMask);
+  move(inputs.MovingExclusion);
   move(inputs.MovingLabels);
   move(inputs.MovingLabelMap);
 }
@@ -169,15 +170,14 @@ template <unsigned int VDimension>
 void
 ReadCompanions(const Options & options, const FileFacts & fixed, const FileFacts & moving, Inputs<VDimension> & inputs)
 {
-  if (!options.FixedMask.empty())
-  {
-    inputs.FixedMask = ReadMask<VDimension>(InspectFile(options.FixedMask, "fixed mask", true), inputs.Plane, fixed);
-  }
-  if (!options.MovingMask.empty())
-  {
-    inputs.MovingMask =
-      ReadMask<VDimension>(InspectFile(options.MovingMask, "moving mask", true), inputs.Plane, moving);
-  }
+  const auto readMask = [&inputs](const std::string & path, const char * role, const FileFacts & image) {
+    return path.empty() ? typename MaskImageType<VDimension>::Pointer()
+                        : ReadMask<VDimension>(InspectFile(path, role, true), inputs.Plane, image);
+  };
+  inputs.FixedMask = readMask(options.FixedMask, "fixed mask", fixed);
+  inputs.MovingMask = readMask(options.MovingMask, "moving mask", moving);
+  inputs.FixedExclusion = readMask(options.FixedExclusion, "fixed exclusion", fixed);
+  inputs.MovingExclusion = readMask(options.MovingExclusion, "moving exclusion", moving);
   if (!options.FixedLabels.empty())
   {
     inputs.FixedLabels =

@@ -76,7 +76,7 @@ const std::vector<std::pair<std::string, std::string>> settingOptions{
   { "total-sigma",
     "deformations but velocity: smoothing of the whole field after each step, voxels of the level, of all or one each "
     "1x0.7x0.4 [0.5 where a greedy "
-    "stage follows intensities, 1x0.7x0.4 for cc, else 0]" },
+    "stage follows intensities, for cc 0.4 or 1x0.7x0.4, as it is better, else 0]" },
   { "learning-rate", "largest displacement of one iteration, voxels of the level's grid [1]" },
   { "radius", "cc: radius of the neighbourhood, voxels, of all levels or one each 4x3x2 [4; 4x3x3 in a greedy stage]" },
   { "standardize",
@@ -96,6 +96,12 @@ AddFileOptions(CLI::App & app, Options & options)
     "--moving-labels", options.MovingLabels, "label map on the grid of the moving image; warped_labels is made of it");
   app.add_option("--fixed-mask", options.FixedMask, "voxels > 0 take part; on the grid of the fixed image");
   app.add_option("--moving-mask", options.MovingMask, "voxels > 0 take part; on the grid of the moving image");
+  app.add_option(
+    "--fixed-exclude",
+    options.FixedExclusion,
+    "voxels > 0 have no counterpart in the moving image (a lesion, an implant): there nothing is compared, "
+    "in either image; on the grid of the fixed image");
+  app.add_option("--moving-exclude", options.MovingExclusion, "the same of the moving image, on its grid");
   app
     .add_option("--landmarks",
                 options.Landmarks,
@@ -192,6 +198,8 @@ GroupOptions(CLI::App & app)
         "moving-labels",
         "fixed-mask",
         "moving-mask",
+        "fixed-exclude",
+        "moving-exclude",
         "landmarks",
         "landmark-indices",
         "fixed-points",
@@ -243,12 +251,16 @@ Interpret(const CLI::App & app, PlanRequest & request, Options & options)
 std::vector<std::pair<std::string, std::string>>
 ListInputFiles(const Options & options)
 {
-  std::vector<std::pair<std::string, std::string>> files{
-    { "fixed image", options.Fixed },        { "moving image", options.Moving },
-    { "fixed mask", options.FixedMask },     { "moving mask", options.MovingMask },
-    { "fixed labels", options.FixedLabels }, { "moving labels", options.MovingLabels },
-    { "fixed points", options.FixedPoints }, { "moving points", options.MovingPoints }
-  };
+  std::vector<std::pair<std::string, std::string>> files{ { "fixed image", options.Fixed },
+                                                          { "moving image", options.Moving },
+                                                          { "fixed mask", options.FixedMask },
+                                                          { "moving mask", options.MovingMask },
+                                                          { "fixed exclusion", options.FixedExclusion },
+                                                          { "moving exclusion", options.MovingExclusion },
+                                                          { "fixed labels", options.FixedLabels },
+                                                          { "moving labels", options.MovingLabels },
+                                                          { "fixed points", options.FixedPoints },
+                                                          { "moving points", options.MovingPoints } };
   for (std::size_t i = 0; i < options.Landmarks.size(); ++i)
   {
     files.emplace_back(i == 0 ? "fixed landmarks" : "moving landmarks", options.Landmarks[i]);

@@ -42,7 +42,9 @@ struct Options : itk::SinkhornRegistration::Plan
   itk::SinkhornRegistration::PointRegistrationPlan Points;
   std::string                                      FixedLabels;
   std::string                                      MovingLabels;
+  std::string                                      FixedExclusion;
   std::string                                      FixedMask;
+  std::string                                      MovingExclusion;
   std::string                                      MovingMask;
   /** Files of corresponding points, fixed and moving; empty or both. */
   std::vector<std::string> Landmarks;

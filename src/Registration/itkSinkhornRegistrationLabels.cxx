@@ -17,6 +17,7 @@
  *=========================================================================*/
 // Label maps: how they are told from other images, and what is registered of them.
 #include "itkSinkhornRegistrationEngine.h"
+#include "itkSinkhornRegistrationExclusions.h"
 #include "itkSinkhornRegistrationMetrics.h"
 
 #include "itkSinkhornDensity.h"
@@ -233,11 +234,12 @@ AreManifold(const LabelSets & sets)
 
 template <unsigned int VDimension>
 ImagePair<VDimension>
-ChooseFeatures(Plan & plan, const ImagePair<VDimension> & images)
+ChooseFeatures(Plan & plan, const ImagePair<VDimension> & given)
 {
-  ImagePair<VDimension> pair = images;
-  const bool            hasMaps = images.FixedLabelMap && images.MovingLabelMap;
-  const bool            isAsked = plan.Features == FeatureKind::Labels;
+  const ImagePair<VDimension> images = ApplyExclusions<VDimension>(given);
+  ImagePair<VDimension>       pair = images;
+  const bool                  hasMaps = images.FixedLabelMap && images.MovingLabelMap;
+  const bool                  isAsked = plan.Features == FeatureKind::Labels;
   if (isAsked && !hasMaps)
   {
     throw UsageError(plan.Prefix + "features labels: both images must be label maps");

@@ -116,7 +116,7 @@ PrepareStage(const Plan & plan, const Stage & stage, const ImagePair<VDimension>
   const std::size_t named = stage.Iterations.size();
   input.Grid = Sinkhorn::MakeWorkingGrid<VDimension>(input.Fixed,
                                                      input.Moving,
-                                                     stage.NumberOfLevels > 0 ? stage.NumberOfLevels : named,
+                                                     CountLevels(stage),
                                                      stage.Shrink,
                                                      IsNarrow(stage) ? Sinkhorn::WorkingGridExtent::Frame
                                                                      : Sinkhorn::WorkingGridExtent::Content);
@@ -156,6 +156,8 @@ AdaptFinish(const Plan & plan, bool showsShapes, Stage & finish)
       IsNarrow(finish) ? std::vector<unsigned int>{ 60, 40, 30 } : std::vector<unsigned int>{ 15, 10, 5 };
     finish.Iterations = showsShapes && !IsNarrow(finish) ? exact : detailed;
   }
+  // In volumes a neighbourhood has ten times as many voxels, and its force so much less noise.
+  finish.SmoothsCoarseLevels = VDimension == 2;
   finish.ComparesLabels = showsLabels && CanCompareLabels(finish);
 }
 
@@ -202,11 +204,6 @@ AdaptRecipe(Plan & plan, const ImagePair<VDimension> & images)
   {
     // Mass beyond a border has no counterpart; a linear transform averages that out, a deformation would follow it.
     plan.Stages.erase(plan.Stages.begin(), plan.Stages.end() - 1);
-  }
-  for (Stage & stage : plan.Stages)
-  {
-    // Where intensities are more or less mass only, the finish sees better what is within its reach.
-    stage.SmallestWay = isDeformation && ComparesMass(stage) ? 1.0 : 0.0;
   }
   if ((plan.Initial != InitialKind::None || !isDeformation) && !isCut)
   {

@@ -61,6 +61,12 @@ CanBeContinued(TransformKind kind)
   return IsDeformation(kind) && kind != TransformKind::Velocity; // a velocity is more than the map at its end
 }
 
+std::size_t
+CountLevels(const Stage & stage)
+{
+  return stage.NumberOfLevels > 0 ? stage.NumberOfLevels : stage.Iterations.size();
+}
+
 double
 ChooseBlur(const Stage & stage, double levelSpacing)
 {
@@ -79,7 +85,7 @@ ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std:
     // Edges between labels are exact, there is no noise to smooth away.
     return { stage.ComparesLabels ? 1.0 : 1.5 };
   }
-  const std::size_t levels = stage.NumberOfLevels > 0 ? stage.NumberOfLevels : stage.Iterations.size();
+  const std::size_t levels = CountLevels(stage);
   const double      progress = levels > 1 ? static_cast<double>(level) / static_cast<double>(levels - 1) : 0.5;
   if (stage.IsRefining && stage.ShowsShapes)
   {
@@ -104,7 +110,7 @@ ChooseRadius(const Stage & stage, std::size_t level)
   {
     return stage.Radii[level];
   }
-  const std::size_t finer = stage.Iterations.size() - 1 - level;
+  const std::size_t finer = CountLevels(stage) - 1 - level;
   return IsNarrow(stage) && finer < 2 ? widest - 1 : widest;
 }
 
@@ -127,11 +133,15 @@ ChooseTotalSigma(const Stage & stage, std::size_t level, SizeValueType longest)
   {
     return 0.5;
   }
-  // What coarse levels get wrong, finer ones cannot mend: there the map gets less detail, but still as much as a
-  // thirtieth of the image (twice the width of the Gaussian) can hold.
+  // Less detail on coarse levels, but still as much as a thirtieth of the image (twice the width of the Gaussian) can
+  // hold.
   constexpr std::array<double, 3> fromFinest{ 0.4, 0.7, 1.0 };
   constexpr double                largestPart = 0.016;
-  const double most = fromFinest[std::min(stage.Iterations.size() - 1 - level, fromFinest.size() - 1)];
+  if (!stage.SmoothsCoarseLevels)
+  {
+    return fromFinest.front();
+  }
+  const double most = fromFinest[std::min(CountLevels(stage) - 1 - level, fromFinest.size() - 1)];
   return std::min(most, std::max(fromFinest.front(), largestPart * static_cast<double>(longest)));
 }
 

@@ -86,6 +86,10 @@ struct MetricTraits
 const MetricTraits &
 GetTraits(MetricKind kind);
 
+/** Levels down to the full resolution; a stage may run the coarsest of them only. */
+std::size_t
+CountLevels(const Stage & stage);
+
 /** Blur of a level, mm: the stage's, but no less than the spacing of the level, which could not resolve it; twice that
  * spacing if the stage leaves it open. */
 double

@@ -64,6 +64,8 @@ def sinkhorn_registration_method(
     reach=None,
     fixed_mask=None,
     moving_mask=None,
+    fixed_exclusion=None,
+    moving_exclusion=None,
     initial_transform=None,
     finish=None,
     initialize=None,
@@ -96,6 +98,8 @@ def sinkhorn_registration_method(
         Default: from the spacing, and from what the linear start leaves. reach=0: all mass is moved.
     fixed_mask, moving_mask : itk.Image, array or itk.ImageMaskSpatialObject
         Voxels other than 0 take part.
+    fixed_exclusion, moving_exclusion : itk.Image, array or itk.ImageMaskSpatialObject
+        Voxels other than 0 have no counterpart in the other image, as a lesion has not: there nothing is compared, in either image.
     initial_transform : itk.Transform
         Where to begin, fixed to moving points; it becomes part of the result.
     finish : str
@@ -132,6 +136,7 @@ def sinkhorn_registration_method(
 
     if is_shape(fixed) or is_shape(moving):
         of_images = {"metric": metric, "stages": stages, "fixed_mask": fixed_mask, "moving_mask": moving_mask,
+                     "fixed_exclusion": fixed_exclusion, "moving_exclusion": moving_exclusion,
                      "initial_transform": initial_transform, "finish": finish, "density": density, "features": features,
                      "multi_start": multi_start or None}
         for name, value in of_images.items():
@@ -145,10 +150,15 @@ def sinkhorn_registration_method(
     method = itk.SinkhornRegistrationMethod[type(fixed_image), type(moving_image)].New()
     method.SetFixedImage(fixed_image)
     method.SetMovingImage(moving_image)
-    if fixed_mask is not None:
-        method.SetFixedMask(_make_mask_image(fixed_mask, fixed_image, "fixed_mask"))
-    if moving_mask is not None:
-        method.SetMovingMask(_make_mask_image(moving_mask, moving_image, "moving_mask"))
+    masks = {
+        "fixed_mask": (method.SetFixedMask, fixed_mask, fixed_image),
+        "moving_mask": (method.SetMovingMask, moving_mask, moving_image),
+        "fixed_exclusion": (method.SetFixedExclusion, fixed_exclusion, fixed_image),
+        "moving_exclusion": (method.SetMovingExclusion, moving_exclusion, moving_image),
+    }
+    for name, (setter, mask, image) in masks.items():
+        if mask is not None:
+            setter(_make_mask_image(mask, image, name))
     if initial_transform is not None:
         method.SetInitialTransform(initial_transform)
     texts = {"Transform": transform, "Metric": metric, "Finish": finish, "Initialize": initialize, "Density": density,

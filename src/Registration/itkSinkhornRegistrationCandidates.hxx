@@ -1,0 +1,165 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+#ifndef itkSinkhornRegistrationCandidates_hxx
+#define itkSinkhornRegistrationCandidates_hxx
+
+#include "itkSinkhornRegistrationRunStage.hxx"
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace itk
+{
+namespace SinkhornRegistration
+{
+
+/** A map from which the finish of a recipe may begin. */
+template <unsigned int VDimension>
+struct Candidate
+{
+  std::string                  Name;
+  CompositePointer<VDimension> LinearStart;
+  CompositePointer<VDimension> Queue;
+  HalfwayMaps<VDimension>      Maps;
+  /** Of the stages between both: reports of stages and levels. */
+  RegistrationReport Report;
+  double             Similarity{ 0.0 };
+};
+
+/** The coarse levels of a stage, which take a small part of its time: all but the finest. */
+inline Stage
+MakePilot(const Stage & stage)
+{
+  Stage             pilot = stage;
+  const std::size_t levels = std::max<std::size_t>(stage.Iterations.size(), 2) - 1;
+  const auto        keep = [levels](auto & values) { values.resize(std::min(values.size(), levels)); };
+  pilot.NumberOfLevels = CountLevels(stage);
+  keep(pilot.Iterations);
+  keep(pilot.Shrink);
+  keep(pilot.UpdateSigmas);
+  keep(pilot.TotalSigmas);
+  keep(pilot.Radii);
+  return pilot;
+}
+
+/** Runs the stages of mass, from number \a first to the one before the last, on top of a linear start. \a candidates
+ * receives what they lead to and, if they lead anywhere, the linear start itself. */
+template <unsigned int VDimension>
+void
+AddCandidates(const Plan &                         plan,
+              const ImagePair<VDimension> &        images,
+              std::size_t                          first,
+              const std::string &                  name,
+              const CompositePointer<VDimension> & linearStart,
+              std::vector<Candidate<VDimension>> & candidates,
+              Listener &                           listener)
+{
+  Candidate<VDimension> candidate;
+  candidate.Name = name + ", mass carried";
+  candidate.LinearStart = linearStart;
+  candidate.Queue = CopyQueue<VDimension>(linearStart);
+  for (std::size_t n = first; n + 1 < plan.Stages.size(); ++n)
+  {
+    RunStage<VDimension>(plan, plan.Stages[n], images, candidate.Queue, candidate.Maps, candidate.Report, listener);
+  }
+  auto &     stages = candidate.Report.Stages;
+  const bool moved = !AreClose<VDimension>(GetMap<VDimension>(candidate.Queue.GetPointer()).GetPointer(),
+                                           GetMap<VDimension>(linearStart.GetPointer()).GetPointer(),
+                                           images.Fixed);
+  if (moved)
+  {
+    candidates.push_back(candidate);
+    candidate.Queue = CopyQueue<VDimension>(linearStart);
+    candidate.Maps = HalfwayMaps<VDimension>();
+    std::for_each(stages.begin(), stages.end(), [](StageReport & stage) { stage.Kept = false; });
+  }
+  candidate.Name = name;
+  candidates.push_back(candidate);
+}
+
+/** How similar the coarse levels of a finish make the images, beginning with a candidate. */
+template <unsigned int VDimension>
+double
+TryFinish(const Plan &                  plan,
+          const Stage &                 finish,
+          const ImagePair<VDimension> & images,
+          const Candidate<VDimension> & candidate,
+          Listener &                    listener)
+{
+  listener.Say("coarse levels of the finish from the " + candidate.Name +
+               (finish.SmoothsCoarseLevels ? ", with a smoother map" : ""));
+  const auto              queue = CopyQueue<VDimension>(candidate.Queue);
+  HalfwayMaps<VDimension> maps = candidate.Maps;
+  RegistrationReport      trial;
+  RunStage<VDimension>(plan, MakePilot(finish), images, queue, maps, trial, listener);
+  return MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(queue.GetPointer()).GetPointer());
+}
+
+/** Whether a finish has a choice of how smooth its map is on coarse levels. */
+inline bool
+MayBeSmoother(const Stage & finish)
+{
+  return IsNarrow(finish) && finish.Metric == MetricKind::Correlation && finish.TotalSigmas.empty() &&
+         finish.Iterations.size() > 1;
+}
+
+/** The candidate from which the coarse levels of the finish lead to the most similar images: springs and mass mislead
+ * where brightness drifts, mutual information where one image shows a part of the other, and how similar images are
+ * before they are deformed tells little about how similar they can become. In the same way the finish gets a smoother
+ * map on coarse levels, or not: whether a deformation is large and smooth or full of detail is not seen before. */
+template <unsigned int VDimension>
+const Candidate<VDimension> &
+ChooseCandidate(Plan &                               plan,
+                const ImagePair<VDimension> &        images,
+                std::vector<Candidate<VDimension>> & candidates,
+                Listener &                           listener)
+{
+  Stage & finish = plan.Stages.back();
+  if (candidates.size() == 1 && !MayBeSmoother(finish))
+  {
+    return candidates.front();
+  }
+  std::ostringstream text;
+  for (auto & candidate : candidates)
+  {
+    candidate.Similarity = TryFinish<VDimension>(plan, finish, images, candidate, listener);
+    text << candidate.Name << " " << candidate.Similarity << ", ";
+  }
+  const auto best = std::max_element(candidates.begin(), candidates.end(), [](const auto & one, const auto & other) {
+    return one.Similarity < other.Similarity;
+  });
+  if (MayBeSmoother(finish))
+  {
+    Stage other = finish;
+    other.SmoothsCoarseLevels = !finish.SmoothsCoarseLevels;
+    const double similarity = TryFinish<VDimension>(plan, other, images, *best, listener);
+    text << (other.SmoothsCoarseLevels ? "smoother " : "less smooth ") << similarity << ", ";
+    finish.SmoothsCoarseLevels = (similarity > best->Similarity) == other.SmoothsCoarseLevels;
+  }
+  listener.Say(
+    "the finish begins with the " + best->Name + (finish.SmoothsCoarseLevels ? ", smoother on coarse levels" : "") +
+    ": that makes the images most similar on coarse levels (mutual information: " + text.str() + "in the order tried)");
+  return *best;
+}
+
+} // namespace SinkhornRegistration
+} // namespace itk
+
+#endif

@@ -1,0 +1,140 @@
+/*=========================================================================
+ *
+ *  Copyright NumFOCUS
+ *
+ *  Licensed under the Apache License, Version 2.0 (the "License");
+ *  you may not use this file except in compliance with the License.
+ *  You may obtain a copy of the License at
+ *
+ *         https://www.apache.org/licenses/LICENSE-2.0.txt
+ *
+ *  Unless required by applicable law or agreed to in writing, software
+ *  distributed under the License is distributed on an "AS IS" BASIS,
+ *  WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ *  See the License for the specific language governing permissions and
+ *  limitations under the License.
+ *
+ *=========================================================================*/
+// What has no counterpart in the other image: lesions, and holes of masks.
+#include "itkSinkhornMetricTestUtilities.h"
+#include "itkSinkhornRegistrationMethod.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+using namespace itk::Sinkhorn::Test;
+
+namespace
+{
+
+using ImageType = itk::SinkhornRegistration::ImageType<2>;
+using MethodType = itk::SinkhornRegistrationMethod<ImageType>;
+using MaskType = MethodType::MaskImageType;
+
+constexpr itk::SizeValueType side = 72;
+const itk::Vector<double, 2> shift(std::array<double, 2>{ { 3.0, -2.0 } }.data());
+const itk::Point<double, 2>  lesion(std::array<double, 2>{ { 46.0, 30.0 } }); // in the moving image
+
+double
+Tissue(const itk::Point<double, 2> & point)
+{
+  const double radius =
+    std::hypot((point[0] - 36.0) / 1.2, (point[1] - 35.0) / 0.7); // round would leave rotations open
+  const double texture = 200.0 + 60.0 * std::sin(0.45 * point[0]) * std::cos(0.38 * point[1] + 0.2 * point[0]);
+  return texture / (1.0 + std::exp(1.5 * (radius - 22.0)));
+}
+
+double
+DistanceToLesion(const itk::Point<double, 2> & point)
+{
+  return point.EuclideanDistanceTo(lesion);
+}
+
+/** The same tissue, shifted, with a bright growth in the moving image. */
+MethodType::Pointer
+MakeMethod()
+{
+  const auto geometry = MakeCube<2>(side);
+  const auto method = MethodType::New();
+  method->SetFixedImage(MakeImage<ImageType>(geometry, [](const auto & point) { return Tissue(point); }));
+  method->SetMovingImage(MakeImage<ImageType>(
+    geometry, [](const auto & point) { return DistanceToLesion(point) < 8.0 ? 900.0 : Tissue(point - shift); }));
+  method->SetFinish("none");
+  return method;
+}
+
+MaskType::Pointer
+MakeMask(bool isLesion)
+{
+  return MakeImage<MaskType>(
+    MakeCube<2>(side), [isLesion](const auto & point) { return (DistanceToLesion(point) < 8.5) == isLesion ? 1 : 0; });
+}
+
+/** Mean error around the lesion, mm. */
+double
+MeasureError(const MethodType * method)
+{
+  double       total = 0.0;
+  unsigned int count = 0;
+  for (double x = 20.0; x < 54.0; x += 2.0)
+  {
+    for (double y = 20.0; y < 52.0; y += 2.0)
+    {
+      const itk::Point<double, 2> point(std::array<double, 2>{ { x, y } });
+      if (DistanceToLesion(point + shift) > 9.0)
+      {
+        total += (method->GetTransform()->TransformPoint(point) - point - shift).GetNorm();
+        ++count;
+      }
+    }
+  }
+  return total / count;
+}
+
+TEST(SinkhornRegistrationExclusions, MassDoesNotFollowWhatTheOtherImageLacks)
+{
+  const auto plain = MakeMethod();
+  plain->Update();
+  const auto excluded = MakeMethod();
+  excluded->SetMovingExclusion(MakeMask(true));
+  excluded->Update();
+  EXPECT_GT(MeasureError(plain), 3.0);
+  EXPECT_LT(MeasureError(excluded), 1.0);
+}
+
+TEST(SinkhornRegistrationExclusions, HolesOfMasksMeanTheSame)
+{
+  const auto excluded = MakeMethod();
+  excluded->SetMovingExclusion(MakeMask(true));
+  excluded->Update();
+  const auto masked = MakeMethod();
+  masked->SetMovingMask(MakeMask(false));
+  masked->Update();
+  const itk::Point<double, 2> point(std::array<double, 2>{ { 30.0, 40.0 } });
+  EXPECT_EQ(excluded->GetTransform()->TransformPoint(point), masked->GetTransform()->TransformPoint(point));
+}
+
+/** The other way round, so that the map's inverse has to be used. */
+TEST(SinkhornRegistrationExclusions, OfTheFixedImage)
+{
+  const auto plain = MakeMethod();
+  const auto method = MakeMethod();
+  for (auto * turned : { plain.GetPointer(), method.GetPointer() })
+  {
+    const ImageType::ConstPointer fixed = turned->GetFixedImage();
+    turned->SetFixedImage(turned->GetMovingImage());
+    turned->SetMovingImage(fixed);
+  }
+  method->SetFixedExclusion(MakeMask(true));
+  plain->Update();
+  method->Update();
+  const auto errorOf = [](const MethodType * turned) {
+    const itk::Point<double, 2> point(std::array<double, 2>{ { 26.0, 44.0 } });
+    return (turned->GetTransform()->TransformPoint(point) - point + shift).GetNorm();
+  };
+  EXPECT_LT(errorOf(method), 1.0);
+  EXPECT_LT(errorOf(method), 0.5 * errorOf(plain));
+}
+
+} // namespace
