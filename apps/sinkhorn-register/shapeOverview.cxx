@@ -19,7 +19,10 @@
 
 #include "canvas.h"
 #include "colors.h"
+#include "page.h"
 #include "shapeDistance.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -40,6 +43,16 @@ struct View
   unsigned int Up;
   const char * Name;
 };
+
+std::vector<View>
+ListViews(unsigned int dimension)
+{
+  return dimension == 2 ? std::vector<View>{ { 0, 1, "x y" } }
+                        : std::vector<View>{ { 0, 1, "x y" }, { 0, 2, "x z" }, { 1, 2, "y z" } };
+}
+
+/** Points that are drawn of a shape. */
+constexpr std::size_t samples = 30000;
 
 constexpr int panelSize = 320;
 constexpr int gap = 12;
@@ -82,9 +95,14 @@ FitFrame(const std::vector<const Points *> & shapes, const View & view)
 
 /** Two shapes in their colours, and a mixture of these where both are. */
 void
-DrawPanel(Canvas & canvas, int left, int top, const Points & fixed, const Points & moving, const View & view)
+DrawPanel(Canvas &       canvas,
+          int            left,
+          int            top,
+          const Points & fixed,
+          const Points & moving,
+          const View &   view,
+          const Frame &  frame)
 {
-  const Frame      frame = FitFrame({ &fixed, &moving }, view);
   std::vector<int> marks(panelSize * panelSize, 0);
   const auto       mark = [&](const Points & points, int bit) {
     for (const ShapePoint & point : points)
@@ -123,13 +141,10 @@ DrawShapeOverview(const std::string &                 path,
                   unsigned int                        dimension,
                   const std::string &                 caption)
 {
-  constexpr std::size_t   samples = 30000;
   const Points            fixedPoints = SampleShape(fixed, samples);
   const Points            before = SampleShape(moving, samples);
   const Points            after = SampleShape(moved, samples);
-  const std::vector<View> views = dimension == 2
-                                    ? std::vector<View>{ { 0, 1, "x y" } }
-                                    : std::vector<View>{ { 0, 1, "x y" }, { 0, 2, "x z" }, { 1, 2, "y z" } };
+  const std::vector<View> views = ListViews(dimension);
   const int               wanted = gap + static_cast<int>(views.size()) * (panelSize + gap);
   const int               width = std::max(wanted, Canvas::TextWidth(caption, 1) + 2 * gap);
   const int               height = 3 * textHeight + 2 * (panelSize + textHeight);
@@ -148,12 +163,40 @@ DrawShapeOverview(const std::string &                 path,
     const int top = 3 * textHeight + static_cast<int>(row) * (panelSize + textHeight);
     for (std::size_t v = 0; v < views.size(); ++v)
     {
-      const int left = gap + static_cast<int>(v) * (panelSize + gap);
-      DrawPanel(canvas, left, top, fixedPoints, row == 0 ? before : after, views[v]);
+      const int      left = gap + static_cast<int>(v) * (panelSize + gap);
+      const Points & shown = row == 0 ? before : after;
+      DrawPanel(canvas, left, top, fixedPoints, shown, views[v], FitFrame({ &fixedPoints, &shown }, views[v]));
       canvas.DrawText(left, top - 10, std::string(row == 0 ? "before, " : "after, ") + views[v].Name, black, 1);
     }
   }
   canvas.Write(path);
+}
+
+nlohmann::ordered_json
+MakeShapeViews(const itk::Sinkhorn::PointComplex & fixed,
+               const itk::Sinkhorn::PointComplex & moving,
+               const itk::Sinkhorn::PointComplex & moved,
+               unsigned int                        dimension)
+{
+  const Points fixedPoints = SampleShape(fixed, samples);
+  const Points before = SampleShape(moving, samples);
+  const Points after = SampleShape(moved, samples);
+  auto         all = nlohmann::ordered_json::array();
+  for (const View & view : ListViews(dimension))
+  {
+    const Frame frame = FitFrame({ &fixedPoints, &before, &after }, view);
+    const auto  draw = [&](const Points & points) {
+      Canvas canvas(panelSize, panelSize, { 1.0, 1.0, 1.0 });
+      DrawPanel(canvas, 0, 0, fixedPoints, points, view, frame);
+      return ToBase64(canvas.ToPng());
+    };
+    all.push_back({ { "name", view.Name },
+                    { "width", panelSize },
+                    { "height", panelSize },
+                    { "spacing", { 1.0 / frame.Scale, 1.0 / frame.Scale } },
+                    { "layers", { { "before", draw(before) }, { "after", draw(after) } } } });
+  }
+  return all;
 }
 
 } // namespace SinkhornRegister
