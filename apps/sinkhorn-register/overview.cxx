@@ -39,6 +39,20 @@ const Color      paper{ 1.0, 1.0, 1.0 };
 const Color      ink{ 0.1, 0.1, 0.1 };
 const Color      emptiness{ 0.93, 0.93, 0.93 };
 
+/** \a paint gives the colour at a continuous index. */
+template <unsigned int VDimension, typename TPaint>
+void
+Fill(Canvas & canvas, const Panel<VDimension> & panel, const TPaint & paint)
+{
+  for (int y = 0; y < panel.Height; ++y)
+  {
+    for (int x = 0; x < panel.Width; ++x)
+    {
+      canvas.SetPixel(panel.Left + x, panel.Top + y, paint(panel.At(x, y)));
+    }
+  }
+}
+
 /** The lines of a regular grid of moving space, pulled back to the fixed image, over det J. */
 template <unsigned int VDimension>
 void

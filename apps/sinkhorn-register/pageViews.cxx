@@ -215,8 +215,26 @@ private:
   std::string
   Paint(const Panel<VDimension> & panel, const TPaint & paint) const
   {
-    Canvas canvas(panel.Width, panel.Height, Color());
-    Fill(canvas, panel, paint);
+    // Pixels that hold several voxels show the mean of what lies in them.
+    constexpr int most = 6;
+    const double  finest =
+      std::min(m_Source.Fixed->GetSpacing()[panel.Slice.Right], m_Source.Fixed->GetSpacing()[panel.Slice.Down]);
+    const int parts = std::min(most, std::max(1, static_cast<int>(std::lround(m_Pixel / finest))));
+    Canvas    canvas(panel.Width, panel.Height, Color());
+    for (int y = 0; y < panel.Height; ++y)
+    {
+      for (int x = 0; x < panel.Width; ++x)
+      {
+        Color mean;
+        for (int part = 0; part < parts * parts; ++part)
+        {
+          const double right = x + (part % parts + 0.5) / parts - 0.5;
+          const double down = y + (part / parts + 0.5) / parts - 0.5;
+          mean = Mix(mean, paint(panel.At(right, down)), 1.0 / (part + 1));
+        }
+        canvas.SetPixel(x, y, mean);
+      }
+    }
     return ToBase64(canvas.ToPng());
   }
 

@@ -95,14 +95,9 @@ FitFrame(const std::vector<const Points *> & shapes, const View & view)
 
 /** Two shapes in their colours, and a mixture of these where both are. */
 void
-DrawPanel(Canvas &       canvas,
-          int            left,
-          int            top,
-          const Points & fixed,
-          const Points & moving,
-          const View &   view,
-          const Frame &  frame)
+DrawPanel(Canvas & canvas, int left, int top, const Points & fixed, const Points & moving, const View & view)
 {
+  const Frame      frame = FitFrame({ &fixed, &moving }, view);
   std::vector<int> marks(panelSize * panelSize, 0);
   const auto       mark = [&](const Points & points, int bit) {
     for (const ShapePoint & point : points)
@@ -163,9 +158,8 @@ DrawShapeOverview(const std::string &                 path,
     const int top = 3 * textHeight + static_cast<int>(row) * (panelSize + textHeight);
     for (std::size_t v = 0; v < views.size(); ++v)
     {
-      const int      left = gap + static_cast<int>(v) * (panelSize + gap);
-      const Points & shown = row == 0 ? before : after;
-      DrawPanel(canvas, left, top, fixedPoints, shown, views[v], FitFrame({ &fixedPoints, &shown }, views[v]));
+      const int left = gap + static_cast<int>(v) * (panelSize + gap);
+      DrawPanel(canvas, left, top, fixedPoints, row == 0 ? before : after, views[v]);
       canvas.DrawText(left, top - 10, std::string(row == 0 ? "before, " : "after, ") + views[v].Name, black, 1);
     }
   }
@@ -184,16 +178,15 @@ MakeShapeViews(const itk::Sinkhorn::PointComplex & fixed,
   auto         all = nlohmann::ordered_json::array();
   for (const View & view : ListViews(dimension))
   {
-    const Frame frame = FitFrame({ &fixedPoints, &before, &after }, view);
-    const auto  draw = [&](const Points & points) {
+    const auto draw = [&](const Points & points) {
       Canvas canvas(panelSize, panelSize, { 1.0, 1.0, 1.0 });
-      DrawPanel(canvas, 0, 0, fixedPoints, points, view, frame);
+      DrawPanel(canvas, 0, 0, fixedPoints, points, view);
       return ToBase64(canvas.ToPng());
     };
     all.push_back({ { "name", view.Name },
                     { "width", panelSize },
                     { "height", panelSize },
-                    { "spacing", { 1.0 / frame.Scale, 1.0 / frame.Scale } },
+                    { "spacing", { 1.0, 1.0 } },
                     { "layers", { { "before", draw(before) }, { "after", draw(after) } } } });
   }
   return all;

@@ -37,7 +37,7 @@ DrawShapeOverview(const std::string &                 path,
                   unsigned int                        dimension,
                   const std::string &                 caption);
 
-/** Pictures of the same views for a page: before and after, both in the frame that holds all three shapes. */
+/** The same pictures for a page, each of its own. */
 nlohmann::ordered_json
 MakeShapeViews(const itk::Sinkhorn::PointComplex & fixed,
                const itk::Sinkhorn::PointComplex & moving,

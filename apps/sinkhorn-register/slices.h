@@ -18,7 +18,6 @@
 #ifndef sinkhornRegisterSlices_h
 #define sinkhornRegisterSlices_h
 
-#include "canvas.h"
 #include "imageTypes.h"
 
 #include "itkContinuousIndex.h"
@@ -119,20 +118,6 @@ public:
 private:
   typename itk::InterpolateImageFunction<ImageType<VDimension>, double>::Pointer m_Interpolator;
 };
-
-/** \a paint gives the colour at a continuous index. */
-template <unsigned int VDimension, typename TPaint>
-void
-Fill(Canvas & canvas, const Panel<VDimension> & panel, const TPaint & paint)
-{
-  for (int y = 0; y < panel.Height; ++y)
-  {
-    for (int x = 0; x < panel.Width; ++x)
-    {
-      canvas.SetPixel(panel.Left + x, panel.Top + y, paint(panel.At(x, y)));
-    }
-  }
-}
 
 } // namespace SinkhornRegister
 
