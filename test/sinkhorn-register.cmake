@@ -17,6 +17,7 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
     sinkhornRegisterLabelsTest.cxx
     sinkhornRegisterLandmarksTest.cxx
     sinkhornRegisterLimitsTest.cxx
+    sinkhornRegisterPageTest.cxx
     sinkhornRegisterPresetsTest.cxx
     sinkhornRegisterRealDataTest.cxx
     sinkhornRegisterResultsTest.cxx

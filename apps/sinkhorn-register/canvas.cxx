@@ -132,4 +132,10 @@ Canvas::Write(const std::string & path) const
   WritePng<PictureType::PixelType>(m_Picture, path);
 }
 
+std::string
+Canvas::ToPng() const
+{
+  return MakePng<PictureType::PixelType>(m_Picture);
+}
+
 } // namespace SinkhornRegister

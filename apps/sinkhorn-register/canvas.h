@@ -65,6 +65,10 @@ public:
   void
   Write(const std::string & path) const;
 
+  /** The picture as a file in memory. */
+  std::string
+  ToPng() const;
+
 private:
   using PictureType = itk::Image<itk::RGBPixel<unsigned char>, 2>;
   PictureType::Pointer m_Picture;

@@ -166,8 +166,8 @@ CheckWritten(const std::string & path)
 }
 
 template <typename TPixel>
-void
-WritePng(const itk::Image<TPixel, 2> * picture, const std::string & path)
+std::string
+MakePng(const itk::Image<TPixel, 2> * picture)
 {
   const auto             size = picture->GetBufferedRegion().GetSize();
   std::vector<png_bytep> rows(size[1]);
@@ -188,11 +188,22 @@ WritePng(const itk::Image<TPixel, 2> * picture, const std::string & path)
   source.Bytes = &bytes;
   if (!EncodePng(source))
   {
-    throw UsageError("output '" + path + "': can't be made as a PNG (" + source.Message + ")");
+    throw UsageError(std::string("a picture can't be made as a PNG (") + source.Message + ")");
   }
-  WriteBytes(path, bytes);
+  return bytes;
 }
 
+template <typename TPixel>
+void
+WritePng(const itk::Image<TPixel, 2> * picture, const std::string & path)
+{
+  WriteBytes(path, MakePng<TPixel>(picture));
+}
+
+template std::string
+MakePng<unsigned char>(const itk::Image<unsigned char, 2> *);
+template std::string
+MakePng<itk::RGBPixel<unsigned char>>(const itk::Image<itk::RGBPixel<unsigned char>, 2> *);
 template void
 WritePng<unsigned char>(const itk::Image<unsigned char, 2> *, const std::string &);
 template void

@@ -37,6 +37,11 @@ WriteBytes(const std::string & path, const std::string & bytes);
 void
 CheckWritten(const std::string & path);
 
+/** A picture as the bytes of a PNG file. \a TPixel: as in WritePng(). \exception UsageError if memory is short. */
+template <typename TPixel>
+std::string
+MakePng(const itk::Image<TPixel, 2> * picture);
+
 /** Writes a PNG. \a TPixel: unsigned char, unsigned short, or RGB of them. */
 template <typename TPixel>
 void

@@ -111,6 +111,10 @@ AddFileOptions(CLI::App & app, Options & options)
   app.add_flag("--landmark-indices",
                options.LandmarksAreIndices,
                "the landmarks are voxel indices of their images (files may say so themselves)");
+  app.add_flag("--report",
+               options.WritesPage,
+               "write report.html, too: a page in one file, for any browser, of pictures before and after, det J, "
+               "displacement, convergence, scores and how they were made");
 }
 
 void
@@ -203,7 +207,8 @@ GroupOptions(CLI::App & app)
         "landmarks",
         "landmark-indices",
         "fixed-points",
-        "moving-points" } },
+        "moving-points",
+        "report" } },
     { "What is compared", { "density", "features", "metric", "mass-model" } },
     { "How it is registered", { "transform", "initialize", "multi-start", "finish", "stage" } },
     { "Scales",
@@ -225,6 +230,30 @@ GroupOptions(CLI::App & app)
       app.get_option("--" + name)->group(group.first);
     }
   }
+}
+
+/** The command line as a POSIX shell reads it. */
+std::string
+QuoteCommand(int argc, char ** argv)
+{
+  std::string command;
+  for (int i = 0; i < argc; ++i)
+  {
+    const std::string word = argv[i];
+    const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos)
+    {
+      command += (i > 0 ? " " : "") + word;
+      continue;
+    }
+    command += i > 0 ? " '" : "'";
+    for (const char letter : word)
+    {
+      command += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+    }
+    command += "'";
+  }
+  return command;
 }
 
 /** The plan that a request leads to; the settings given are those that CLI11 has seen. */
@@ -279,10 +308,11 @@ ParseCommandLine(int argc, char ** argv, Options & options)
   app.footer(
     "Writes warped.nii.gz (or warped.png), warped_labels.nii.gz, transform.h5, displacement.nii.gz, "
     "inverse_displacement.nii.gz, "
-    "overview.png and report.json "
+    "overview.png, report.json and, with --report, report.html "
     "into the output folder. The transform maps points of the fixed image to points of the moving image.\n\n"
     "Curves and surfaces: --fixed-points F --moving-points M --output DIR in place of images, with --transform "
-    "(rigid, similarity, affine or displacement), --initialize, --blur, --reach, --landmarks and --threads. The "
+    "(rigid, similarity, affine or displacement), --initialize, --blur, --reach, --landmarks, --report and --threads. "
+    "The "
     "moving shape is carried onto the fixed one and written as warped with the ending of its file.");
   app.get_formatter()->column_width(36);
 
@@ -321,6 +351,8 @@ ParseCommandLine(int argc, char ** argv, Options & options)
     std::cout << DumpConfiguration(app);
     return EXIT_SUCCESS;
   }
+  options.Command = QuoteCommand(argc, argv);
+  options.Configuration = DumpConfiguration(app);
   CheckThreads(options.Threads);
   CheckWhatIsRegistered(app);
   if (options.FixedPoints.empty())

@@ -49,8 +49,13 @@ struct Options : itk::SinkhornRegistration::Plan
   /** Files of corresponding points, fixed and moving; empty or both. */
   std::vector<std::string> Landmarks;
   bool                     LandmarksAreIndices{ false };
-  unsigned int             Threads{ 0 };
-  bool                     Quiet{ false };
+  /** Write report.html, too. */
+  bool WritesPage{ false };
+  /** How the program was called, for a shell; and the options that were given, by whatever way, as a JSON object. */
+  std::string  Command;
+  std::string  Configuration;
+  unsigned int Threads{ 0 };
+  bool         Quiet{ false };
 };
 
 /** Files that are read: what they are, for messages, and where. */

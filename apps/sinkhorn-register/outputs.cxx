@@ -51,7 +51,7 @@ IsNameOfResult(const std::string & name)
 std::vector<std::string>
 ListOptional()
 {
-  std::vector<std::string> names{ "inverse_displacement.nii.gz" };
+  std::vector<std::string> names{ "inverse_displacement.nii.gz", "report.html" };
   for (const std::string ending : { ".png", ".nii.gz", ".nrrd" })
   {
     names.push_back("warped" + ending);

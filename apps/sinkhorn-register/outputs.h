@@ -47,7 +47,7 @@ public:
   std::string
   Stage(const std::string & name);
 
-  /** Gives all staged results their names and removes what an earlier run has warped into other formats. Runs that end at the same
+  /** Gives all staged results their names and removes what an earlier run has warped into other formats, and its page. Runs that end at the same
    * time in the same folder do this one after the other, so that it never holds results of both. \exception UsageError
    * if a result is not whole, or can't be moved; then earlier results stand again. */
   void

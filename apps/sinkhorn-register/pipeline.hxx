@@ -20,10 +20,13 @@
 
 #include "pipeline.h"
 
+#include "checkedFile.h"
 #include "images.h"
 #include "inputs.h"
 #include "outputs.h"
 #include "overview.h"
+#include "page.h"
+#include "pageViews.h"
 #include "progress.h"
 #include "report.h"
 #include "resultFiles.h"
@@ -31,6 +34,8 @@
 #include "itkDisplacementFieldTransform.h"
 #include "itkIdentityTransform.h"
 #include "itkTranslationTransform.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -123,7 +128,16 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
   overview.Jacobian = jacobian;
   overview.Caption = Summarize(options, report);
   DrawOverview<VDimension>(folder.Stage("overview.png"), overview);
-  WriteReport(folder.Stage("report.json"), options, report);
+  const auto json = MakeReport(options, report);
+  WriteBytes(folder.Stage("report.json"), json.dump(2) + "\n");
+  if (options.WritesPage)
+  {
+    const auto                   fromFile = inputs.MapFromFile();
+    const PageImages<VDimension> images{ &source, fromFile.GetPointer(), field.GetPointer(), jacobian.GetPointer() };
+    auto                         page = DescribeRun(options, json, progress);
+    AddViews<VDimension>(images, page);
+    WritePage(folder.Stage("report.html"), page);
+  }
   folder.Commit();
 
   progress.Say(overview.Caption);

@@ -114,7 +114,8 @@ InterpretPoints(const CLI::App & app, const PlanRequest & request, Options & opt
 {
   static const std::set<std::string> known{ "--fixed-points", "--moving-points", "--output", "--landmarks",
                                             "--transform",    "--initialize",    "--blur",   "--reach",
-                                            "--threads",      "--quiet",        "--config", "--dry-run" };
+                                            "--threads",      "--quiet",         "--config", "--dry-run",
+                                            "--report" };
   for (const CLI::Option * option : app.get_options())
   {
     const std::string name = "--" + (option->get_lnames().empty() ? std::string() : option->get_lnames().front());

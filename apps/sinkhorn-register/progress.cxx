@@ -50,6 +50,13 @@ Progress::Progress(bool quiet)
 void
 Progress::Say(const std::string & text)
 {
+  m_Messages.push_back(text);
+  this->Print(text);
+}
+
+void
+Progress::Print(const std::string & text)
+{
   if (!m_Quiet)
   {
     this->EndLevel();
@@ -61,6 +68,7 @@ Progress::Say(const std::string & text)
 void
 Progress::Complain(const std::string & text)
 {
+  m_Messages.push_back(text);
   this->EndLevel();
   std::fflush(stdout);
   std::fprintf(stderr, "sinkhorn-register: %s\n", text.c_str());
@@ -69,6 +77,7 @@ Progress::Complain(const std::string & text)
 void
 Progress::Warn(const std::string & text)
 {
+  m_Messages.push_back(text);
   if (!m_Quiet)
   {
     this->EndLevel();
@@ -83,12 +92,17 @@ Progress::BeginLevel(std::size_t level, std::size_t numberOfLevels, unsigned int
   m_Level = level + 1;
   m_NumberOfLevels = numberOfLevels;
   m_Iterations = iterations;
-  this->Say("level " + std::to_string(m_Level) + "/" + std::to_string(numberOfLevels) + ": " + detail);
+  m_History.push_back({ m_History.empty() ? 1 : m_History.back().Stage + (level == 0 ? 1 : 0), m_Level, {} });
+  this->Print("level " + std::to_string(m_Level) + "/" + std::to_string(numberOfLevels) + ": " + detail);
 }
 
 void
 Progress::Iteration(unsigned int iteration, double value, double marginalError)
 {
+  if (!m_History.empty())
+  {
+    m_History.back().Values.push_back(value);
+  }
   if (m_Quiet)
   {
     return;

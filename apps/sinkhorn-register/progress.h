@@ -20,11 +20,23 @@
 
 #include "itkSinkhornRegistrationListener.h"
 
+#include <string>
+#include <vector>
+
 namespace SinkhornRegister
 {
 
+/** Values of the metric, iteration by iteration. */
+struct LevelHistory
+{
+  /** Both counted from 1. */
+  std::size_t         Stage{ 1 };
+  std::size_t         Level{ 1 };
+  std::vector<double> Values;
+};
+
 /** Progress on standard output: one line per level that is rewritten on a terminal, one line per iteration elsewhere,
- * nothing when quiet. */
+ * nothing when quiet. Keeps what was said, quiet or not, for the page. */
 class Progress : public itk::SinkhornRegistration::Listener
 {
 public:
@@ -56,13 +68,32 @@ public:
   void
   EndLevel() override;
 
+  const std::vector<LevelHistory> &
+  GetHistory() const
+  {
+    return m_History;
+  }
+
+  /** What was said, but for the heads of levels. */
+  const std::vector<std::string> &
+  GetMessages() const
+  {
+    return m_Messages;
+  }
+
 private:
+  void
+  Print(const std::string & text);
+
   bool         m_Quiet;
   bool         m_Terminal;
   bool         m_LineOpen{ false };
   std::size_t  m_Level{ 0 };
   std::size_t  m_NumberOfLevels{ 0 };
   unsigned int m_Iterations{ 0 };
+
+  std::vector<LevelHistory> m_History;
+  std::vector<std::string>  m_Messages;
 };
 
 } // namespace SinkhornRegister

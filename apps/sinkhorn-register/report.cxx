@@ -17,8 +17,6 @@
  *=========================================================================*/
 #include "report.h"
 
-#include "checkedFile.h"
-
 #include "itkVersion.h"
 
 #include <nlohmann/json.hpp>
@@ -102,8 +100,8 @@ GetPeakMemory()
 #endif
 }
 
-void
-WriteReport(const std::string & path, const Options & options, const Report & report)
+nlohmann::ordered_json
+MakeReport(const Options & options, const Report & report)
 {
   // What the library tells, and what only the program knows, in the order that readers of the file are used to.
   const Json library = Json::parse(ToJson(options, report));
@@ -127,7 +125,7 @@ WriteReport(const std::string & path, const Options & options, const Report & re
   }
   json["version"] = SINKHORN_REGISTER_VERSION;
   json["itk_version"] = itk::Version::GetITKVersion();
-  WriteBytes(path, json.dump(2) + "\n");
+  return json;
 }
 
 std::string

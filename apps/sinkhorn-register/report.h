@@ -24,6 +24,8 @@
 #include "itkSinkhornRegistrationDice.h"
 #include "itkSinkhornRegistrationReport.h"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <string>
 #include <vector>
 
@@ -50,9 +52,9 @@ struct Report : RegistrationReport
 double
 GetPeakMemory();
 
-/** \exception UsageError if the file can't be written. */
-void
-WriteReport(const std::string & path, const Options & options, const Report & report);
+/** What report.json holds. */
+nlohmann::ordered_json
+MakeReport(const Options & options, const Report & report);
 
 /** One line for people, also the caption of the overview. */
 std::string

@@ -19,7 +19,10 @@
 
 #include "canvas.h"
 #include "colors.h"
+#include "page.h"
 #include "shapeDistance.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -40,6 +43,16 @@ struct View
   unsigned int Up;
   const char * Name;
 };
+
+std::vector<View>
+ListViews(unsigned int dimension)
+{
+  return dimension == 2 ? std::vector<View>{ { 0, 1, "x y" } }
+                        : std::vector<View>{ { 0, 1, "x y" }, { 0, 2, "x z" }, { 1, 2, "y z" } };
+}
+
+/** Points that are drawn of a shape. */
+constexpr std::size_t samples = 30000;
 
 constexpr int panelSize = 320;
 constexpr int gap = 12;
@@ -123,13 +136,10 @@ DrawShapeOverview(const std::string &                 path,
                   unsigned int                        dimension,
                   const std::string &                 caption)
 {
-  constexpr std::size_t   samples = 30000;
   const Points            fixedPoints = SampleShape(fixed, samples);
   const Points            before = SampleShape(moving, samples);
   const Points            after = SampleShape(moved, samples);
-  const std::vector<View> views = dimension == 2
-                                    ? std::vector<View>{ { 0, 1, "x y" } }
-                                    : std::vector<View>{ { 0, 1, "x y" }, { 0, 2, "x z" }, { 1, 2, "y z" } };
+  const std::vector<View> views = ListViews(dimension);
   const int               wanted = gap + static_cast<int>(views.size()) * (panelSize + gap);
   const int               width = std::max(wanted, Canvas::TextWidth(caption, 1) + 2 * gap);
   const int               height = 3 * textHeight + 2 * (panelSize + textHeight);
@@ -154,6 +164,32 @@ DrawShapeOverview(const std::string &                 path,
     }
   }
   canvas.Write(path);
+}
+
+nlohmann::ordered_json
+MakeShapeViews(const itk::Sinkhorn::PointComplex & fixed,
+               const itk::Sinkhorn::PointComplex & moving,
+               const itk::Sinkhorn::PointComplex & moved,
+               unsigned int                        dimension)
+{
+  const Points fixedPoints = SampleShape(fixed, samples);
+  const Points before = SampleShape(moving, samples);
+  const Points after = SampleShape(moved, samples);
+  auto         all = nlohmann::ordered_json::array();
+  for (const View & view : ListViews(dimension))
+  {
+    const auto draw = [&](const Points & points) {
+      Canvas canvas(panelSize, panelSize, { 1.0, 1.0, 1.0 });
+      DrawPanel(canvas, 0, 0, fixedPoints, points, view);
+      return ToBase64(canvas.ToPng());
+    };
+    all.push_back({ { "name", view.Name },
+                    { "width", panelSize },
+                    { "height", panelSize },
+                    { "spacing", { 1.0, 1.0 } },
+                    { "layers", { { "before", draw(before) }, { "after", draw(after) } } } });
+  }
+  return all;
 }
 
 } // namespace SinkhornRegister

@@ -20,6 +20,8 @@
 
 #include "itkSinkhornPointMeasure.h"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <string>
 
 namespace SinkhornRegister
@@ -34,6 +36,13 @@ DrawShapeOverview(const std::string &                 path,
                   const itk::Sinkhorn::PointComplex & moved,
                   unsigned int                        dimension,
                   const std::string &                 caption);
+
+/** The same pictures for a page, each of its own. */
+nlohmann::ordered_json
+MakeShapeViews(const itk::Sinkhorn::PointComplex & fixed,
+               const itk::Sinkhorn::PointComplex & moving,
+               const itk::Sinkhorn::PointComplex & moved,
+               unsigned int                        dimension);
 
 } // namespace SinkhornRegister
 

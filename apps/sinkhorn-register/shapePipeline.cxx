@@ -17,9 +17,11 @@
  *=========================================================================*/
 #include "shapePipeline.h"
 
+#include "checkedFile.h"
 #include "integrity.h"
 #include "landmarks.h"
 #include "outputs.h"
+#include "page.h"
 #include "progress.h"
 #include "shapeFile.h"
 #include "shapeOverview.h"
@@ -29,6 +31,8 @@
 #include "itkIdentityTransform.h"
 #include "itkSinkhornFieldAlgebra.h"
 #include "itkSinkhornRegistrationImages.h"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -111,6 +115,15 @@ WarnOfDroppedCells(const std::string & what, itk::SizeValueType count, Progress 
   }
 }
 
+/** How large a shape is, for the page. */
+nlohmann::ordered_json
+CountParts(const Complex & complex)
+{
+  return { { "points", complex.Points.size() / 3 },
+           { "segments", complex.Segments.size() / 2 },
+           { "triangles", complex.Triangles.size() / 3 } };
+}
+
 template <unsigned int VDimension>
 bool
 RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile & moving, Progress & progress)
@@ -157,7 +170,17 @@ RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile
                                 folder.Stage("inverse_displacement.nii.gz"));
   const std::string caption = SummarizeShapes(report);
   DrawShapeOverview(folder.Stage("overview.png"), fixed.GetComplex(), moving.GetComplex(), moved, VDimension, caption);
-  WriteShapeReport(folder.Stage("report.json"), options, report);
+  const auto json = MakeShapeReport(options, report);
+  WriteBytes(folder.Stage("report.json"), json.dump(2) + "\n");
+  if (options.WritesPage)
+  {
+    auto page = DescribeRun(options, json, progress);
+    page["views"] = MakeShapeViews(fixed.GetComplex(), moving.GetComplex(), moved, VDimension);
+    page["matrix"] = MakeMatrix<VDimension>(transform.GetPointer());
+    page["geometry"]["fixed points"] = CountParts(fixed.GetComplex());
+    page["geometry"]["moving points"] = CountParts(moving.GetComplex());
+    WritePage(folder.Stage("report.html"), page);
+  }
   folder.Commit();
 
   progress.Say(caption);

@@ -17,7 +17,6 @@
  *=========================================================================*/
 #include "shapeReport.h"
 
-#include "checkedFile.h"
 #include "report.h"
 
 #include "itkVersion.h"
@@ -44,8 +43,8 @@ AddDistances(const ShapeDistances & distances, const std::string & when, Json & 
 
 } // namespace
 
-void
-WriteShapeReport(const std::string & path, const Options & options, const ShapeReport & report)
+nlohmann::ordered_json
+MakeShapeReport(const Options & options, const ShapeReport & report)
 {
   Json json;
   json["metric"] = "sinkhorn";
@@ -78,7 +77,7 @@ WriteShapeReport(const std::string & path, const Options & options, const ShapeR
   json["peak_memory_mb"] = GetPeakMemory();
   json["version"] = SINKHORN_REGISTER_VERSION;
   json["itk_version"] = itk::Version::GetITKVersion();
-  WriteBytes(path, json.dump(2) + "\n");
+  return json;
 }
 
 std::string

@@ -23,6 +23,8 @@
 
 #include "itkSinkhornRegistrationReport.h"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <string>
 
 namespace SinkhornRegister
@@ -45,9 +47,9 @@ struct ShapeReport : itk::SinkhornRegistration::PointRegistrationReport
   double Seconds{ 0.0 };
 };
 
-/** \exception UsageError if the file can't be written. */
-void
-WriteShapeReport(const std::string & path, const Options & options, const ShapeReport & report);
+/** What report.json holds. */
+nlohmann::ordered_json
+MakeShapeReport(const Options & options, const ShapeReport & report);
 
 /** One line for people, also the caption of the overview. */
 std::string

@@ -20,6 +20,8 @@ import base64
 import importlib.resources
 import json
 import math
+import pathlib
+import tempfile
 
 import numpy as np
 
@@ -62,7 +64,12 @@ def write_pair(path, images, result, record):
     views, longest = _make_views(images["fixed"], images["moving"], result)
     facts = ("id", "report", "inputs", "options", "versions", "command", "threads", "host", "seconds", "peak_memory_mb")
     data = {name: record.get(name) for name in facts}
-    _write(path, {"kind": "pair", **data, "views": views, "longest": longest, "matrix": get_matrix(result.transform)})
+    geometry = {
+        role: {"size": [int(size) for size in image.GetLargestPossibleRegion().GetSize()], "spacing": list(image.GetSpacing())}
+        for role, image in images.items()
+    }
+    _write(path, {"kind": "pair", **data, "geometry": geometry, "views": views, "longest": longest,
+                  "matrix": get_matrix(result.transform)})
 
 
 def get_matrix(transform):
@@ -112,6 +119,16 @@ def _make_views(fixed, moving, result):
     return views, longest
 
 
+def _to_png(values):
+    """A picture of bytes as a PNG file in memory."""
+    import itk
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "picture.png")
+        itk.imwrite(itk.image_from_array(values), str(path))
+        return path.read_bytes()
+
+
 def _to_bytes(values, scale):
     """Grey values between two percentiles of `scale`."""
     low, high = np.percentile(scale, [0.5, 99.8])
@@ -152,5 +169,5 @@ def _make_view(name, layers, where, spacing):
     step = max(1, -(-max(slices["fixed"].shape) // LARGEST_PICTURE))
     slices = {layer: np.ascontiguousarray(values[::step, ::step]) for layer, values in slices.items()}
     height, width = slices["fixed"].shape
-    encoded = {layer: base64.b64encode(values.tobytes()).decode() for layer, values in slices.items()}
+    encoded = {layer: base64.b64encode(_to_png(values)).decode() for layer, values in slices.items()}
     return {"name": name, "width": width, "height": height, "spacing": [spacing[1], spacing[0]], "layers": encoded}
