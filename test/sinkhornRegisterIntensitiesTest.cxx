@@ -67,19 +67,28 @@ TEST_F(SinkhornRegisterIntensities, FinishOfIntensities)
   }
 }
 
-/** Two discs of different brightness that have changed places: equal masses lie as they should, and by intensity they
- * are turned, whatever the scale of the intensities. */
+/** Two discs of different brightness, each with a brighter core of a size of its own, that have changed places: equal
+ * masses lie as they should, and by intensity they are turned, whatever the scale of the intensities. */
 TEST_F(SinkhornRegisterIntensities, FeaturesOfTheStart)
 {
-  const auto discs = [](double left, double right) {
+  constexpr double dark = 20.0;
+  constexpr double bright = 120.0;
+  const auto       discs = [](double left, double right, double factor, double shift) {
     return MakeImage<short, 2>({ { 96, 96 } }, [=](const itk::Point<double, 2> & p) {
-      const bool isLeft = std::hypot(p[0] - 30.0, p[1] - 46.0) < 12.0;
-      return isLeft ? left : (std::hypot(p[0] - 66.0, p[1] - 50.0) < 12.0 ? right : 0.0);
+      for (const auto & [x, y, level] : { std::make_tuple(30.0, 46.0, left), std::make_tuple(66.0, 50.0, right) })
+      {
+        const double radius = std::hypot(p[0] - x, p[1] - y);
+        if (radius < 12.0)
+        {
+          return factor * (level + (radius < (level == dark ? 4.0 : 8.0) ? 10.0 : 0.0)) + shift;
+        }
+      }
+      return 0.0;
     });
   };
-  Write(discs(2.0, 3.0).GetPointer(), Path("fixed.nii.gz"));
-  Write(discs(3.0, 2.0).GetPointer(), Path("moving.nii.gz"));
-  Write(discs(500.0, 400.0).GetPointer(), Path("scaled.nii.gz"));
+  Write(discs(dark, bright, 1.0, 0.0).GetPointer(), Path("fixed.nii.gz"));
+  Write(discs(bright, dark, 1.0, 0.0).GetPointer(), Path("moving.nii.gz"));
+  Write(discs(bright, dark, 3.0, 50.0).GetPointer(), Path("scaled.nii.gz"));
   const std::string start = "--transform rigid --metric sinkhorn --initialize sinkhorn-rigid --density window:0:1 "
                             "--iterations 5 --threads 1 --fixed " +
                             Path("fixed.nii.gz") + " --fixed-labels " + Path("fixed.nii.gz") + " --moving-labels " +
