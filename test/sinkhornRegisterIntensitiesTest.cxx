@@ -104,14 +104,14 @@ TEST_F(SinkhornRegisterIntensities, FeaturesOfTheStart)
   EXPECT_GT(diceOf("moving.nii.gz", "intensity:4:80"), 0.9);
   EXPECT_LT(diceOf("moving.nii.gz", "intensity:4:5"), 0.2); // nearer than the other disc
   EXPECT_GT(diceOf("scaled.nii.gz", "intensity:4:80"), 0.9);
-  for (const auto & [options, text] :
-       { std::make_pair("intensity:1", "2 to 256 bins"),
-         std::make_pair("intensity:4.5", "2 to 256 bins"),
-         std::make_pair("intensity:4:0", "must be greater than 0"),
-         std::make_pair("labels:4", "only intensity:BINS:MM has any"),
-         std::make_pair("intensity:4 --initialize none", "only a start from springs sees it") })
+  for (const auto & [options, text] : { std::make_pair("intensity:1", "2 to 256 bins"),
+                                        std::make_pair("intensity:4.5", "2 to 256 bins"),
+                                        std::make_pair("intensity:4:0", "must be greater than 0"),
+                                        std::make_pair("labels:4", "only intensity:BINS:MM has any"),
+                                        std::make_pair("intensity:4", "only a start from springs sees it") })
   {
-    const Outcome outcome = Run(start + Path("moving.nii.gz") + " --features " + options);
+    const Outcome outcome = Run("--transform rigid --fixed " + Path("fixed.nii.gz") + " --moving " +
+                                Path("moving.nii.gz") + " --output " + Path("out") + " --features " + options);
     EXPECT_NE(outcome.Errors.find(text), std::string::npos) << options << ": " << outcome.Errors;
   }
 }
