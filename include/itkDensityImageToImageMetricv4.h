@@ -24,6 +24,7 @@
 #include "itkSinkhornCompatibility.h"
 #include "itkSinkhornDensity.h"
 #include "itkSinkhornDensityPushForward.h"
+#include "itkSinkhornImageFeatures.h"
 #include "itkSinkhornSide.h"
 
 #include <string>
@@ -60,6 +61,13 @@ namespace itk
  * the value. When the filter is switched on, the default filter yields the true physical gradient of the smoothed image
  * (NormalizeAcrossScale off), 1/mm. A gradient calculator other than the default one is used as it is. Only
  * GRADIENT_SOURCE_MOVING is supported.
+ *
+ * \par Bins of intensity
+ * A subclass may compare intensities beside places, see SinkhornImageToImageMetricv4::SetNumberOfIntensityBins(). Then
+ * the mass of a sample of intensity I is shared between the two bins around I: α_k = α w_k(I), and φ has a value for
+ * each bin. With MassModel::Intensity the derivative acts through \f$\sum_k(\varphi_k-\bar\varphi)(w_k + M w_k')\f$ in
+ * place of \f$\varphi-\bar\varphi\f$, with MassModel::PushForward mass carries the bins of the fixed voxel along,
+ * \f$\nabla\sum_k w_k\varphi_k\f$.
  *
  * \par Masks
  * Outside an image's mask there is no mass of that image and no derivative; beyond its border the density falls to 0
@@ -253,6 +261,13 @@ protected:
   virtual void
   ClearComparison() const = 0;
 
+  /** Bins of intensity that densities are shared by, bin after bin; 0: none. */
+  virtual SizeValueType
+  GetNumberOfIntensityBins() const
+  {
+    return 0;
+  }
+
   virtual MassNormalization
   GetMassNormalization() const = 0;
 
@@ -314,6 +329,9 @@ private:
   static_assert(FixedImageDimension == VirtualImageDimension && MovingImageDimension == VirtualImageDimension,
                 "fixed, moving and virtual image must have the same dimension");
 
+  /** Intensities that the lowest and the highest bin stand for. */
+  using IntensityRange = std::pair<double, double>;
+
   /** Factors that turn the masses into the measures α and β. */
   struct MassScales
   {
@@ -359,6 +377,28 @@ private:
   RasterizeMoving(const GridType & grid) const;
   VectorType
   SplatMoving(PushForwardType & grid) const;
+  template <typename TImage>
+  static IntensityRange
+  FindRange(const TImage & image, const SpatialObject<TImage::ImageDimension> * mask);
+  Sinkhorn::IntensityPlace
+  FindPlace(double intensity, const IntensityRange & range) const
+  {
+    return Sinkhorn::FindIntensityPlace(intensity, range.first, range.second, this->GetNumberOfIntensityBins());
+  }
+  /** Masses of voxels of a volume, shared by the bins of their intensity; as they are if there are none. */
+  VectorType
+  ShareByBins(VectorType masses, double volume, const IntensityRange & range) const;
+  /** Splats masses of voxels of a volume, bin by bin of their intensity. */
+  template <typename TCarrier>
+  VectorType
+  SplatBins(PushForwardType &      grid,
+            SizeValueType          count,
+            const TCarrier &       carrier,
+            double                 volume,
+            const IntensityRange & range) const;
+  /** Derivative of Σ_k weights_k · I w_k(I) with respect to the intensity of a voxel. */
+  double
+  WeighSample(const VectorType & weights, SizeValueType position, double intensity) const;
   MassScales
   ComputeMassScales(double alpha, double beta) const;
   void
@@ -393,6 +433,9 @@ private:
   mutable MassModelEnum              m_MassModelOfGrid{ MassModelEnum::Intensity };
   mutable double                     m_FixedMass{ 0.0 };
   mutable double                     m_MovingMass{ 0.0 };
+
+  IntensityRange m_FixedRange{ 0.0, 1.0 };
+  IntensityRange m_MovingRange{ 0.0, 1.0 };
 
   /** The settings for which a warning was given last. */
   mutable std::string m_NegativeWarning;

@@ -238,6 +238,11 @@ itkDensityMetricClass::Initialize()
   this->VerifyImage(*this->m_FixedImage, this->m_FixedImageMask.GetPointer(), "fixed");
   this->VerifyImage(*this->m_MovingImage, this->m_MovingImageMask.GetPointer(), "moving");
   this->VerifyOverlap();
+  if (this->GetNumberOfIntensityBins() > 0)
+  {
+    m_FixedRange = FindRange(*this->m_FixedImage, this->m_FixedImageMask.GetPointer());
+    m_MovingRange = FindRange(*this->m_MovingImage, this->m_MovingImageMask.GetPointer());
+  }
 }
 
 itkDensityMetricTemplate void
@@ -425,6 +430,11 @@ itkDensityMetricClass::ComputeMassScales(double alpha, double beta) const -> Mas
 itkDensityMetricTemplate auto
 itkDensityMetricClass::MakePotentialImage(const VectorType & values) const -> typename PotentialImageType::Pointer
 {
+  if (values.size() != m_Grid->GetBufferedRegion().GetNumberOfPixels())
+  {
+    itkExceptionMacro("With NumberOfIntensityBins there is a potential for each of the "
+                      << this->GetNumberOfIntensityBins() << " bins, and no image of them. Set it to 0.");
+  }
   const auto image = PotentialImageType::New();
   image->CopyInformation(m_Grid);
   image->SetRegions(m_Grid->GetBufferedRegion());

@@ -48,22 +48,26 @@ itkDensityMetricClass::EvaluateIntensity() const
   m_FixedMass = fixed.Total;
   this->m_NumberOfValidPoints = moving.NumberOfSamples;
 
-  const auto scales = this->ComputeMassScales(moving.Total, fixed.Total);
-  this->Compare(std::move(moving.Mass), std::move(fixed.Mass), scales);
+  const auto   scales = this->ComputeMassScales(moving.Total, fixed.Total);
+  const double volume = Sinkhorn::ComputeVoxelVolume<VirtualImageDimension>(*m_Grid);
+  this->Compare(this->ShareByBins(std::move(moving.Mass), volume, m_MovingRange),
+                this->ShareByBins(std::move(fixed.Mass), volume, m_FixedRange),
+                scales);
   if (!this->GetComputeDerivative())
   {
     return;
   }
 
   const auto   weights = this->ComputeSampleWeights();
-  const double factor = scales.alpha * Sinkhorn::ComputeVoxelVolume<VirtualImageDimension>(*m_Grid);
+  const double factor = scales.alpha * volume;
   this->AccumulateDerivative([&](SizeValueType position, const VirtualPointType & point, ForceType & force) {
-    if (weights[position] == 0)
+    double sample = 0.0;
+    if (!this->SampleMoving(point, sample) || sample < 0.0)
     {
       return false;
     }
-    double sample = 0.0;
-    if (!this->SampleMoving(point, sample) || sample < 0.0)
+    const double weight = this->WeighSample(weights, position, sample);
+    if (weight == 0.0)
     {
       return false;
     }
@@ -72,10 +76,90 @@ itkDensityMetricClass::EvaluateIntensity() const
     for (unsigned int d = 0; d < MovingImageDimension; ++d)
     {
       // The factor is as large as intensities are small: only here, in double precision, is it taken in.
-      force[d] = -factor * static_cast<double>(weights[position]) * static_cast<double>(gradient[d]);
+      force[d] = -factor * weight * static_cast<double>(gradient[d]);
     }
     return true;
   });
+}
+
+itkDensityMetricTemplate template <typename TImage>
+auto
+itkDensityMetricClass::FindRange(const TImage & image, const SpatialObject<TImage::ImageDimension> * mask)
+  -> IntensityRange
+{
+  return Sinkhorn::FindIntensityRange(Sinkhorn::CollectIntensities(image, image, mask));
+}
+
+itkDensityMetricTemplate auto
+itkDensityMetricClass::ShareByBins(VectorType masses, double volume, const IntensityRange & range) const -> VectorType
+{
+  const SizeValueType bins = this->GetNumberOfIntensityBins();
+  if (bins == 0)
+  {
+    return masses;
+  }
+  const SizeValueType voxels = masses.size();
+  VectorType          shared(bins * voxels, SolverRealType(0));
+  Sinkhorn::ForEachChunk(voxels, m_MaximumNumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
+    for (SizeValueType i = begin; i < end; ++i)
+    {
+      const auto mass = static_cast<double>(masses[i]);
+      const auto place = this->FindPlace(mass / volume, range);
+      shared[place.Bin * voxels + i] = static_cast<SolverRealType>((1.0 - place.Upper) * mass);
+      shared[(place.Bin + 1) * voxels + i] = static_cast<SolverRealType>(place.Upper * mass);
+    }
+  });
+  return shared;
+}
+
+itkDensityMetricTemplate template <typename TCarrier>
+auto
+itkDensityMetricClass::SplatBins(PushForwardType &      grid,
+                                 SizeValueType          count,
+                                 const TCarrier &       carrier,
+                                 double                 volume,
+                                 const IntensityRange & range) const -> VectorType
+{
+  // Of all bins together, so that the grid has its final size.
+  VectorType          masses = grid.Splat(count, carrier, m_MaximumNumberOfWorkUnits);
+  const SizeValueType bins = this->GetNumberOfIntensityBins();
+  if (bins == 0)
+  {
+    return masses;
+  }
+  VectorType shared;
+  shared.reserve(bins * masses.size());
+  for (SizeValueType k = 0; k < bins; ++k)
+  {
+    masses = grid.Splat(
+      count,
+      [&](SizeValueType position, MovingImagePointType & where, double & mass) {
+        if (!carrier(position, where, mass))
+        {
+          return false;
+        }
+        const auto place = this->FindPlace(mass / volume, range);
+        mass *= place.Bin == k ? 1.0 - place.Upper : (place.Bin + 1 == k ? place.Upper : 0.0);
+        return mass > 0.0;
+      },
+      m_MaximumNumberOfWorkUnits);
+    shared.insert(shared.end(), masses.begin(), masses.end());
+  }
+  return shared;
+}
+
+itkDensityMetricTemplate double
+itkDensityMetricClass::WeighSample(const VectorType & weights, SizeValueType position, double intensity) const
+{
+  if (this->GetNumberOfIntensityBins() == 0)
+  {
+    return static_cast<double>(weights[position]);
+  }
+  const SizeValueType voxels = m_Grid->GetBufferedRegion().GetNumberOfPixels();
+  const auto          place = this->FindPlace(intensity, m_MovingRange);
+  const auto          lower = static_cast<double>(weights[place.Bin * voxels + position]);
+  const auto          upper = static_cast<double>(weights[(place.Bin + 1) * voxels + position]);
+  return lower + (place.Upper + intensity * place.Slope) * (upper - lower);
 }
 
 itkDensityMetricTemplate void
@@ -120,7 +204,6 @@ itkDensityMetricClass::ComputeSampleWeights() const -> VectorType
 itkDensityMetricTemplate void
 itkDensityMetricClass::EvaluatePushForward() const
 {
-  const auto workUnits = m_MaximumNumberOfWorkUnits;
   const auto virtualGrid = Sinkhorn::CopyGrid<VirtualImageDimension>(*this->m_VirtualImage);
   const auto virtualRegion = virtualGrid->GetBufferedRegion();
   const auto fixed = this->RasterizeFixed(*virtualGrid);
@@ -132,7 +215,9 @@ itkDensityMetricClass::EvaluatePushForward() const
   {
     grid.KeepPaddingOf(*m_Grid);
   }
-  auto alpha = grid.Splat(
+  const double volume = Sinkhorn::ComputeVoxelVolume<VirtualImageDimension>(*virtualGrid);
+  auto         alpha = this->SplatBins(
+    grid,
     fixed.Mass.size(),
     [&](SizeValueType position, MovingImagePointType & where, double & mass) {
       mass = fixed.Mass[position];
@@ -144,7 +229,8 @@ itkDensityMetricClass::EvaluatePushForward() const
       }
       return mass > 0.0;
     },
-    workUnits);
+    volume,
+    m_FixedRange);
   auto beta = this->SplatMoving(grid);
   m_Grid = Sinkhorn::CopyGrid<VirtualImageDimension>(grid.GetGrid());
   m_MassModelOfGrid = MassModelEnum::PushForward;
@@ -156,14 +242,24 @@ itkDensityMetricClass::EvaluatePushForward() const
     return;
   }
 
-  const auto variation = this->ComputeVariation(Sinkhorn::Side::Alpha).Values;
+  const auto          variation = this->ComputeVariation(Sinkhorn::Side::Alpha).Values;
+  const SizeValueType nodes = m_Grid->GetBufferedRegion().GetNumberOfPixels();
   this->AccumulateDerivative([&](SizeValueType position, const VirtualPointType & point, ForceType & force) {
     if (!(fixed.Mass[position] > 0))
     {
       return false;
     }
-    force = grid.ComputeGradient(variation, this->MapToMoving(point)) *
-            (-scales.alpha * static_cast<double>(fixed.Mass[position]));
+    const auto mass = static_cast<double>(fixed.Mass[position]);
+    const auto where = this->MapToMoving(point);
+    if (this->GetNumberOfIntensityBins() == 0)
+    {
+      force = grid.ComputeGradient(variation.data(), where) * (-scales.alpha * mass);
+      return true;
+    }
+    const auto place = this->FindPlace(mass / volume, m_FixedRange);
+    force = (grid.ComputeGradient(variation.data() + place.Bin * nodes, where) * (1.0 - place.Upper) +
+             grid.ComputeGradient(variation.data() + (place.Bin + 1) * nodes, where) * place.Upper) *
+            (-scales.alpha * mass);
     return true;
   });
 }
@@ -174,7 +270,8 @@ itkDensityMetricClass::SplatMoving(PushForwardType & grid) const -> VectorType
   const auto & image = *this->m_MovingImage;
   const auto & region = image.GetBufferedRegion();
   const auto   volume = Sinkhorn::ComputeVoxelVolume<MovingImageDimension>(image);
-  const auto   masses = grid.Splat(
+  const auto   masses = this->SplatBins(
+    grid,
     region.GetNumberOfPixels(),
     [&](SizeValueType position, MovingImagePointType & where, double & mass) {
       mass = volume * static_cast<double>(image.GetBufferPointer()[position]);
@@ -184,7 +281,8 @@ itkDensityMetricClass::SplatMoving(PushForwardType & grid) const -> VectorType
       }
       return mass > 0.0 && (!this->m_MovingImageMask || this->m_MovingImageMask->IsInsideInWorldSpace(where));
     },
-    m_MaximumNumberOfWorkUnits);
+    volume,
+    m_MovingRange);
   m_MovingMass = 0.0;
   for (const auto mass : masses)
   {

@@ -69,9 +69,10 @@ public:
   std::vector<TReal>
   Splat(SizeValueType count, const TCarrier & carrier, ThreadIdType numberOfWorkUnits);
 
-  /** Gradient, in physical space (per mm), of the linear interpolant of \a values; on a node the mean of both sides. */
+  /** Gradient, in physical space (per mm), of the linear interpolant of \a values, one for each node; on a node the
+   * mean of both sides. */
   GradientType
-  ComputeGradient(const std::vector<TReal> & values, const PointType & point) const;
+  ComputeGradient(const TReal * values, const PointType & point) const;
 
   const GridType &
   GetGrid() const

@@ -254,8 +254,7 @@ PushForwardGrid<TReal, VDimension>::GrowTo(const Box & box)
 
 template <typename TReal, unsigned int VDimension>
 auto
-PushForwardGrid<TReal, VDimension>::ComputeGradient(const std::vector<TReal> & values, const PointType & point) const
-  -> GradientType
+PushForwardGrid<TReal, VDimension>::ComputeGradient(const TReal * values, const PointType & point) const -> GradientType
 {
   const auto   cell = this->Locate(point);
   const auto & region = m_Grid->GetBufferedRegion();

@@ -49,7 +49,9 @@ public:
   /** Solves, or remembers, the transport from α to β.
    *
    * \param size, spacing of the grid (mm), fastest axis first.
-   * \param logAlpha, logBeta logarithmic weights of every voxel.
+   * \param logAlpha, logBeta logarithmic weights of every voxel, or, with costs between K bins of a feature, of every
+   * voxel bin after bin.
+   * \param costs K rows of K, mm², see FeatureSoftminOperator; empty: no feature.
    * \exception itk::ExceptionObject see Solver::Solve(). */
   void
   Update(const std::vector<SizeValueType> & size,
@@ -57,7 +59,8 @@ public:
          std::vector<TReal>                 logAlpha,
          std::vector<TReal>                 logBeta,
          const SolverParameters &           parameters,
-         ThreadIdType                       numberOfWorkUnits);
+         ThreadIdType                       numberOfWorkUnits,
+         const std::vector<double> &        costs = {});
 
   /** Forgets everything but the number of solves. */
   void
@@ -120,7 +123,8 @@ private:
   bool
   IsSameProblem(const std::vector<SizeValueType> & size,
                 const std::vector<double> &        spacing,
-                const SolverParameters &           parameters) const;
+                const SolverParameters &           parameters,
+                const std::vector<double> &        costs) const;
 
   /** Prepares m_Potentials for a solve: exchanged, or emptied, or as they are. */
   void
@@ -128,6 +132,7 @@ private:
 
   std::vector<SizeValueType> m_Size;
   std::vector<double>        m_Spacing;
+  std::vector<double>        m_Costs;
   std::vector<TReal>         m_LogAlpha;
   std::vector<TReal>         m_LogBeta;
   SolverParameters           m_Parameters;

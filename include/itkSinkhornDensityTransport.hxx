@@ -19,6 +19,7 @@
 #define itkSinkhornDensityTransport_hxx
 
 #include "itkSinkhornDensityTransport.h"
+#include "itkSinkhornFeatureSoftminOperator.h"
 #include "itkSinkhornGridSoftminOperator.h"
 
 #include <algorithm>
@@ -56,9 +57,10 @@ DensityTransport<TReal>::Update(const std::vector<SizeValueType> & size,
                                 std::vector<TReal>                 logAlpha,
                                 std::vector<TReal>                 logBeta,
                                 const SolverParameters &           parameters,
-                                ThreadIdType                       numberOfWorkUnits)
+                                ThreadIdType                       numberOfWorkUnits,
+                                const std::vector<double> &        costs)
 {
-  const bool sameProblem = !this->IsEmpty() && this->IsSameProblem(size, spacing, parameters);
+  const bool sameProblem = !this->IsEmpty() && this->IsSameProblem(size, spacing, parameters, costs);
   if (sameProblem && logAlpha == m_LogAlpha && logBeta == m_LogBeta)
   {
     return;
@@ -74,7 +76,12 @@ DensityTransport<TReal>::Update(const std::vector<SizeValueType> & size,
   std::vector<TReal>().swap(m_LogBeta);
   try
   {
-    const auto op = std::make_shared<GridSoftminOperator<TReal>>(size, spacing, numberOfWorkUnits);
+    typename SoftminOperator<TReal>::Pointer op =
+      std::make_shared<const GridSoftminOperator<TReal>>(size, spacing, numberOfWorkUnits);
+    if (!costs.empty())
+    {
+      op = std::make_shared<const FeatureSoftminOperator<TReal>>(op, costs);
+    }
     ++m_NumberOfSolves;
     m_Report = Solver<TReal>::Solve(op, logAlpha, logBeta, parameters, m_Potentials);
     m_Values = ComputeTransportValues(logAlpha, logBeta, parameters, m_Potentials, numberOfWorkUnits);
@@ -86,6 +93,7 @@ DensityTransport<TReal>::Update(const std::vector<SizeValueType> & size,
   }
   m_Size = size;
   m_Spacing = spacing;
+  m_Costs = costs;
   m_LogAlpha = std::move(logAlpha);
   m_LogBeta = std::move(logBeta);
   m_Parameters = parameters;
@@ -119,7 +127,8 @@ template <typename TReal>
 bool
 DensityTransport<TReal>::IsSameProblem(const std::vector<SizeValueType> & size,
                                        const std::vector<double> &        spacing,
-                                       const SolverParameters &           parameters) const
+                                       const SolverParameters &           parameters,
+                                       const std::vector<double> &        costs) const
 {
   const auto key = [](const SolverParameters & p) {
     return std::make_tuple(p.Blur,
@@ -134,7 +143,7 @@ DensityTransport<TReal>::IsSameProblem(const std::vector<SizeValueType> & size,
                            p.FinalUpdate,
                            p.TranslationInvariant);
   };
-  return size == m_Size && spacing == m_Spacing && key(parameters) == key(m_Parameters);
+  return size == m_Size && spacing == m_Spacing && costs == m_Costs && key(parameters) == key(m_Parameters);
 }
 
 template <typename TReal>

@@ -74,6 +74,10 @@ public:
   ArrayType
   ComputeMean(Side side, const ArrayType & values) const;
 
+  /** Mass of the plan in every voxel, of all bins together; balanced that of the image within the tolerance. */
+  ArrayType
+  ComputeTransportedMass(Side side) const;
+
   /** Where the mass of each voxel is to go, mm along each axis of the grid, axis after axis: T(x) − x, debiased
    * T(x) − T_αα(x), which vanishes for equal images; 0 where a voxel has no mass. */
   ArrayType

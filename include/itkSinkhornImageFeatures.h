@@ -19,7 +19,10 @@
 #define itkSinkhornImageFeatures_h
 
 #include "itkImage.h"
+#include "itkSinkhornCommonGrid.h"
+#include "itkSinkhornLinearFit.h"
 
+#include <utility>
 #include <vector>
 
 namespace itk
@@ -31,6 +34,32 @@ namespace Sinkhorn
  * parts of a voxel sum to 1. For FeatureTransport. */
 /**@{*/
 
+/** Intensities with their masses where there is mass, of about a million voxels at most: for FindIntensityRange(). */
+template <typename TDensity, typename TImage>
+std::vector<std::pair<double, double>>
+CollectIntensities(const TDensity &                                density,
+                   const TImage &                                  intensities,
+                   const SpatialObject<TDensity::ImageDimension> * mask);
+
+/** The range that bins of intensity should span: a hundredth of the mass is darker, and a hundredth brighter, so that
+ * single voxels do not matter, nor does an empty background. Where all are equal, it begins there.
+ * \param values intensities with their masses, > 0; not empty. */
+inline std::pair<double, double>
+FindIntensityRange(std::vector<std::pair<double, double>> values);
+
+/** Where an intensity lies between bins: \a Bin has the part 1 − Upper and the one above it Upper, which grows with the
+ * intensity by Slope. */
+struct IntensityPlace
+{
+  SizeValueType Bin;
+  double        Upper;
+  double        Slope;
+};
+
+/** The place of one intensity, see SplatIntensities(), which checks its parameters. */
+inline IntensityPlace
+FindIntensityPlace(double value, double low, double high, SizeValueType numberOfBins);
+
 /** Intensity, shared between the two bins whose centres lie around it. The centres lie at equal distances from \a low
  * to \a high; what lies beyond belongs to the outermost ones. \exception itk::ExceptionObject if there are fewer than
  * two bins or low is not below high. */
@@ -41,6 +70,20 @@ SplatIntensities(const Image<float, VDimension> * image, double low, double high
 /** c(k,l) = w²((k−l)/(K−1))²/2, mm²: from the lowest to the highest intensity is as far as \a weight, mm. */
 std::vector<double>
 MakeIntensityCosts(SizeValueType numberOfBins, double weight);
+
+/** Refuses what other classes take as NumberOfIntensityBins (2 to 256) and IntensityWeight (mm, 0: automatic).
+ * \exception itk::ExceptionObject that names the parameter. */
+inline void
+VerifyIntensityBins(SizeValueType numberOfBins, double weight);
+
+/** MakeIntensityCosts() whose weight, if it is 0, is twice the root mean square distance of the mass of a density from
+ * its centre. */
+template <typename TDensity>
+std::vector<double>
+MakeIntensityCostsFor(const TDensity &                                density,
+                      const SpatialObject<TDensity::ImageDimension> * mask,
+                      SizeValueType                                   numberOfBins,
+                      double                                          weight);
 
 /** Orientation of the edges, sign-invariant: the direction in physical space along which the image changes most in the
  * neighbourhood, the largest eigenvector of the structure tensor (Bigün & Granlund, ICCV 1987). In the plane bins are

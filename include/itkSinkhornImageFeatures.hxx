@@ -33,6 +33,58 @@ namespace itk
 namespace Sinkhorn
 {
 
+template <typename TDensity, typename TImage>
+std::vector<std::pair<double, double>>
+CollectIntensities(const TDensity &                                density,
+                   const TImage &                                  intensities,
+                   const SpatialObject<TDensity::ImageDimension> * mask)
+{
+  constexpr SizeValueType                enough = 1u << 20;
+  const SizeValueType                    stride = 1 + density.GetBufferedRegion().GetNumberOfPixels() / enough;
+  std::vector<std::pair<double, double>> values;
+  SizeValueType                          met = 0;
+  ForEachMass(density, mask, [&](const typename TDensity::IndexType & index, double mass) {
+    if (mass > 0.0 && met++ % stride == 0)
+    {
+      values.emplace_back(static_cast<double>(intensities.GetPixel(index)), mass);
+    }
+  });
+  return values;
+}
+
+inline std::pair<double, double>
+FindIntensityRange(std::vector<std::pair<double, double>> values)
+{
+  constexpr double tail = 0.01;
+  std::sort(values.begin(), values.end());
+  double total = 0.0;
+  for (const auto & value : values)
+  {
+    total += value.second;
+  }
+  const auto find = [&values, total](double part) {
+    double     sum = 0.0;
+    const auto found = std::find_if(values.begin(), values.end(), [&sum, total, part](const auto & value) {
+      return (sum += value.second) >= part * total;
+    });
+    return found == values.end() ? values.back().first : found->first;
+  };
+  const double low = find(tail);
+  const double high = find(1.0 - tail);
+  return { low, low < high ? high : low + 1.0 };
+}
+
+inline IntensityPlace
+FindIntensityPlace(double value, double low, double high, SizeValueType numberOfBins)
+{
+  const double place = std::clamp((value - low) / (high - low), 0.0, 1.0) * static_cast<double>(numberOfBins - 1);
+  const auto   bin = std::min(numberOfBins - 2, static_cast<SizeValueType>(place));
+  const bool   isWithin = value > low && value < high;
+  return { bin,
+           place - static_cast<double>(bin),
+           isWithin ? static_cast<double>(numberOfBins - 1) / (high - low) : 0.0 };
+}
+
 template <unsigned int VDimension>
 std::vector<float>
 SplatIntensities(const Image<float, VDimension> * image, double low, double high, SizeValueType numberOfBins)
@@ -44,15 +96,12 @@ SplatIntensities(const Image<float, VDimension> * image, double low, double high
   }
   const SizeValueType count = image->GetBufferedRegion().GetNumberOfPixels();
   std::vector<float>  parts(numberOfBins * count, 0.0F);
-  const double        last = static_cast<double>(numberOfBins - 1);
   for (SizeValueType i = 0; i < count; ++i)
   {
-    const double value = static_cast<double>(image->GetBufferPointer()[i]);
-    const double place = std::clamp((value - low) / (high - low), 0.0, 1.0) * last;
-    const auto   bin = std::min(numberOfBins - 2, static_cast<SizeValueType>(place));
-    const auto   upper = static_cast<float>(place - static_cast<double>(bin));
-    parts[bin * count + i] = 1.0F - upper;
-    parts[(bin + 1) * count + i] = upper;
+    const auto place = FindIntensityPlace(static_cast<double>(image->GetBufferPointer()[i]), low, high, numberOfBins);
+    const auto upper = static_cast<float>(place.Upper);
+    parts[place.Bin * count + i] = 1.0F - upper;
+    parts[(place.Bin + 1) * count + i] = upper;
   }
   return parts;
 }
@@ -71,6 +120,46 @@ MakeIntensityCosts(SizeValueType numberOfBins, double weight)
     }
   }
   return costs;
+}
+
+inline void
+VerifyIntensityBins(SizeValueType numberOfBins, double weight)
+{
+  constexpr SizeValueType most = 256;
+  if (numberOfBins < 2 || numberOfBins > most)
+  {
+    itkGenericExceptionMacro("Sinkhorn: NumberOfIntensityBins is "
+                             << numberOfBins << ", but must be 0 (none) or from 2 to " << most << '.');
+  }
+  if (!(weight >= 0.0) || !std::isfinite(weight))
+  {
+    itkGenericExceptionMacro("Sinkhorn: IntensityWeight is " << weight
+                                                             << " mm, but must be 0 (automatic) or positive and "
+                                                                "finite.");
+  }
+}
+
+template <typename TDensity>
+std::vector<double>
+MakeIntensityCostsFor(const TDensity &                                density,
+                      const SpatialObject<TDensity::ImageDimension> * mask,
+                      SizeValueType                                   numberOfBins,
+                      double                                          weight)
+{
+  constexpr unsigned int dimension = TDensity::ImageDimension;
+  const auto             moments = PairMoments<dimension>::Compute([&](const auto & function) {
+    ForEachMass(density, mask, [&](const typename TDensity::IndexType & index, double mass) {
+      Point<double, dimension> point;
+      density.TransformIndexToPhysicalPoint(index, point);
+      function(mass, point, point);
+    });
+  });
+  double                 variance = 0.0;
+  for (unsigned int d = 0; d < dimension; ++d)
+  {
+    variance += moments.Source(d, d);
+  }
+  return MakeIntensityCosts(numberOfBins, weight > 0.0 ? weight : 2.0 * std::sqrt(variance));
 }
 
 template <unsigned int VDimension>

@@ -46,6 +46,11 @@ namespace itk
  * the derivative are those of DensityImageToImageMetricv4; with MassModel::PushForward the derivative is the force of
  * the paper's springs. It follows from the envelope theorem, never through the iterations.
  *
+ * \par Bins of intensity
+ * With NumberOfIntensityBins K the cost is |x−y|²/2 + c(k,l), with c from Sinkhorn::MakeIntensityCosts(): mass prefers
+ * mass as bright as itself, however far. Feydy et al. 2017, section 2, "Position + Orientation", has orientations in
+ * place of intensities. Memory and time are K times as much.
+ *
  * \par Repeated evaluations
  * The last potentials are kept: the same images swapped, as SyN asks for them, cost no second solve; similar ones on
  * the same grid start warm (UseWarmStart). Results are bit-identical for any number of work units.
@@ -133,11 +138,29 @@ public:
   itkGetConstMacro(UseWarmStart, bool);
   itkBooleanMacro(UseWarmStart);
 
+  /** Bins of intensity beside the place, 2 to 256; 0, the default: places alone. Each image's bins lie at equal
+   * distances between the intensities below and above which a hundredth of its mass is (found by Initialize()), so that
+   * the scale of one image changes nothing. There is no image of potentials then. */
+  itkSetMacro(NumberOfIntensityBins, SizeValueType);
+  SizeValueType
+  GetNumberOfIntensityBins() const override
+  {
+    return m_NumberOfIntensityBins;
+  }
+
+  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic,
+   * twice the root mean square distance of the moving mass from its centre. */
+  itkSetMacro(IntensityWeight, double);
+  itkGetConstMacro(IntensityWeight, double);
+
+  void
+  Initialize() override;
+
   /** \name What the last evaluation found. */
   /**@{*/
   /** Dual potential of the fixed and of the moving side, mm² (g and f of OT_ε(moving, fixed)); Debias does not subtract
    * anything from it. It lives on the virtual domain, with MassModel::PushForward on the grid in moving space.
-   * \exception itk::ExceptionObject if nothing has been evaluated. */
+   * \exception itk::ExceptionObject if nothing has been evaluated, and with NumberOfIntensityBins. */
   typename PotentialImageType::Pointer
   GetFixedPotential() const;
   typename PotentialImageType::Pointer
@@ -261,6 +284,10 @@ private:
   unsigned int     m_MaximumNumberOfIterations{ 200 };
   AccelerationEnum m_Acceleration{ AccelerationEnum::OverRelaxation };
   bool             m_UseWarmStart{ true };
+
+  SizeValueType       m_NumberOfIntensityBins{ 0 };
+  double              m_IntensityWeight{ 0.0 };
+  std::vector<double> m_Costs; ///< between bins, mm²
 
   mutable Sinkhorn::DensityTransport<SolverRealType> m_Transport;
 

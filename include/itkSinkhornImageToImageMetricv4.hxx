@@ -65,6 +65,22 @@ itkSinkhornMetricClass::VerifyParameters() const
   {
     itkExceptionMacro("MaximumNumberOfIterations must be at least 1. The default is 200.");
   }
+  if (m_NumberOfIntensityBins > 0)
+  {
+    Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
+  }
+}
+
+itkSinkhornMetricTemplate void
+itkSinkhornMetricClass::Initialize()
+{
+  Superclass::Initialize();
+  m_Costs.clear();
+  if (m_NumberOfIntensityBins > 0)
+  {
+    m_Costs = Sinkhorn::MakeIntensityCostsFor(
+      *this->m_MovingImage, this->m_MovingImageMask.GetPointer(), m_NumberOfIntensityBins, m_IntensityWeight);
+  }
 }
 
 itkSinkhornMetricTemplate std::string
@@ -72,7 +88,8 @@ itkSinkhornMetricTemplate std::string
 {
   std::ostringstream settings;
   settings << Superclass::DescribeSettings() << ' ' << m_Reach << ' ' << m_Tolerance << ' '
-           << m_MaximumNumberOfIterations << ' ' << m_Debias << ' ' << m_PreserveMassRatio;
+           << m_MaximumNumberOfIterations << ' ' << m_Debias << ' ' << m_PreserveMassRatio << ' '
+           << m_NumberOfIntensityBins << ' ' << m_IntensityWeight;
   return settings.str();
 }
 
@@ -102,6 +119,10 @@ itkSinkhornMetricTemplate Sinkhorn::SolverParameters
 itkSinkhornMetricTemplate double
 itkSinkhornMetricClass::CompareDensities(const GridType & grid, ScaledDensity alpha, ScaledDensity beta) const
 {
+  if (m_Costs.size() != m_NumberOfIntensityBins * m_NumberOfIntensityBins)
+  {
+    itkExceptionMacro("NumberOfIntensityBins has changed since Initialize(): call it again.");
+  }
   const auto workUnits = this->GetMaximumNumberOfWorkUnits();
   Sinkhorn::ConvertToLogWeights(alpha.Mass, alpha.Scale, workUnits);
   Sinkhorn::ConvertToLogWeights(beta.Mass, beta.Scale, workUnits);
@@ -111,7 +132,8 @@ itkSinkhornMetricClass::CompareDensities(const GridType & grid, ScaledDensity al
                      std::move(alpha.Mass),
                      std::move(beta.Mass),
                      this->MakeSolverParameters(),
-                     workUnits);
+                     workUnits,
+                     m_Costs);
   const auto & report = m_Transport.GetReport();
   if (!report.Converged)
   {
@@ -189,6 +211,8 @@ itkSinkhornMetricClass::PrintSelf(std::ostream & os, Indent indent) const
   os << indent << "MaximumNumberOfIterations: " << m_MaximumNumberOfIterations << std::endl;
   os << indent << "Acceleration: " << m_Acceleration << std::endl;
   os << indent << "UseWarmStart: " << onOff(m_UseWarmStart) << std::endl;
+  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
+  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
   os << indent << "NumberOfIterations: " << this->GetNumberOfIterations() << std::endl;
   os << indent << "MarginalError: " << this->GetMarginalError() << std::endl;
   os << indent << "Converged: " << (this->GetConverged() ? "Yes" : "No") << std::endl;

@@ -132,8 +132,10 @@ public:
   {
     this->Change(m_Request.Density, density);
   }
-  /** What is compared: labels (label maps, each label with its like), none (intensities) or auto (default: labels where
-   * both images are label maps of more than one label); see SinkhornRegistration::ChooseFeatures(). */
+  /** What is compared: labels (label maps, each label with its like), none (intensities),
+   * intensity:BINS or intensity:BINS:MM (intensities, and the springs of the start move mass to mass as bright as
+   * itself, see SinkhornTransformInitializer::SetNumberOfIntensityBins()) or auto (default: labels where both images
+   * are label maps of more than one label); see SinkhornRegistration::ChooseFeatures(). */
   void
   SetFeatures(const std::string & features)
   {

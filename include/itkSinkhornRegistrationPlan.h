@@ -49,7 +49,10 @@ struct Plan
   /** As it was asked for, and by ChooseFeatures() what it comes to, with the labels if these are compared. */
   FeatureKind Features{ FeatureKind::Automatic };
   LabelSets   Labels;
-  InitialKind Initial{ InitialKind::None };
+  /** FeatureKind::Intensity: see itk::SinkhornTransformInitializer. */
+  unsigned int NumberOfIntensityBins{ 0 };
+  double       IntensityWeight{ 0.0 };
+  InitialKind  Initial{ InitialKind::None };
   /** Start also from the rotations that align the principal axes. */
   bool MultiStart{ false };
   /** Before everything else, the moving image is moved so that its centre lies upon the fixed one. */
@@ -95,6 +98,10 @@ struct PlanRequest
  * that can. */
 Sinkhorn_EXPORT bool
 MayCompareLabels(const Plan & plan);
+
+/** Features as in the settings and in reports: "labels", "intensity:16". */
+Sinkhorn_EXPORT std::string
+                DescribeFeatures(const Plan & plan);
 
 /** The plan for a request. With no more than two images in mind this is the recipe, SyN with transport as good as it
  * gets without further advice: a linear start from the springs of transport; mass is carried on the coarsest level

@@ -91,7 +91,8 @@ enum class FeatureKind
 {
   Automatic, ///< Labels if both images are label maps of more than one label, else None
   None,      ///< intensities, whatever they stand for
-  Labels     ///< each label with its like
+  Labels,    ///< each label with its like
+  Intensity  ///< mass as bright as itself, by the springs of the start; then intensities
 };
 
 /** Displacement, velocity or SyN, not a linear transform. */

@@ -98,6 +98,26 @@ public:
   itkSetConstObjectMacro(MovingLabels, LabelImageType);
   itkGetConstObjectMacro(MovingLabels, LabelImageType);
 
+  /** Bins of intensity beside the place, 2 to 256: mass prefers mass as bright as itself, and a map fits the springs of
+   * all bins together. Intensities are compared after the hundredth of the mass that is darkest and that which is
+   * brightest were given the outermost bins, so that a factor or a shift of the intensities of either image changes
+   * nothing. 0, the default: places alone. Not for label maps, nor with PreserveMassRatio. */
+  itkSetMacro(NumberOfIntensityBins, SizeValueType);
+  itkGetConstMacro(NumberOfIntensityBins, SizeValueType);
+
+  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm, see
+   * Sinkhorn::MakeIntensityCosts(); 0 (default) is automatic, twice the root mean square distance of the moving mass from
+   * its centre. */
+  itkSetMacro(IntensityWeight, double);
+  itkGetConstMacro(IntensityWeight, double);
+
+  /** With NumberOfIntensityBins: the intensities, on the voxels of the densities; by default the densities themselves.
+   */
+  itkSetConstObjectMacro(FixedIntensities, FixedImageType);
+  itkGetConstObjectMacro(FixedIntensities, FixedImageType);
+  itkSetConstObjectMacro(MovingIntensities, MovingImageType);
+  itkGetConstObjectMacro(MovingIntensities, MovingImageType);
+
   /** Voxels outside have no mass; none by default. */
   itkSetConstObjectMacro(FixedMask, MaskType);
   itkGetConstObjectMacro(FixedMask, MaskType);
@@ -105,7 +125,8 @@ public:
   itkGetConstObjectMacro(MovingMask, MaskType);
 
   /** The images are binned by whole factors until each has at most this many voxels. Default 20,000: enough for the
-   * parameters of a linear transform. Labels share them, at least 500 each. */
+   * parameters of a linear transform. Labels share them, at least 500 each; bins of intensity have four times as many
+   * together. */
   itkSetMacro(MaximumNumberOfVoxels, SizeValueType);
   itkGetConstMacro(MaximumNumberOfVoxels, SizeValueType);
 
@@ -178,6 +199,10 @@ private:
     DensityPointer Moving;
     double         Share{ 1.0 };
     SizeValueType  MaximumNumberOfVoxels{ 0 };
+    /** The same masses by bins of a feature, on the same voxels, and the costs between these; empty: no feature. */
+    std::vector<DensityPointer> FixedBins;
+    std::vector<DensityPointer> MovingBins;
+    std::vector<double>         Costs;
   };
   using Pairs = std::vector<Pair>;
 
@@ -186,6 +211,14 @@ private:
     std::uint32_t               Label{ 0 };
     SizeValueType               Voxels{ 0 };
     ImageRegion<ImageDimension> Box;
+  };
+
+  /** An image in bins of several voxels each, which lie around its middle. */
+  struct Lattice
+  {
+    DensityPointer Density;
+    SizeValueType  Factors[ImageDimension];
+    IndexValueType Padding[ImageDimension]; ///< half voxels
   };
 
   struct Spring
@@ -206,8 +239,20 @@ private:
 
   void
   VerifyParameters() const;
+  void
+  VerifyFeatures() const;
   ModelType
   GetModel() const;
+  /** Voxels by whole factors, so that there are few; the density is not filled. */
+  static Lattice
+  MakeLattice(const ImageBase<ImageDimension> & image, SizeValueType maximumNumberOfVoxels);
+  /** Adds the mass of a voxel to those of the lattice; the halves of a voxel can fall into different bins. */
+  static void
+  AddToLattice(const Lattice &                     lattice,
+               const ImageRegion<ImageDimension> & region,
+               const Index<ImageDimension> &       index,
+               double                              mass,
+               std::vector<double> &               masses);
   /** A density of mass 1 with few voxels. \param mass becomes the image's. */
   template <typename TImage>
   DensityPointer
@@ -220,7 +265,10 @@ private:
   static ImageRegion<ImageDimension>
   FindCarriedRegion(const DensityType & fixed, const MapType & map, const DensityType & moving);
   static DensityPointer
-  Carry(const DensityType & fixed, const MapType & map, const DensityType & moving);
+  Carry(const DensityType &                 fixed,
+        const MapType &                     map,
+        const DensityType &                 moving,
+        const ImageRegion<ImageDimension> & box);
   /** Whether the carried mass fits on a grid of reasonable size. */
   static bool
   IsAffordable(const DensityType & fixed,
@@ -234,6 +282,16 @@ private:
            const TMoving &  moving,
            const MaskType * movingMask,
            SizeValueType    maximumNumberOfVoxels) const;
+  /** The mass of a density by intensity, bin by bin, on the voxels of \a binned, which was made of the same density. */
+  template <typename TImage>
+  std::vector<DensityPointer>
+  BinIntensities(const TImage &      density,
+                 const TImage &      intensities,
+                 const MaskType *    mask,
+                 const DensityType & binned) const;
+  /** The images, with their bins of intensity if there are to be any. */
+  Pair
+  MakeImagePair() const;
   /** Labels in the order in which the map has them. */
   static std::vector<LabelExtent>
   FindLabels(const LabelImageType & labels);
@@ -253,6 +311,11 @@ private:
   Evaluate(const Pairs & pairs, const MapType & map) const;
   static void
   AppendSprings(FilterType & transport, double share, std::vector<Spring> & list);
+  /** Transports a pair without features or with them; its springs are appended. */
+  void
+  Transport(const Pair & pair, Trial & trial, double & divergence, std::vector<Spring> & list) const;
+  void
+  TransportFeatures(const Pair & pair, Trial & trial, double & divergence, std::vector<Spring> & list) const;
   /** Weight, centre and covariance of all densities of one side, as MeanSource and Source. */
   static MomentsType
   ComputeMoments(const Pairs & pairs, DensityPointer Pair::*side);
@@ -272,6 +335,10 @@ private:
   typename MovingImageType::ConstPointer m_MovingImage;
   typename LabelImageType::ConstPointer  m_FixedLabels;
   typename LabelImageType::ConstPointer  m_MovingLabels;
+  typename FixedImageType::ConstPointer  m_FixedIntensities;
+  typename MovingImageType::ConstPointer m_MovingIntensities;
+  SizeValueType                          m_NumberOfIntensityBins{ 0 };
+  double                                 m_IntensityWeight{ 0.0 };
   typename MaskType::ConstPointer        m_FixedMask;
   typename MaskType::ConstPointer        m_MovingMask;
   SizeValueType                          m_MaximumNumberOfVoxels{ 20000 };
@@ -289,6 +356,7 @@ private:
 
 #ifndef ITK_MANUAL_INSTANTIATION
 #include "itkSinkhornTransformInitializer.hxx"
+#include "itkSinkhornTransformInitializerFeatures.hxx"
 #include "itkSinkhornTransformInitializerPairs.hxx"
 #endif
 

@@ -173,6 +173,29 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::SetTransfor
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
+void
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Transport(const Pair &          pair,
+                                                                               Trial &               trial,
+                                                                               double &              divergence,
+                                                                               std::vector<Spring> & list) const
+{
+  const auto transport = FilterType::New();
+  transport->SetFixedImage(
+    Carry(*pair.Fixed, trial.Map, *pair.Moving, FindCarriedRegion(*pair.Fixed, trial.Map, *pair.Moving)));
+  transport->SetMovingImage(pair.Moving);
+  transport->SetReach(m_Reach);
+  transport->SetPreserveMassRatio(m_PreserveMassRatio);
+  if (m_Blur != 0.0)
+  {
+    transport->SetBlur(m_Blur);
+  }
+  transport->Update();
+  trial.Blur += pair.Share * transport->GetBlurInUse();
+  divergence += pair.Share * transport->GetDivergence();
+  AppendSprings(*transport, pair.Share, list);
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
 SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Evaluate(const Pairs &   pairs,
                                                                               const MapType & map) const -> Trial
@@ -190,19 +213,14 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Evaluate(co
   double              divergence = 0.0;
   for (const Pair & pair : pairs)
   {
-    const auto transport = FilterType::New();
-    transport->SetFixedImage(this->Carry(*pair.Fixed, map, *pair.Moving));
-    transport->SetMovingImage(pair.Moving);
-    transport->SetReach(m_Reach);
-    transport->SetPreserveMassRatio(m_PreserveMassRatio);
-    if (m_Blur != 0.0)
+    if (pair.Costs.empty())
     {
-      transport->SetBlur(m_Blur);
+      this->Transport(pair, trial, divergence, springs);
     }
-    transport->Update();
-    trial.Blur += pair.Share * transport->GetBlurInUse();
-    divergence += pair.Share * transport->GetDivergence();
-    AppendSprings(*transport, pair.Share, springs);
+    else
+    {
+      this->TransportFeatures(pair, trial, divergence, springs);
+    }
   }
   trial.Springs = MomentsType::Compute([&springs](const auto & function) {
     for (const Spring & spring : springs)
@@ -287,6 +305,10 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::VerifyParam
     Sinkhorn::VerifyDensity(*m_FixedImage, m_FixedMask.GetPointer(), "fixed", false, 0);
     Sinkhorn::VerifyDensity(*m_MovingImage, m_MovingMask.GetPointer(), "moving", false, 0);
   }
+  if (m_NumberOfIntensityBins > 0)
+  {
+    this->VerifyFeatures();
+  }
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
@@ -295,10 +317,7 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::InitializeT
 {
   this->VerifyParameters();
   ModelType   model = this->GetModel();
-  const Pairs pairs =
-    m_FixedLabels && m_MovingLabels
-      ? this->MakeLabelPairs()
-      : Pairs{ this->MakePair(*m_FixedImage, m_FixedMask, *m_MovingImage, m_MovingMask, m_MaximumNumberOfVoxels) };
+  const Pairs pairs = m_FixedLabels && m_MovingLabels ? this->MakeLabelPairs() : Pairs{ this->MakeImagePair() };
   if (model == ModelType::Affine && (IsFlat(pairs, &Pair::Fixed) || IsFlat(pairs, &Pair::Moving)))
   {
     model = ModelType::Similarity;
@@ -338,6 +357,10 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::PrintSelf(s
   itkPrintSelfObjectMacro(MovingLabels);
   itkPrintSelfObjectMacro(FixedMask);
   itkPrintSelfObjectMacro(MovingMask);
+  itkPrintSelfObjectMacro(FixedIntensities);
+  itkPrintSelfObjectMacro(MovingIntensities);
+  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
+  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
   os << indent << "MaximumNumberOfVoxels: " << m_MaximumNumberOfVoxels << std::endl;
   os << indent << "Blur: " << m_Blur << std::endl;
   os << indent << "Reach: " << m_Reach << std::endl;

@@ -27,6 +27,75 @@ namespace itk
 {
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::MakeLattice(
+  const ImageBase<ImageDimension> & image,
+  SizeValueType                     maximumNumberOfVoxels) -> Lattice
+{
+  // grow the factors of the axes of smallest spacing, all of them at once, until there are few enough voxels
+  const auto &                   region = image.GetBufferedRegion();
+  Lattice                        lattice;
+  typename DensityType::SizeType size = region.GetSize();
+  std::fill_n(lattice.Factors, ImageDimension, SizeValueType(1));
+  while (ImageRegion<ImageDimension>(size).GetNumberOfPixels() > maximumNumberOfVoxels)
+  {
+    double finest = std::numeric_limits<double>::max();
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      finest = size[d] > 1 ? std::min(finest, lattice.Factors[d] * image.GetSpacing()[d]) : finest;
+    }
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      SizeValueType & factor = lattice.Factors[d];
+      factor += (size[d] > 1 && factor * image.GetSpacing()[d] <= (1.0 + 1e-6) * finest) ? 1u : 0u;
+      size[d] = (region.GetSize(d) + factor - 1) / factor;
+    }
+  }
+
+  // The bins lie around the middle, so that it does not matter in which order an axis is stored.
+  typename DensityType::SpacingType       spacing;
+  ContinuousIndex<double, ImageDimension> first;
+  typename DensityType::PointType         origin;
+  for (unsigned int d = 0; d < ImageDimension; ++d)
+  {
+    const SizeValueType factor = lattice.Factors[d];
+    lattice.Padding[d] = static_cast<IndexValueType>(size[d] * factor - region.GetSize(d));
+    spacing[d] = factor * image.GetSpacing()[d];
+    first[d] = region.GetIndex(d) + 0.5 * (factor - 1.0 - static_cast<double>(lattice.Padding[d]));
+  }
+  image.TransformContinuousIndexToPhysicalPoint(first, origin);
+  lattice.Density = DensityType::New();
+  lattice.Density->SetRegions(size);
+  lattice.Density->SetSpacing(spacing);
+  lattice.Density->SetDirection(image.GetDirection());
+  lattice.Density->SetOrigin(origin);
+  lattice.Density->Allocate();
+  return lattice;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
+void
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::AddToLattice(
+  const Lattice &                     lattice,
+  const ImageRegion<ImageDimension> & region,
+  const Index<ImageDimension> &       index,
+  double                              mass,
+  std::vector<double> &               masses)
+{
+  constexpr unsigned int corners = 1u << ImageDimension;
+  for (unsigned int corner = 0; corner < corners; ++corner)
+  {
+    auto bin = index;
+    for (unsigned int d = 0; d < ImageDimension; ++d)
+    {
+      const IndexValueType half = 2 * (index[d] - region.GetIndex(d)) + lattice.Padding[d] + ((corner >> d) & 1u);
+      bin[d] = half / (2 * static_cast<IndexValueType>(lattice.Factors[d]));
+    }
+    masses[static_cast<size_t>(lattice.Density->ComputeOffset(bin))] += mass / corners;
+  }
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
 template <typename TImage>
 auto
 SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Bin(const TImage &   image,
@@ -35,66 +104,19 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Bin(const T
                                                                          SizeValueType    maximumNumberOfVoxels,
                                                                          double &         mass) const -> DensityPointer
 {
-  // grow the factors of the axes of smallest spacing, all of them at once, until there are few enough voxels
-  const auto &                   region = image.GetBufferedRegion();
-  unsigned int                   factors[ImageDimension];
-  typename DensityType::SizeType size = region.GetSize();
-  std::fill_n(factors, ImageDimension, 1u);
-  while (ImageRegion<ImageDimension>(size).GetNumberOfPixels() > maximumNumberOfVoxels)
-  {
-    double finest = std::numeric_limits<double>::max();
-    for (unsigned int d = 0; d < ImageDimension; ++d)
-    {
-      finest = size[d] > 1 ? std::min(finest, factors[d] * image.GetSpacing()[d]) : finest;
-    }
-    for (unsigned int d = 0; d < ImageDimension; ++d)
-    {
-      factors[d] += (size[d] > 1 && factors[d] * image.GetSpacing()[d] <= (1.0 + 1e-6) * finest) ? 1u : 0u;
-      size[d] = (region.GetSize(d) + factors[d] - 1) / factors[d];
-    }
-  }
-
-  // The bins lie around the middle, so that it does not matter in which order an axis is stored; the halves of a voxel
-  // can fall into different bins.
-  typename DensityType::SpacingType       spacing;
-  ContinuousIndex<double, ImageDimension> first;
-  typename DensityType::PointType         origin;
-  IndexValueType                          padding[ImageDimension]; // in half voxels
-  for (unsigned int d = 0; d < ImageDimension; ++d)
-  {
-    padding[d] = static_cast<IndexValueType>(size[d] * factors[d] - region.GetSize(d));
-    spacing[d] = factors[d] * image.GetSpacing()[d];
-    first[d] = region.GetIndex(d) + 0.5 * (factors[d] - 1.0 - static_cast<double>(padding[d]));
-  }
-  image.TransformContinuousIndexToPhysicalPoint(first, origin);
-  const auto density = DensityType::New();
-  density->SetRegions(size);
-  density->SetSpacing(spacing);
-  density->SetDirection(image.GetDirection());
-  density->SetOrigin(origin);
-  density->Allocate();
-  std::vector<double>       masses(density->GetBufferedRegion().GetNumberOfPixels(), 0.0);
+  const Lattice             lattice = MakeLattice(image, maximumNumberOfVoxels);
+  std::vector<double>       masses(lattice.Density->GetBufferedRegion().GetNumberOfPixels(), 0.0);
   Sinkhorn::Density<double> sum;
   sum.NumberOfSamples = Sinkhorn::ForEachMass(image, mask, [&](const typename TImage::IndexType & index, double value) {
-    constexpr unsigned int corners = 1u << ImageDimension;
     sum.Total += value;
-    for (unsigned int corner = 0; corner < corners; ++corner)
-    {
-      auto bin = index;
-      for (unsigned int d = 0; d < ImageDimension; ++d)
-      {
-        const IndexValueType half = 2 * (index[d] - region.GetIndex(d)) + padding[d] + ((corner >> d) & 1u);
-        bin[d] = half / (2 * static_cast<IndexValueType>(factors[d]));
-      }
-      masses[static_cast<size_t>(density->ComputeOffset(bin))] += value / corners;
-    }
+    AddToLattice(lattice, image.GetBufferedRegion(), index, value, masses);
   });
   Sinkhorn::VerifyTotal(sum, name, mask != nullptr);
   mass = sum.Total;
-  std::transform(masses.begin(), masses.end(), density->GetBufferPointer(), [mass](double value) {
+  std::transform(masses.begin(), masses.end(), lattice.Density->GetBufferPointer(), [mass](double value) {
     return static_cast<float>(value / mass);
   });
-  return density;
+  return lattice.Density;
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
@@ -135,11 +157,12 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::FindCarried
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
-SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Carry(const DensityType & fixed,
-                                                                           const MapType &     map,
-                                                                           const DensityType & moving) -> DensityPointer
+SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Carry(const DensityType &                 fixed,
+                                                                           const MapType &                     map,
+                                                                           const DensityType &                 moving,
+                                                                           const ImageRegion<ImageDimension> & box)
+  -> DensityPointer
 {
-  const auto                              box = FindCarriedRegion(fixed, map, moving);
   const auto &                            region = fixed.GetBufferedRegion();
   Sinkhorn::VoxelSplatter<ImageDimension> splatter(Sinkhorn::IndexMap<ImageDimension>(fixed, moving, map));
   splatter.Initialize(region, box);

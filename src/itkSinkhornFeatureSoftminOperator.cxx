@@ -56,32 +56,21 @@ RaiseTo(Block<TReal> & maxima, const TReal * row, TReal less, SizeValueType coun
   }
 }
 
-/** Σ_l kernel_l terms_l, the terms as AddExponentials() leaves them.
- * \return false if a sum is so small that terms below the range of the type may matter: then sum logarithms. */
+/** Whether no sum of the terms that AddExponentials() leaves is so small that terms below the range of the type may
+ * matter; else logarithms have to be summed. */
 template <typename TReal>
 bool
-MultiplyBins(const TReal *                     kernel,
-             const std::vector<Block<TReal>> & terms,
-             const Block<TReal> &              maxima,
-             SizeValueType                     count,
-             Block<TReal> &                    sums)
+AreSafe(const Block<TReal> & sums, const Block<TReal> & maxima, SizeValueType count)
 {
   // The largest term is 2^55 (float) or 2^470: far above what the range of the type cuts off, far below what counts.
   constexpr TReal least = std::is_same_v<TReal, float> ? TReal(1e-2) : TReal(1e-20);
-  sums.fill(TReal(0));
-  for (std::size_t l = 0; l < terms.size(); ++l)
-  {
-    if (kernel[l] > TReal(0))
-    {
-      AddMultiples(terms[l].data(), kernel[l], count, sums.data());
-    }
-  }
-  bool isSafe = true;
+  unsigned int    unsafe = 0;
   for (SizeValueType i = 0; i < count; ++i)
   {
-    isSafe = isSafe && (sums[i] >= least || maxima[i] == std::numeric_limits<TReal>::lowest());
+    unsafe |= static_cast<unsigned int>(sums[i] < least) &
+              static_cast<unsigned int>(maxima[i] != std::numeric_limits<TReal>::lowest());
   }
-  return isSafe;
+  return unsafe == 0;
 }
 
 /** log Σ_l exp(row_l − less_l) of rows \a stride apart. */
@@ -166,38 +155,46 @@ FeatureSoftminOperator<TReal>::MixBins(const Kernel & kernel,
                                        SizeValueType  end,
                                        TReal *        values) const
 {
-  std::vector<Block<TReal>> mixed(m_NumberOfBins);
+  std::vector<Block<TReal>> sums(m_NumberOfBins);
   std::vector<Block<TReal>> terms(m_NumberOfBins);
+  std::vector<char>         isSafe(m_NumberOfBins);
   for (SizeValueType first = begin; first < end; first += BlockLength)
   {
     const SizeValueType count = std::min(BlockLength, end - first);
     Block<TReal>        maxima;
-    Block<TReal>        sums;
     maxima.fill(std::numeric_limits<TReal>::lowest());
     for (SizeValueType l = 0; l < m_NumberOfBins; ++l)
     {
-      RaiseTo(maxima, values + l * length + first, TReal(0), count);
+      // Rows that are a power of two apart push each other out of the cache: they are read once.
+      std::copy_n(values + l * length + first, count, sums[l].begin());
+      RaiseTo(maxima, sums[l].data(), TReal(0), count);
     }
     for (SizeValueType l = 0; l < m_NumberOfBins; ++l)
     {
       terms[l].fill(TReal(0));
-      AddExponentials(values + l * length + first, maxima.data(), count, terms[l].data());
+      AddExponentials(sums[l].data(), maxima.data(), count, terms[l].data());
+    }
+    MultiplyRows(kernel.Values.data(), m_NumberOfBins, terms[0].data(), BlockLength, count, sums[0].data());
+    for (SizeValueType k = 0; k < m_NumberOfBins; ++k)
+    {
+      isSafe[k] = AreSafe(sums[k], maxima, count);
+      if (!isSafe[k]) // while the values are still there
+      {
+        const TReal * exponents = kernel.Exponents.data() + k * m_NumberOfBins;
+        SumBins(values + first, length, exponents, m_NumberOfBins, count, sums[k].data());
+      }
     }
     for (SizeValueType k = 0; k < m_NumberOfBins; ++k)
     {
-      const std::size_t row = k * m_NumberOfBins;
-      if (MultiplyBins(kernel.Values.data() + row, terms, maxima, count, sums))
+      TReal * out = values + k * length + first;
+      if (isSafe[k])
       {
-        AddLogarithms(maxima.data(), sums.data(), count, mixed[k].data());
+        AddLogarithms(maxima.data(), sums[k].data(), count, out);
       }
       else
       {
-        SumBins(values + first, length, kernel.Exponents.data() + row, m_NumberOfBins, count, mixed[k].data());
+        std::copy_n(sums[k].begin(), count, out);
       }
-    }
-    for (SizeValueType k = 0; k < m_NumberOfBins; ++k)
-    {
-      std::copy_n(mixed[k].begin(), count, values + k * length + first);
     }
   }
 }

@@ -171,6 +171,21 @@ FeatureTransport<TReal>::ComputeMean(Side side, const ArrayType & values) const 
 
 template <typename TReal>
 auto
+FeatureTransport<TReal>::ComputeTransportedMass(Side side) const -> ArrayType
+{
+  this->CheckSolved();
+  const auto          plan = Plan<TReal>::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, m_Potentials);
+  const ArrayType     marginal = plan.ComputeMarginal(side, plan.ComputeLogSum(side));
+  std::vector<double> sums(m_NumberOfVoxels, 0.0);
+  for (SizeValueType i = 0; i < marginal.size(); ++i)
+  {
+    sums[i % m_NumberOfVoxels] += static_cast<double>(marginal[i]);
+  }
+  return ArrayType(sums.begin(), sums.end());
+}
+
+template <typename TReal>
+auto
 FeatureTransport<TReal>::MakeCoordinates(std::size_t axis) const -> ArrayType
 {
   SizeValueType stride = 1;

@@ -64,13 +64,80 @@ AddExponentialsOf(const TReal * values, const TReal * maxima, SizeValueType leng
   });
 }
 
+/** Values with factors other than 0 in any of some rows. */
+struct RowRange
+{
+  SizeValueType Begin;
+  SizeValueType End;
+};
+
+template <typename TReal>
+RowRange
+FindRange(const TReal * factors, SizeValueType numberOfRows, SizeValueType first, SizeValueType last)
+{
+  RowRange range{ numberOfRows, 0 };
+  for (SizeValueType k = first; k < last; ++k)
+  {
+    for (SizeValueType l = 0; l < numberOfRows; ++l)
+    {
+      if (factors[k * numberOfRows + l] != TReal(0))
+      {
+        range.Begin = std::min(range.Begin, l);
+        range.End = std::max(range.End, l + 1);
+      }
+    }
+  }
+  return range;
+}
+
 template <typename TReal>
 void
-AddMultiplesOf(const TReal * values, TReal factor, SizeValueType length, TReal * sums)
+MultiplyRowsOf(const TReal * factors,
+               SizeValueType numberOfRows,
+               const TReal * values,
+               SizeValueType stride,
+               SizeValueType length,
+               TReal *       sums)
 {
-  ForEachVector<TReal>(length, [=](auto d, SizeValueType i) {
-    hn::StoreU(hn::MulAdd(hn::Set(d, factor), hn::LoadU(d, values + i), hn::LoadU(d, sums + i)), d, sums + i);
-  });
+  // Four rows at once, so that a value is loaded once for all of them and their sums stay in registers.
+  constexpr SizeValueType together = 4;
+  SizeValueType           first = 0;
+  for (; first + together <= numberOfRows; first += together)
+  {
+    const RowRange range = FindRange(factors, numberOfRows, first, first + together);
+    const TReal *  row = factors + first * numberOfRows;
+    ForEachVector<TReal>(length, [=](auto d, SizeValueType i) {
+      auto sum0 = hn::Zero(d);
+      auto sum1 = sum0;
+      auto sum2 = sum0;
+      auto sum3 = sum0;
+      for (SizeValueType l = range.Begin; l < range.End; ++l)
+      {
+        const auto value = hn::LoadU(d, values + l * stride + i);
+        sum0 = hn::MulAdd(hn::Set(d, row[l]), value, sum0);
+        sum1 = hn::MulAdd(hn::Set(d, row[numberOfRows + l]), value, sum1);
+        sum2 = hn::MulAdd(hn::Set(d, row[2 * numberOfRows + l]), value, sum2);
+        sum3 = hn::MulAdd(hn::Set(d, row[3 * numberOfRows + l]), value, sum3);
+      }
+      hn::StoreU(sum0, d, sums + first * stride + i);
+      hn::StoreU(sum1, d, sums + (first + 1) * stride + i);
+      hn::StoreU(sum2, d, sums + (first + 2) * stride + i);
+      hn::StoreU(sum3, d, sums + (first + 3) * stride + i);
+    });
+  }
+  for (; first < numberOfRows; ++first)
+  {
+    const RowRange range = FindRange(factors, numberOfRows, first, first + 1);
+    const TReal *  row = factors + first * numberOfRows;
+    ForEachVector<TReal>(length, [=](auto d, SizeValueType i) {
+      auto sum = hn::Zero(d);
+      for (SizeValueType l = range.Begin; l < range.End; ++l)
+      {
+        sum = hn::MulAdd(hn::Set(d, row[l]), hn::LoadU(d, values + l * stride + i), sum);
+      }
+      hn::StoreU(sum, d, sums + first * stride + i);
+    });
+  }
 }
 
 template <typename TReal>
@@ -97,14 +164,24 @@ AddExponentialsDouble(const double * values, const double * maxima, SizeValueTyp
   AddExponentialsOf(values, maxima, length, sums);
 }
 void
-AddMultiplesFloat(const float * values, float factor, SizeValueType length, float * sums)
+MultiplyRowsFloat(const float * factors,
+                  SizeValueType numberOfRows,
+                  const float * values,
+                  SizeValueType stride,
+                  SizeValueType length,
+                  float *       sums)
 {
-  AddMultiplesOf(values, factor, length, sums);
+  MultiplyRowsOf(factors, numberOfRows, values, stride, length, sums);
 }
 void
-AddMultiplesDouble(const double * values, double factor, SizeValueType length, double * sums)
+MultiplyRowsDouble(const double * factors,
+                   SizeValueType  numberOfRows,
+                   const double * values,
+                   SizeValueType  stride,
+                   SizeValueType  length,
+                   double *       sums)
 {
-  AddMultiplesOf(values, factor, length, sums);
+  MultiplyRowsOf(factors, numberOfRows, values, stride, length, sums);
 }
 void
 AddLogarithmsFloat(const float * maxima, const float * sums, SizeValueType length, float * out)
@@ -129,8 +206,8 @@ namespace Sinkhorn
 {
 HWY_EXPORT(AddExponentialsFloat);
 HWY_EXPORT(AddExponentialsDouble);
-HWY_EXPORT(AddMultiplesFloat);
-HWY_EXPORT(AddMultiplesDouble);
+HWY_EXPORT(MultiplyRowsFloat);
+HWY_EXPORT(MultiplyRowsDouble);
 HWY_EXPORT(AddLogarithmsFloat);
 HWY_EXPORT(AddLogarithmsDouble);
 
@@ -148,15 +225,25 @@ AddExponentials(const double * values, const double * maxima, SizeValueType leng
 }
 template <>
 void
-AddMultiples(const float * values, float factor, SizeValueType length, float * sums)
+MultiplyRows(const float * factors,
+             SizeValueType numberOfRows,
+             const float * values,
+             SizeValueType stride,
+             SizeValueType length,
+             float *       sums)
 {
-  HWY_DYNAMIC_DISPATCH(AddMultiplesFloat)(values, factor, length, sums);
+  HWY_DYNAMIC_DISPATCH(MultiplyRowsFloat)(factors, numberOfRows, values, stride, length, sums);
 }
 template <>
 void
-AddMultiples(const double * values, double factor, SizeValueType length, double * sums)
+MultiplyRows(const double * factors,
+             SizeValueType  numberOfRows,
+             const double * values,
+             SizeValueType  stride,
+             SizeValueType  length,
+             double *       sums)
 {
-  HWY_DYNAMIC_DISPATCH(AddMultiplesDouble)(values, factor, length, sums);
+  HWY_DYNAMIC_DISPATCH(MultiplyRowsDouble)(factors, numberOfRows, values, stride, length, sums);
 }
 template <>
 void

@@ -35,10 +35,16 @@ template <typename TReal>
 void
 AddExponentials(const TReal * values, const TReal * maxima, SizeValueType length, TReal * sums);
 
-/** sums ← sums + factor·values. */
+/** sums_k ← Σ_l factor_kl·values_l for K rows of sums and of values, each \a stride after the one before. \param
+ * factors K rows of K. Products with factors of 0 may be left out: values are finite. */
 template <typename TReal>
 void
-AddMultiples(const TReal * values, TReal factor, SizeValueType length, TReal * sums);
+MultiplyRows(const TReal * factors,
+             SizeValueType numberOfRows,
+             const TReal * values,
+             SizeValueType stride,
+             SizeValueType length,
+             TReal *       sums);
 
 /** out ← maxima + log(sums/c), or −∞ where the maximum is the lowest number. */
 template <typename TReal>

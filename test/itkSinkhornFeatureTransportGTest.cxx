@@ -335,6 +335,35 @@ TEST(SinkhornFeatureTransport, IntensitiesThatChangePlaces)
   EXPECT_EQ(featureSprings[0], 0.0); // no mass
 }
 
+/** What has no partner of its kind within reach is not transported. */
+TEST(SinkhornFeatureTransport, TransportedMass)
+{
+  SolverParameters parameters;
+  parameters.Blur = 0.5;
+  const std::vector<double> costs{ 0.0, 200.0, 200.0, 0.0 };
+  const std::vector<float>  alpha{ 0.5F, 0.0F, 0.0F, 0.0F, 0.0F, 0.5F };
+  const std::vector<float>  beta{ 0.0F, 1.0F, 0.0F, 0.0F, 0.0F, 0.0F };
+  for (const double reach : { 0.0, 4.0 })
+  {
+    parameters.Reach = reach;
+    FeatureTransport<float> transport({ 3 }, { 1.0 }, costs, alpha, beta, parameters);
+    transport.Solve();
+    const auto masses = transport.ComputeTransportedMass(Side::Alpha);
+    ASSERT_EQ(masses.size(), 3U);
+    EXPECT_EQ(masses[1], 0.0F);
+    if (reach == 0.0)
+    {
+      EXPECT_NEAR(masses[0], 0.5, 1e-3);
+      EXPECT_NEAR(masses[2], 0.5, 1e-3);
+    }
+    else
+    {
+      EXPECT_GT(masses[0], 0.6); // more than it has, to meet the other half
+      EXPECT_LT(masses[2], 0.01);
+    }
+  }
+}
+
 /** Bit for bit the same for any number of threads. */
 TEST(SinkhornFeatureTransport, ThreadsChangeNothing)
 {

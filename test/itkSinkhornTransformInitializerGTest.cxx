@@ -283,6 +283,102 @@ TEST(SinkhornTransformInitializer, ALargeFixedImageGetsNoHugeGrid)
   EXPECT_LE(transform->GetScale(), 1.0);
 }
 
+/** Two discs that have changed places: by place alone they lie as they should, by intensity they are turned; and
+ * neither factor nor shift of one of the images matters. */
+TEST(SinkhornTransformInitializer, BinsOfIntensityTellWhatPlacesLeaveOpen)
+{
+  using ImageType = itk::Image<float, 2>;
+  using PointType = ImageType::PointType;
+  using TransformType = itk::Euler2DTransform<double>;
+  const auto discs = [](double left, double right) {
+    return Testing::MakeDensity<ImageType>({ 60, 50 }, { 1.6, 2.0 }, [=](const PointType & p) {
+      const bool isLeft = std::hypot(p[0] - 30.0, p[1] - 46.0) < 12.0;
+      return isLeft ? left : (std::hypot(p[0] - 66.0, p[1] - 50.0) < 12.0 ? right : 0.0);
+    });
+  };
+  const auto angleOf = [&](itk::SizeValueType bins, double factor, double shift) {
+    const auto transform = TransformType::New();
+    const auto initializer = itk::SinkhornTransformInitializer<TransformType, ImageType>::New();
+    initializer->SetTransform(transform);
+    initializer->SetFixedImage(discs(1.0, 1.0));
+    initializer->SetMovingImage(discs(1.0, 1.0));
+    initializer->SetFixedIntensities(discs(2.0, 3.0));
+    initializer->SetMovingIntensities(discs(3.0 * factor + shift, 2.0 * factor + shift));
+    initializer->SetNumberOfIntensityBins(bins);
+    initializer->SetIntensityWeight(80.0); // farther than from the outer edge of one to that of the other
+    initializer->InitializeTransform();
+    return std::abs(transform->GetAngle());
+  };
+  EXPECT_LT(angleOf(0, 1.0, 0.0), 0.01);
+  const double turned = angleOf(4, 1.0, 0.0);
+  EXPECT_GT(turned, 3.1);
+  EXPECT_NEAR(angleOf(4, 7.0, -300.0), turned, 1e-4);
+}
+
+/** Bins of intensity of equal images say what places say, on bad axes, too. */
+TEST(SinkhornTransformInitializer, BinsOfIntensityRecoverATransform)
+{
+  using TransformType = itk::Similarity3DTransform<double>;
+  using ImageType = itk::Image<float, 3>;
+  using PointType = ImageType::PointType;
+  const auto truth = TransformType::New();
+  truth->SetRotation(Testing::Make<itk::Vector<double, 3>>({ 0.0, 0.6, 0.8 }), 0.35);
+  truth->SetTranslation(Testing::Make<itk::Vector<double, 3>>({ 10.0, -12.0, 2.0 }));
+  const auto inverse = truth->GetInverseTransform();
+  const auto found = TransformType::New();
+  const auto initializer = itk::SinkhornTransformInitializer<TransformType, ImageType>::New();
+  initializer->SetTransform(found);
+  initializer->SetFixedImage(
+    Testing::MakeDensity<ImageType>({ 41, 36, 27 }, { 1.6, 1.9, 2.5 }, Shape<PointType>, 0.2, { -33.0, -34.0, -32.0 }));
+  initializer->SetMovingImage(Testing::MakeDensity<ImageType>(
+    { 43, 36, 28 },
+    { 1.6, 1.9, 2.5 },
+    [&](const PointType & point) { return 3.0 * Shape(inverse->TransformPoint(point)); },
+    -0.1,
+    { -23.0, -46.0, -30.0 }));
+  initializer->SetNumberOfIntensityBins(6);
+  initializer->InitializeTransform();
+  double squared = 0.0;
+  for (const double corner : { -15.0, 15.0 })
+  {
+    const auto point = Testing::Make<PointType>({ corner, 8.0, -corner });
+    squared += truth->TransformPoint(point).SquaredEuclideanDistanceTo(found->TransformPoint(point));
+  }
+  EXPECT_LE(std::sqrt(squared / 2.0), 0.8);
+}
+
+TEST(SinkhornTransformInitializer, BadFeaturesAreNamed)
+{
+  using ImageType = itk::Image<float, 2>;
+  using InitializerType = itk::SinkhornTransformInitializer<itk::Euler2DTransform<double>, ImageType>;
+  const auto image = Testing::MakeDensity<ImageType>({ 8, 8 }, { 1.0, 1.0 }, [](const auto &) { return 1.0; });
+  const auto other = Testing::MakeDensity<ImageType>({ 8, 7 }, { 1.0, 1.0 }, [](const auto &) { return 1.0; });
+  const auto messageOf = [&](const auto & change) {
+    const auto initializer = InitializerType::New();
+    initializer->SetTransform(itk::Euler2DTransform<double>::New());
+    initializer->SetFixedImage(image);
+    initializer->SetMovingImage(image);
+    initializer->SetNumberOfIntensityBins(4);
+    change(*initializer);
+    return Testing::GetMessage([&] { initializer->InitializeTransform(); });
+  };
+  const auto names = [&](const char * text, const auto & change) {
+    const std::string message = messageOf(change);
+    EXPECT_NE(message.find(text), std::string::npos) << message;
+  };
+  names("NumberOfIntensityBins is 1", [](InitializerType & i) { i.SetNumberOfIntensityBins(1); });
+  names("IntensityWeight is -2", [](InitializerType & i) { i.SetIntensityWeight(-2.0); });
+  names("PreserveMassRatio is on", [](InitializerType & i) { i.SetPreserveMassRatio(true); });
+  names("MovingIntensities have the region", [&](InitializerType & i) { i.SetMovingIntensities(other); });
+  names("label maps have no intensities", [](InitializerType & i) {
+    const auto labels = InitializerType::LabelImageType::New();
+    labels->SetRegions(itk::Size<2>{ { 3, 3 } });
+    labels->Allocate(true);
+    i.SetFixedLabels(labels);
+    i.SetMovingLabels(labels);
+  });
+}
+
 TEST(SinkhornLinearFit, KeepsToItsLimits)
 {
   using MapType = LinearMap<2>;

@@ -67,6 +67,55 @@ TEST_F(SinkhornRegisterIntensities, FinishOfIntensities)
   }
 }
 
+/** Two discs of different brightness, each with a brighter core of a size of its own, that have changed places: equal
+ * masses lie as they should, and by intensity they are turned, whatever the scale of the intensities. */
+TEST_F(SinkhornRegisterIntensities, FeaturesOfTheStart)
+{
+  constexpr double dark = 20.0;
+  constexpr double bright = 120.0;
+  const auto       discs = [](double left, double right, double factor, double shift) {
+    return MakeImage<short, 2>({ { 96, 96 } }, [=](const itk::Point<double, 2> & p) {
+      for (const auto & [x, y, level] : { std::make_tuple(30.0, 46.0, left), std::make_tuple(66.0, 50.0, right) })
+      {
+        const double radius = std::hypot(p[0] - x, p[1] - y);
+        if (radius < 12.0)
+        {
+          return factor * (level + (radius < (level == dark ? 4.0 : 8.0) ? 10.0 : 0.0)) + shift;
+        }
+      }
+      return 0.0;
+    });
+  };
+  Write(discs(dark, bright, 1.0, 0.0).GetPointer(), Path("fixed.nii.gz"));
+  Write(discs(bright, dark, 1.0, 0.0).GetPointer(), Path("moving.nii.gz"));
+  Write(discs(bright, dark, 3.0, 50.0).GetPointer(), Path("scaled.nii.gz"));
+  const std::string start = "--transform rigid --metric sinkhorn --initialize sinkhorn-rigid --density window:0:1 "
+                            "--iterations 5 --threads 1 --fixed " +
+                            Path("fixed.nii.gz") + " --fixed-labels " + Path("fixed.nii.gz") + " --moving-labels " +
+                            Path("moving.nii.gz") + " --output " + Path("out") + " --moving ";
+  const auto diceOf = [&](const std::string & moving, const std::string & features) {
+    const Outcome outcome = Run(start + Path(moving) + " --features " + features);
+    EXPECT_TRUE(outcome.ExitCode == 0 || outcome.ExitCode == 3) << outcome.Errors;
+    const json report = ReadReport(Path("out"));
+    EXPECT_EQ(report["features"], features);
+    return report["dice_after"].begin().value().get<double>();
+  };
+  EXPECT_LT(diceOf("moving.nii.gz", "none"), 0.2);
+  EXPECT_GT(diceOf("moving.nii.gz", "intensity:4:80"), 0.9);
+  EXPECT_LT(diceOf("moving.nii.gz", "intensity:4:5"), 0.2); // nearer than the other disc
+  EXPECT_GT(diceOf("scaled.nii.gz", "intensity:4:80"), 0.9);
+  for (const auto & [options, text] : { std::make_pair("intensity:1", "2 to 256 bins"),
+                                        std::make_pair("intensity:4.5", "2 to 256 bins"),
+                                        std::make_pair("intensity:4:0", "must be greater than 0"),
+                                        std::make_pair("labels:4", "only intensity:BINS:MM has any"),
+                                        std::make_pair("intensity:4", "only a start from springs sees it") })
+  {
+    const Outcome outcome = Run("--transform rigid --fixed " + Path("fixed.nii.gz") + " --moving " +
+                                Path("moving.nii.gz") + " --output " + Path("out") + " --features " + options);
+    EXPECT_NE(outcome.Errors.find(text), std::string::npos) << options << ": " << outcome.Errors;
+  }
+}
+
 /** Dark tissue on white, as slides show it, and its negative: by default the tissue is the mass, and local correlation
  * refines whatever the contrast. */
 TEST_F(SinkhornRegisterIntensities, SlidesAndOtherContrasts)

@@ -93,7 +93,7 @@ PrintPlan(const Options & options)
       }
       PrintImage(file.second, file.first);
     }
-    std::cout << "mass: " << options.Mass.ToString() << "; features: " << ToString(options.Features)
+    std::cout << "mass: " << options.Mass.ToString() << "; features: " << DescribeFeatures(options)
               << "; start: " << ToString(options.Initial) << (options.MultiStart ? ", several rotations" : "") << "\n";
     for (std::size_t i = 0; i < options.Stages.size(); ++i)
     {

@@ -130,6 +130,8 @@ AddPlanOptions(CLI::App & app, PlanRequest & request)
     "--features",
     request.Features,
     "what is compared: labels (of label maps each with its like, whatever its number) | none (intensities) | "
+    "intensity:BINS[:MM] (these, and the springs of the start move mass to mass as bright as itself; MM: what lies "
+    "between the darkest and the brightest, by default the extent of the mass) | "
     "auto (labels where both images are label maps of more than one label) [auto]");
   app.add_option("--metric",
                  request.Metric,

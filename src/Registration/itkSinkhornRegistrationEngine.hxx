@@ -199,6 +199,10 @@ SayDensity(const DensityRule & asked, const DensityRule & chosen, const std::str
 inline void
 SayFeatures(const Plan & plan, Listener & listener)
 {
+  if (plan.Features == FeatureKind::Intensity)
+  {
+    listener.Say("the springs of the start compare intensities: " + DescribeFeatures(plan));
+  }
   if (plan.Features != FeatureKind::Labels)
   {
     return;

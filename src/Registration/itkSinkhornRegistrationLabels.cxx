@@ -253,6 +253,10 @@ ChooseFeatures(Plan & plan, const ImagePair<VDimension> & given)
   }
   pair.FixedLabelMap = nullptr;
   pair.MovingLabelMap = nullptr;
+  if (plan.Features == FeatureKind::Intensity)
+  {
+    return pair;
+  }
   if (!isAsked && !AreManifold(sets))
   {
     plan.Features = FeatureKind::None;

@@ -20,6 +20,7 @@
 #include "itkSinkhornRegistrationSettings.h"
 
 #include <algorithm>
+#include <sstream>
 
 namespace itk
 {
@@ -213,16 +214,21 @@ PlanRecipe(const PlanRequest & request, const Stage & defaults, Plan & plan)
   }
 }
 
-/** \exception UsageError if labels were asked for where no stage can compare them. */
+/** \exception UsageError if labels were asked for where no stage can compare them, or intensities without springs. */
 void
 ChooseFeatures(const PlanRequest & request, Plan & plan)
 {
   const std::string name = request.Prefix + "features";
-  plan.Features = ParseFeatures(name, request.Features.empty() ? "auto" : request.Features);
+  ParseFeatures(name, request.Features.empty() ? "auto" : request.Features, plan);
   if (plan.Features == FeatureKind::Labels && !MayCompareLabels(plan))
   {
     throw UsageError(name +
                      " labels: no stage can compare labels; those of deformations with sinkhorn or meansquares can");
+  }
+  if (plan.Features == FeatureKind::Intensity && plan.Initial == InitialKind::None)
+  {
+    throw UsageError(name + " " + request.Features + ": has no meaning here, only a start from springs sees it; give " +
+                     request.Prefix + "initialize automatic, sinkhorn, sinkhorn-rigid or sinkhorn-similarity");
   }
 }
 
@@ -234,10 +240,27 @@ MayCompareLabels(const Plan & plan)
   const bool mayFinish = !plan.Stages.empty() && CanCompareLabels(plan.Stages.back());
   switch (plan.Features)
   {
-    case FeatureKind::None: return false;
+    case FeatureKind::None:
+    case FeatureKind::Intensity: return false;
     case FeatureKind::Automatic: return plan.IsRecipe && (plan.ChoosesFinish || mayFinish);
     default: return plan.ChoosesFinish || std::any_of(plan.Stages.begin(), plan.Stages.end(), CanCompareLabels);
   }
+}
+
+std::string
+DescribeFeatures(const Plan & plan)
+{
+  std::ostringstream text;
+  text << ToString(plan.Features);
+  if (plan.Features == FeatureKind::Intensity)
+  {
+    text << ':' << plan.NumberOfIntensityBins;
+    if (plan.IntensityWeight > 0.0)
+    {
+      text << ':' << plan.IntensityWeight;
+    }
+  }
+  return text.str();
 }
 
 Stage

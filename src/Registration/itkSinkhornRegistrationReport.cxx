@@ -148,7 +148,7 @@ ToJson(const Plan & plan, const RegistrationReport & report)
   const auto listLabels = [](const std::vector<std::uint32_t> & labels) {
     return List(labels.size(), [&](std::size_t i) { return std::to_string(labels[i]); });
   };
-  put("features", Quote(ToString(plan.Features)));
+  put("features", Quote(DescribeFeatures(plan)));
   put("labels", listLabels(plan.Labels.Common));
   put("labels_fixed_only", listLabels(plan.Labels.FixedOnly));
   put("labels_moving_only", listLabels(plan.Labels.MovingOnly));

@@ -61,6 +61,10 @@ StartFromSprings(const Plan &                             plan,
   const auto             bring = [&input](const Transform<double, VDimension, VDimension> * map) {
     const auto grid = Sinkhorn::ShrinkGeometry<VDimension>(input.Grid.Image, input.Grid.Factors.back());
     input.Moving = WarpImage<VDimension>(input.Moving, map, grid, 0.0F, false);
+    if (input.MovingIntensities)
+    {
+      input.MovingIntensities = WarpImage<VDimension>(input.MovingIntensities, map, grid, 0.0F, false);
+    }
     input.MovingLabels = input.MovingLabels ? WarpLabels<VDimension>(input.MovingLabels, map, grid) : nullptr;
   };
   if (transform->GetNumberOfTransforms() > 0)

@@ -82,7 +82,8 @@ FeatureNames()
 {
   static const std::map<std::string, FeatureKind> names{ { "auto", FeatureKind::Automatic },
                                                          { "none", FeatureKind::None },
-                                                         { "labels", FeatureKind::Labels } };
+                                                         { "labels", FeatureKind::Labels },
+                                                         { "intensity", FeatureKind::Intensity } };
   return names;
 }
 
@@ -194,10 +195,29 @@ ToString(FeatureKind kind)
   return NameOf(FeatureNames(), kind);
 }
 
-FeatureKind
-ParseFeatures(const std::string & option, const std::string & text)
+void
+ParseFeatures(const std::string & option, const std::string & text, Plan & plan)
 {
-  return Find(option, FeatureNames(), text);
+  constexpr double               usual = 16.0;
+  constexpr double               most = 256.0;
+  const std::vector<std::string> parts = Split(text, ':');
+  plan.Features = Find(option, FeatureNames(), parts[0]);
+  if (plan.Features != FeatureKind::Intensity)
+  {
+    if (parts.size() > 1)
+    {
+      throw UsageError(option + ": '" + text + "' has numbers, but only intensity:BINS:MM has any");
+    }
+    return;
+  }
+  const double bins = parts.size() > 1 ? ParseNumber(option, parts[1]) : usual;
+  if (parts.size() > 3 || !(bins >= 2.0) || bins > most || bins != std::floor(bins))
+  {
+    throw UsageError(option + ": '" + text +
+                     "' is not understood; give intensity:BINS with 2 to 256 bins, or intensity:BINS:MM");
+  }
+  plan.NumberOfIntensityBins = static_cast<unsigned int>(bins);
+  plan.IntensityWeight = parts.size() > 2 ? ParsePositive(option, parts[2], "mm") : 0.0;
 }
 
 InitialKind

@@ -39,8 +39,9 @@ ParseTransform(const std::string & option, const std::string & text);
 InitialKind
 ParseInitial(const std::string & option, const std::string & text);
 
-FeatureKind
-ParseFeatures(const std::string & option, const std::string & text);
+/** "labels", "intensity:16" or, with a weight in mm, "intensity:16:30". */
+void
+ParseFeatures(const std::string & option, const std::string & text, Plan & plan);
 
 DensityRule
 ParseDensity(const std::string & option, const std::string & text);

@@ -52,6 +52,10 @@ FitToSprings(const StageInput<VDimension> & input, bool multiStart)
   initializer->SetMovingImage(input.Moving);
   initializer->SetFixedLabels(input.FixedLabels);
   initializer->SetMovingLabels(input.MovingLabels);
+  initializer->SetFixedIntensities(input.FixedIntensities);
+  initializer->SetMovingIntensities(input.MovingIntensities);
+  initializer->SetNumberOfIntensityBins(input.NumberOfIntensityBins);
+  initializer->SetIntensityWeight(input.IntensityWeight);
   initializer->SetReach(input.Parameters.Reach);
   initializer->SetUseMultiStart(multiStart);
   initializer->InitializeTransform();

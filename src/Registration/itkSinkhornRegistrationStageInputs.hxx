@@ -92,6 +92,13 @@ PrepareStage(const Plan & plan, const Stage & stage, const ImagePair<VDimension>
     input.FixedLabels = images.FixedLabelMap;
     input.MovingLabels = images.MovingLabelMap;
   }
+  if (plan.Features == FeatureKind::Intensity)
+  {
+    input.FixedIntensities = images.Fixed;
+    input.MovingIntensities = images.Moving;
+    input.NumberOfIntensityBins = plan.NumberOfIntensityBins;
+    input.IntensityWeight = plan.IntensityWeight;
+  }
   // A density is 0 outside its mask already, and the edge that this makes has to be felt: a mask in the metric would
   // hide it. Local metrics always get both masks: the working grid is larger than the images, and what lies outside an
   // image must not be compared with zero.

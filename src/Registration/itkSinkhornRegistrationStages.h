@@ -56,6 +56,12 @@ struct StageInput
   /** Compared in place of the images; nullptr: none. */
   typename LabelImageType<VDimension>::Pointer FixedLabels;
   typename LabelImageType<VDimension>::Pointer MovingLabels;
+  /** What the springs of the start compare beside the place, see itk::SinkhornTransformInitializer; nullptr: nothing.
+   */
+  typename ImageType<VDimension>::Pointer FixedIntensities;
+  typename ImageType<VDimension>::Pointer MovingIntensities;
+  unsigned int                            NumberOfIntensityBins{ 0 };
+  double                                  IntensityWeight{ 0.0 };
   /** Composition of the earlier stages, fixed to moving points; may be empty. */
   typename CompositeTransform<double, VDimension>::Pointer Initial;
   /** Maps of the stage before to go on with, or none. They are not part of Initial. */

@@ -110,8 +110,9 @@ def sinkhorn_registration_method(
         How intensities become mass: auto (default, from what the border shows), as-is, shift, clamp, window:LOW:HIGH or
         around:LEVEL:LIMIT.
     features : str
-        What is compared: labels (of label maps, each with its like), none (intensities) or auto (default: labels where both
-        images are label maps of more than one label).
+        What is compared: labels (of label maps, each with its like), none (intensities), intensity:BINS or intensity:BINS:MM
+        (these, and the springs of the start move mass to mass as bright as itself) or auto (default: labels where both images
+        are label maps of more than one label).
     multi_start : bool
         Start also from the rotations that align the principal axes.
     settings : dict

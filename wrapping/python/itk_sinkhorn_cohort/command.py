@@ -32,7 +32,7 @@ _TEXTS = {
     "finish": "metric of the last stage: meansquares, cc, mattes, sinkhorn or none",
     "initialize": "linear start: none, centers, sinkhorn, sinkhorn-rigid, sinkhorn-similarity or automatic",
     "density": "how intensities become mass: auto, as-is, shift, clamp, window:LOW:HIGH or around:LEVEL:LIMIT",
-    "features": "what is compared: labels, none or auto",
+    "features": "what is compared: labels, none, intensity:BINS[:MM] or auto",
 }
 _NUMBERS = {"blur": "scale below which mass is not resolved, mm", "reach": "distance beyond which mass is created or destroyed, mm"}
 
