@@ -76,7 +76,7 @@ MakeIntensityCosts(SizeValueType numberOfBins, double weight);
 inline void
 VerifyIntensityBins(SizeValueType numberOfBins, double weight);
 
-/** MakeIntensityCosts() whose weight, if it is 0, is twice the root mean square distance of the mass of a density from
+/** MakeIntensityCosts() whose weight, if it is 0, is the root mean square distance of the mass of a density from
  * its centre. */
 template <typename TDensity>
 std::vector<double>

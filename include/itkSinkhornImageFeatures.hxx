@@ -159,7 +159,7 @@ MakeIntensityCostsFor(const TDensity &                                density,
   {
     variance += moments.Source(d, d);
   }
-  return MakeIntensityCosts(numberOfBins, weight > 0.0 ? weight : 2.0 * std::sqrt(variance));
+  return MakeIntensityCosts(numberOfBins, weight > 0.0 ? weight : std::sqrt(variance));
 }
 
 template <unsigned int VDimension>

@@ -149,7 +149,7 @@ public:
   }
 
   /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic,
-   * twice the root mean square distance of the moving mass from its centre. */
+   * the root mean square distance of the moving mass from its centre. */
   itkSetMacro(IntensityWeight, double);
   itkGetConstMacro(IntensityWeight, double);
 

@@ -106,7 +106,7 @@ public:
   itkGetConstMacro(NumberOfIntensityBins, SizeValueType);
 
   /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm, see
-   * Sinkhorn::MakeIntensityCosts(); 0 (default) is automatic, twice the root mean square distance of the moving mass from
+   * Sinkhorn::MakeIntensityCosts(); 0 (default) is automatic, the root mean square distance of the moving mass from
    * its centre. */
   itkSetMacro(IntensityWeight, double);
   itkGetConstMacro(IntensityWeight, double);

@@ -286,7 +286,7 @@ TEST(SinkhornPushForward, GradientIsThatOfTheInterpolant)
   constexpr double step = 1e-5;
   for (const auto & where : { PointAt(*image, 2.3, 7.6), PointAt(*image, 4.0, 9.0), PointAt(*image, 5.0, 6.75) })
   {
-    const auto gradient = grid.ComputeGradient(values, where);
+    const auto gradient = grid.ComputeGradient(values.data(), where);
     for (unsigned int d = 0; d < 2; ++d)
     {
       auto before = where;

@@ -122,8 +122,9 @@ MayBeSmoother(const Stage & finish)
 
 /** The candidate from which the coarse levels of the finish lead to the most similar images: springs and mass mislead
  * where brightness drifts, mutual information where one image shows a part of the other, and how similar images are
- * before they are deformed tells little about how similar they can become. In the same way the finish gets a smoother
- * map on coarse levels, or not: whether a deformation is large and smooth or full of detail is not seen before. */
+ * before they are deformed tells little about how similar they can become. In the same way the finish gets a less
+ * smooth map on coarse levels where that is clearly better: whether a deformation is large and smooth or full of detail
+ * is not seen before. */
 template <unsigned int VDimension>
 const Candidate<VDimension> &
 ChooseCandidate(Plan &                               plan,
@@ -151,7 +152,11 @@ ChooseCandidate(Plan &                               plan,
     other.SmoothsCoarseLevels = !finish.SmoothsCoarseLevels;
     const double similarity = TryFinish<VDimension>(plan, other, images, *best, listener);
     text << (other.SmoothsCoarseLevels ? "smoother " : "less smooth ") << similarity << ", ";
-    finish.SmoothsCoarseLevels = (similarity > best->Similarity) == other.SmoothsCoarseLevels;
+    // What is less smooth fits noise, too.
+    constexpr double clearly = 1.05;
+    const double     lessSmooth = other.SmoothsCoarseLevels ? best->Similarity : similarity;
+    const double     smoother = other.SmoothsCoarseLevels ? similarity : best->Similarity;
+    finish.SmoothsCoarseLevels = lessSmooth <= clearly * smoother;
   }
   listener.Say(
     "the finish begins with the " + best->Name + (finish.SmoothsCoarseLevels ? ", smoother on coarse levels" : "") +

@@ -29,8 +29,15 @@ from distributed.scheduler import KilledWorker
 from itk_sinkhorn_cohort import cluster, engine, results, state
 from itk_sinkhorn_cohort.plan import format_bytes, make_plan
 
-#: A pair that has killed so many workers is given up.
-MOST_DEATHS = 4
+#: A pair during which so many workers were killed is given up. More than a few: somebody who kills every worker after some seconds
+#: (spot machines, short queues) hits the same pair several times by chance.
+MOST_DEATHS = 8
+
+#: So often a result is looked for that a worker has written.
+MOST_LOOKS = 4
+
+#: So often a lost connection is tried again where workers come and go.
+MOST_CONNECTIONS = 10
 
 #: Seconds after which lost workers of a local cluster are asked for again.
 REVIVAL = 20.0
@@ -132,8 +139,20 @@ def _make_bar(plan, failed, progress, label):
 
 def run_tasks(tasks, work, client, records, failed, bar=None, ahead=0):
     """Calls work(task) on the workers for each task: what it returns goes to `records`, what went wrong to `failed`, by id."""
-    client.register_plugin(cluster.Capacity(max(task.threads for task in tasks)))
+    _announce_capacity(client, cluster.Capacity(max(task.threads for task in tasks)))
     _Dispatcher(client, work, records, failed, bar, ahead).run(tasks)
+
+
+def _announce_capacity(client, plugin):
+    """Dask tells every worker, and fails if one is lost at that moment; the others, and those to come, know then already."""
+    for attempt in range(MOST_CONNECTIONS):
+        try:
+            client.register_plugin(plugin)
+            return
+        except OSError:  # CommClosedError among others
+            if attempt + 1 == MOST_CONNECTIONS:
+                raise
+            time.sleep(1.0)
 
 
 class _Dispatcher:
@@ -244,7 +263,7 @@ class _Dispatcher:
             self._advance()
             return
         self._unseen[task.pair.id] = self._unseen.get(task.pair.id, 0) + 1
-        if self._unseen[task.pair.id] < MOST_DEATHS:
+        if self._unseen[task.pair.id] < MOST_LOOKS:
             waiting.append(task)  # file systems of a network may be late
         else:
             self._fail(task, f"a worker has written '{task.folder}', but it is not to be seen here; workers must share this folder")
@@ -254,7 +273,7 @@ class _Dispatcher:
         if deaths.count() < MOST_DEATHS:
             waiting.append(task)
             return
-        self._fail(task, f"{deaths.count()} workers were killed while they registered this pair; out of memory? "
+        self._fail(task, f"{deaths.count()} workers were killed while they registered this pair: out of memory, or killed from outside? "
                          f"Predicted were {format_bytes(task.memory)}")
         deaths.forget()
 
