@@ -60,7 +60,10 @@ MakeMethod()
   method->SetFixedImage(MakeImage<ImageType>(geometry, [](const auto & point) { return Tissue(point); }));
   method->SetMovingImage(MakeImage<ImageType>(
     geometry, [](const auto & point) { return DistanceToLesion(point) < 8.0 ? 900.0 : Tissue(point - shift); }));
+  method->SetInitialize("sinkhorn-rigid"); // what is excluded is shared after the start
+  method->SetSetting("reach", "8");
   method->SetFinish("none");
+  method->SetSetting("iterations", "40x20x10");
   return method;
 }
 
@@ -71,9 +74,9 @@ MakeMask(bool isLesion)
     MakeCube<2>(side), [isLesion](const auto & point) { return (DistanceToLesion(point) < 8.5) == isLesion ? 1 : 0; });
 }
 
-/** Mean error around the lesion, mm. */
+/** Mean error of a map, mm, within the tissue and outside the lesion. \param way from fixed to moving tissue. */
 double
-MeasureError(const MethodType * method)
+MeasureError(const MethodType * method, const itk::Vector<double, 2> & way)
 {
   double       total = 0.0;
   unsigned int count = 0;
@@ -81,10 +84,12 @@ MeasureError(const MethodType * method)
   {
     for (double y = 20.0; y < 52.0; y += 2.0)
     {
+      // As it lies in the image with the lesion.
       const itk::Point<double, 2> point(std::array<double, 2>{ { x, y } });
-      if (DistanceToLesion(point + shift) > 9.0)
+      if (DistanceToLesion(point) > 9.0 && Tissue(point - shift) > 100.0)
       {
-        total += (method->GetTransform()->TransformPoint(point) - point - shift).GetNorm();
+        const auto fixed = way[0] > 0.0 ? point - way : point;
+        total += (method->GetTransform()->TransformPoint(fixed) - fixed - way).GetNorm();
         ++count;
       }
     }
@@ -99,8 +104,8 @@ TEST(SinkhornRegistrationExclusions, MassDoesNotFollowWhatTheOtherImageLacks)
   const auto excluded = MakeMethod();
   excluded->SetMovingExclusion(MakeMask(true));
   excluded->Update();
-  EXPECT_GT(MeasureError(plain), 3.0);
-  EXPECT_LT(MeasureError(excluded), 1.0);
+  EXPECT_LT(MeasureError(excluded, shift), 1.5);
+  EXPECT_LT(MeasureError(excluded, shift), 0.3 * MeasureError(plain, shift));
 }
 
 TEST(SinkhornRegistrationExclusions, HolesOfMasksMeanTheSame)
@@ -129,12 +134,8 @@ TEST(SinkhornRegistrationExclusions, OfTheFixedImage)
   method->SetFixedExclusion(MakeMask(true));
   plain->Update();
   method->Update();
-  const auto errorOf = [](const MethodType * turned) {
-    const itk::Point<double, 2> point(std::array<double, 2>{ { 26.0, 44.0 } });
-    return (turned->GetTransform()->TransformPoint(point) - point + shift).GetNorm();
-  };
-  EXPECT_LT(errorOf(method), 1.0);
-  EXPECT_LT(errorOf(method), 0.5 * errorOf(plain));
+  EXPECT_LT(MeasureError(method, -shift), 1.5);
+  EXPECT_LT(MeasureError(method, -shift), 0.3 * MeasureError(plain, -shift));
 }
 
 } // namespace

@@ -185,7 +185,8 @@ TEST(SinkhornRegistrationMethod, SendsEventsAndHonoursAbort)
     progress = method->GetProgress();
   });
   method->Update();
-  EXPECT_EQ(levels, method->GetReport().Levels.size());
+  // Levels of trials, of which the best was kept, are seen, too.
+  EXPECT_GE(levels, method->GetReport().Levels.size());
   EXPECT_GE(iterations, levels);
   EXPECT_FLOAT_EQ(progress, 1.0F);
 

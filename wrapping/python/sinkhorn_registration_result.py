@@ -31,7 +31,7 @@ class SinkhornRegistration(typing.NamedTuple):
     #: an ITK image of the space around them.
     displacement: typing.Any
     #: How it went: the keys of sinkhorn-register's report.json, "messages", and of images "history": the values of all
-    #: iterations.
+    #: iterations, those of trials included of which only the best was kept.
     report: dict
 
 
