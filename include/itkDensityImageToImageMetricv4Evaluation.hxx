@@ -120,29 +120,44 @@ itkDensityMetricClass::SplatBins(PushForwardType &      grid,
                                  double                 volume,
                                  const IntensityRange & range) const -> VectorType
 {
-  // Of all bins together, so that the grid has its final size.
-  VectorType          masses = grid.Splat(count, carrier, m_MaximumNumberOfWorkUnits);
   const SizeValueType bins = this->GetNumberOfIntensityBins();
   if (bins == 0)
   {
-    return masses;
+    return grid.Splat(count, carrier, m_MaximumNumberOfWorkUnits);
   }
-  VectorType shared;
-  shared.reserve(bins * masses.size());
-  for (SizeValueType k = 0; k < bins; ++k)
-  {
-    masses = grid.Splat(
+  // Points are mapped once, for all bins.
+  std::vector<MovingImagePointType>     places(count);
+  std::vector<double>                   carried(count, 0.0);
+  std::vector<Sinkhorn::IntensityPlace> parts(count);
+  Sinkhorn::ForEachChunk(count, m_MaximumNumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
+    for (SizeValueType i = begin; i < end; ++i)
+    {
+      double mass = 0.0;
+      if (carrier(i, places[i], mass))
+      {
+        carried[i] = mass;
+        parts[i] = this->FindPlace(mass / volume, range);
+      }
+    }
+  });
+  const auto splat = [&](const auto & partOf) {
+    return grid.Splat(
       count,
       [&](SizeValueType position, MovingImagePointType & where, double & mass) {
-        if (!carrier(position, where, mass))
-        {
-          return false;
-        }
-        const auto place = this->FindPlace(mass / volume, range);
-        mass *= place.Bin == k ? 1.0 - place.Upper : (place.Bin + 1 == k ? place.Upper : 0.0);
+        where = places[position];
+        mass = carried[position] * partOf(parts[position]);
         return mass > 0.0;
       },
       m_MaximumNumberOfWorkUnits);
+  };
+  // Of all bins together, so that the grid has its final size.
+  splat([](const auto &) { return 1.0; });
+  VectorType shared;
+  for (SizeValueType k = 0; k < bins; ++k)
+  {
+    const auto masses = splat([k](const Sinkhorn::IntensityPlace & place) {
+      return place.Bin == k ? 1.0 - place.Upper : (place.Bin + 1 == k ? place.Upper : 0.0);
+    });
     shared.insert(shared.end(), masses.begin(), masses.end());
   }
   return shared;

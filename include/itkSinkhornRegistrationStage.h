@@ -169,8 +169,8 @@ struct Stage
    * finest levels. */
   std::vector<unsigned int> Radii;
   /** All deformations but velocity: standard deviation of the Gaussian that smooths the whole field after each step,
-   * voxels of the level, of each level; empty: 0.5 where a greedy stage follows intensities, for cc from 1 on coarse
-   * levels to 0.4 on the finest, else none. */
+   * voxels of the level, of each level; empty: 0.5 where a greedy stage follows intensities, for cc 0.4, or more on
+   * coarse levels (SmoothsCoarseLevels), else none. */
   std::vector<double> TotalSigmas;
   /** cc in a greedy stage without TotalSigmas: the whole field is smoothed more on coarse levels, by 1 and 0.7 voxels,
    * so that they follow large smooth maps and leave what is narrow to finer ones. */

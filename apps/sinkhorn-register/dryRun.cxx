@@ -100,7 +100,8 @@ PrintPlan(const Options & options)
       PrintStage(options.Stages[i], i + 1, options.IsRecipe);
     }
   }
-  std::cout << "writes into '" << options.Output << "'" << (options.WritesPage ? ", report.html too" : "") << "; nothing was done" << std::endl;
+  std::cout << "writes into '" << options.Output << "'" << (options.WritesPage ? ", report.html too" : "")
+            << "; nothing was done" << std::endl;
 }
 
 } // namespace SinkhornRegister

@@ -92,7 +92,7 @@ Progress::BeginLevel(std::size_t level, std::size_t numberOfLevels, unsigned int
   m_Level = level + 1;
   m_NumberOfLevels = numberOfLevels;
   m_Iterations = iterations;
-  m_History.push_back({ m_History.empty() ? 1 : m_History.back().Stage + (level == 0 ? 1 : 0), m_Level, {} });
+  m_History.push_back({ m_Stage, m_Level, {} });
   this->Print("level " + std::to_string(m_Level) + "/" + std::to_string(numberOfLevels) + ": " + detail);
 }
 
@@ -122,6 +122,12 @@ Progress::Iteration(unsigned int iteration, double value, double marginalError)
   std::printf(m_Terminal ? "      " : "\n");
   m_LineOpen = m_Terminal;
   std::fflush(stdout);
+}
+
+void
+Progress::Advance(double itkNotUsed(part))
+{
+  ++m_Stage;
 }
 
 void

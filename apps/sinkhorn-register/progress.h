@@ -68,6 +68,9 @@ public:
   void
   EndLevel() override;
 
+  void
+  Advance(double part) override;
+
   const std::vector<LevelHistory> &
   GetHistory() const
   {
@@ -88,6 +91,7 @@ private:
   bool         m_Quiet;
   bool         m_Terminal;
   bool         m_LineOpen{ false };
+  std::size_t  m_Stage{ 1 };
   std::size_t  m_Level{ 0 };
   std::size_t  m_NumberOfLevels{ 0 };
   unsigned int m_Iterations{ 0 };

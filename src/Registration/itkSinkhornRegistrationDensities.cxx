@@ -17,7 +17,7 @@
  *=========================================================================*/
 #include "itkSinkhornRegistrationImages.h"
 
-#include "itkImageRegionConstIteratorWithIndex.h"
+#include "itkImageRegionExclusionConstIteratorWithIndex.h"
 
 #include <algorithm>
 #include <cmath>
@@ -35,20 +35,12 @@ template <unsigned int VDimension>
 std::vector<float>
 CollectBorder(const ImageType<VDimension> * image)
 {
-  std::vector<float> border;
-  const auto         region = image->GetBufferedRegion();
-  for (ImageRegionConstIteratorWithIndex<ImageType<VDimension>> it(image, region); !it.IsAtEnd(); ++it)
+  std::vector<float>                                                border;
+  ImageRegionExclusionConstIteratorWithIndex<ImageType<VDimension>> it(image, image->GetBufferedRegion());
+  it.SetExclusionRegionToInsetRegion();
+  for (it.GoToBegin(); !it.IsAtEnd(); ++it)
   {
-    bool outermost = false;
-    for (unsigned int d = 0; d < VDimension; ++d)
-    {
-      outermost =
-        outermost || it.GetIndex()[d] == region.GetIndex()[d] || it.GetIndex()[d] == region.GetUpperIndex()[d];
-    }
-    if (outermost)
-    {
-      border.push_back(it.Get());
-    }
+    border.push_back(it.Get());
   }
   return border;
 }

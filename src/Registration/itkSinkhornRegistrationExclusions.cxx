@@ -22,7 +22,7 @@
 
 #include "itkBinaryThresholdImageFunction.h"
 #include "itkFloodFilledImageFunctionConditionalConstIterator.h"
-#include "itkImageRegionConstIteratorWithIndex.h"
+#include "itkImageRegionExclusionConstIteratorWithIndex.h"
 
 #include <algorithm>
 #include <vector>
@@ -38,17 +38,12 @@ template <unsigned int VDimension>
 std::vector<Index<VDimension>>
 CollectBackgroundOfBorder(const MaskImageType<VDimension> * mask)
 {
-  std::vector<Index<VDimension>> seeds;
-  const auto                     region = mask->GetBufferedRegion();
-  for (ImageRegionConstIteratorWithIndex<MaskImageType<VDimension>> it(mask, region); !it.IsAtEnd(); ++it)
+  std::vector<Index<VDimension>>                                        seeds;
+  ImageRegionExclusionConstIteratorWithIndex<MaskImageType<VDimension>> it(mask, mask->GetBufferedRegion());
+  it.SetExclusionRegionToInsetRegion();
+  for (it.GoToBegin(); !it.IsAtEnd(); ++it)
   {
-    bool isOutermost = false;
-    for (unsigned int d = 0; d < VDimension; ++d)
-    {
-      isOutermost =
-        isOutermost || it.GetIndex()[d] == region.GetIndex()[d] || it.GetIndex()[d] == region.GetUpperIndex()[d];
-    }
-    if (isOutermost && it.Get() == 0)
+    if (it.Get() == 0)
     {
       seeds.push_back(it.GetIndex());
     }

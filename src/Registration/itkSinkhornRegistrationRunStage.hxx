@@ -25,7 +25,11 @@
 #include "itkSinkhornRegistrationSimilarity.h"
 #include "itkSinkhornRegistrationStageInputs.hxx"
 
+#include "itkMultiThreaderBase.h"
+#include "itkSinkhornParallel.h"
+
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <sstream>
 #include <string>
@@ -134,19 +138,25 @@ AreClose(const Transform<double, VDimension, VDimension> * one,
          const Transform<double, VDimension, VDimension> * other,
          const ImageType<VDimension> *                     grid)
 {
-  constexpr double negligible = 0.25;
-  const auto       first = SampleDisplacement<VDimension>(one, grid);
-  const auto       second = SampleDisplacement<VDimension>(other, grid);
-  const double     voxel = *std::min_element(grid->GetSpacing().Begin(), grid->GetSpacing().End());
-  const auto       count = grid->GetBufferedRegion().GetNumberOfPixels();
-  for (SizeValueType i = 0; i < count; ++i)
-  {
-    if (!((first->GetBufferPointer()[i] - second->GetBufferPointer()[i]).GetNorm() < negligible * voxel))
-    {
-      return false;
-    }
-  }
-  return true;
+  constexpr double  negligible = 0.25;
+  const double      voxel = *std::min_element(grid->GetSpacing().Begin(), grid->GetSpacing().End());
+  std::atomic<bool> areClose{ true };
+  Sinkhorn::ForEachChunk(grid->GetBufferedRegion().GetNumberOfPixels(),
+                         MultiThreaderBase::GetGlobalDefaultNumberOfThreads(),
+                         [&](SizeValueType begin, SizeValueType end) {
+                           for (SizeValueType i = begin; i < end && areClose; ++i)
+                           {
+                             typename ImageType<VDimension>::PointType point;
+                             grid->TransformIndexToPhysicalPoint(grid->ComputeIndex(static_cast<OffsetValueType>(i)),
+                                                                 point);
+                             const auto way = one->TransformPoint(point) - other->TransformPoint(point);
+                             if (!(way.GetNorm() < negligible * voxel))
+                             {
+                               areClose = false;
+                             }
+                           }
+                         });
+  return areClose;
 }
 
 /** Value of a stage, by which its result is accepted: of its metric, or, where frames cut through masses, the negative

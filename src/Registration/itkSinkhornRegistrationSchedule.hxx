@@ -143,11 +143,26 @@ AdaptToContrast(Plan &                                         plan,
   listener.Say(text.str());
 }
 
-/** The linear part of a recipe for intensities: the start from springs, orientations that it missed, refinements.
- * \param next receives the number of the first stage after it. \return the starts that are worth a trial, the most
- * refined one first. */
+/** Runs the next stage of a plan on top of \a transform. */
 template <unsigned int VDimension>
-std::vector<CompositePointer<VDimension>>
+void
+RunNextStage(const Plan &                             plan,
+             const ImagePair<VDimension> &            images,
+             std::size_t &                            next,
+             CompositeTransform<double, VDimension> * transform,
+             HalfwayMaps<VDimension> &                maps,
+             RegistrationReport &                     report,
+             Listener &                               listener)
+{
+  RunStage<VDimension>(plan, plan.Stages[next], images, transform, maps, report, listener);
+  ++next;
+  listener.Advance(static_cast<double>(next) / static_cast<double>(plan.Stages.size()));
+}
+
+/** The linear part of a recipe for intensities: the start from springs, orientations that it missed, refinements.
+ * \param next receives the number of the first stage after it. \return the start before its refinement. */
+template <unsigned int VDimension>
+CompositePointer<VDimension>
 RunLinearStages(const Plan &                                   plan,
                 const ImagePair<VDimension> &                  images,
                 const CompositeTransform<double, VDimension> * given,
@@ -160,14 +175,9 @@ RunLinearStages(const Plan &                                   plan,
   const auto              isLinear = [&]() {
     return plan.IsRecipe && next < plan.Stages.size() && !IsDeformation(plan.Stages[next].Transform);
   };
-  const auto runNext = [&]() {
-    RunStage<VDimension>(plan, plan.Stages[next], images, transform, none, report, listener);
-    ++next;
-    listener.Advance(static_cast<double>(next) / static_cast<double>(plan.Stages.size()));
-  };
   if (FollowsIntensities(plan) && isLinear() && ComparesMass(plan.Stages[next]))
   {
-    runNext();
+    RunNextStage<VDimension>(plan, images, next, transform, none, report, listener);
     report.Stages.back().Kept = !KeepBetterStart<VDimension>(images, given, transform, listener);
   }
   if (plan.SearchesRotations && (given->IsTransformQueueEmpty() || plan.Centers))
@@ -177,38 +187,37 @@ RunLinearStages(const Plan &                                   plan,
   const auto start = CopyQueue<VDimension>(transform);
   while (isLinear())
   {
-    runNext();
+    RunNextStage<VDimension>(plan, images, next, transform, none, report, listener);
   }
-  std::vector<CompositePointer<VDimension>> starts{ CopyQueue<VDimension>(transform) };
-  if (!AreClose<VDimension>(GetMap<VDimension>(transform), GetMap<VDimension>(start.GetPointer()), images.Fixed))
-  {
-    starts.push_back(start);
-  }
-  return starts;
+  return start;
 }
 
-/** Runs the stages of mass of a recipe for intensities, those before its finish, from each of \a starts, and brings
- * \a transform to where the finish begins. \param linearStart receives the start that led there. */
+/** Runs the stages of mass of a recipe for intensities, those before its finish, from \a transform, a linear start, and
+ * from \a unrefined, what it was before its refinement, and brings \a transform to where the finish begins.
+ * \param linearStart receives the start that led there. */
 template <unsigned int VDimension>
 void
-RunMassStages(Plan &                                            plan,
-              const ImagePair<VDimension> &                     images,
-              const std::vector<CompositePointer<VDimension>> & starts,
-              std::size_t &                                     next,
-              CompositeTransform<double, VDimension> *          transform,
-              CompositePointer<VDimension> &                    linearStart,
-              HalfwayMaps<VDimension> &                         maps,
-              RegistrationReport &                              report,
-              Listener &                                        listener)
+RunMassStages(Plan &                                   plan,
+              const ImagePair<VDimension> &            images,
+              const CompositePointer<VDimension> &     unrefined,
+              std::size_t &                            next,
+              CompositeTransform<double, VDimension> * transform,
+              CompositePointer<VDimension> &           linearStart,
+              HalfwayMaps<VDimension> &                maps,
+              RegistrationReport &                     report,
+              Listener &                               listener)
 {
+  const auto                         refined = CopyQueue<VDimension>(transform);
   std::vector<Candidate<VDimension>> candidates;
-  for (const auto & start : starts)
+  AddCandidates<VDimension>(plan, images, next, "linear start", refined, candidates, listener);
+  if (!AreClose<VDimension>(
+        GetMap<VDimension>(refined.GetPointer()), GetMap<VDimension>(unrefined.GetPointer()), images.Fixed))
   {
-    const std::string name = start == starts.front() ? "linear start" : "linear start before its refinement";
-    AddCandidates<VDimension>(plan, images, next, name, start, candidates, listener);
+    AddCandidates<VDimension>(
+      plan, images, next, "linear start before its refinement", unrefined, candidates, listener);
   }
   const Candidate<VDimension> & best = ChooseCandidate<VDimension>(plan, images, candidates, listener);
-  if (best.LinearStart != starts.front())
+  if (best.LinearStart != refined)
   {
     report.Stages.back().Kept = false;
   }
@@ -218,7 +227,11 @@ RunMassStages(Plan &                                            plan,
   maps = best.Maps;
   report.Stages.insert(report.Stages.end(), best.Report.Stages.begin(), best.Report.Stages.end());
   report.Levels.insert(report.Levels.end(), best.Report.Levels.begin(), best.Report.Levels.end());
-  next = plan.Stages.size() - 1;
+  while (next + 1 < plan.Stages.size())
+  {
+    ++next;
+    listener.Advance(static_cast<double>(next) / static_cast<double>(plan.Stages.size()));
+  }
 }
 
 /** Runs the stages; \a transform receives their composition, \a linearStart that of the start from springs. Settings
@@ -251,7 +264,7 @@ RunStages(Plan &                                   plan,
     }
   }
   std::size_t next = 0;
-  const auto  starts = RunLinearStages<VDimension>(plan, images, given, transform, next, report, listener);
+  const auto  unrefined = RunLinearStages<VDimension>(plan, images, given, transform, next, report, listener);
   if (followsIntensities && next < plan.Stages.size() && MayMisreadContrast(plan))
   {
     AdaptToContrast<VDimension>(plan, images, transform, listener);
@@ -260,13 +273,11 @@ RunStages(Plan &                                   plan,
   HalfwayMaps<VDimension> maps;
   if (followsIntensities && next + 1 < plan.Stages.size())
   {
-    RunMassStages<VDimension>(plan, images, starts, next, transform, linearStart, maps, report, listener);
+    RunMassStages<VDimension>(plan, images, unrefined, next, transform, linearStart, maps, report, listener);
   }
   while (next < plan.Stages.size())
   {
-    RunStage<VDimension>(plan, plan.Stages[next], images, transform, maps, report, listener);
-    ++next;
-    listener.Advance(static_cast<double>(next) / static_cast<double>(plan.Stages.size()));
+    RunNextStage<VDimension>(plan, images, next, transform, maps, report, listener);
   }
 }
 
