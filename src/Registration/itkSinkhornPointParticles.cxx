@@ -17,7 +17,7 @@
  *=========================================================================*/
 #include "itkSinkhornPointParticles.h"
 
-#include "../itkSinkhornPointClusters.h"
+#include "itkSinkhornPointClusters.h"
 #include "itkSinkhornParallel.h"
 
 #include <algorithm>
