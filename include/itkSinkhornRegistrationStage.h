@@ -131,6 +131,14 @@ struct Sinkhorn_EXPORT DensityRule
   ToString() const;
 };
 
+/** How smooth the map of a greedy stage by cc is: standard deviations in voxels of the level. */
+enum class SmoothnessKind : uint8_t
+{
+  Smooth,             ///< updates 3, whole field 0.7; what is narrow is noise
+  SmoothCoarseLevels, ///< updates 1.5, whole field 1 and 0.7 on the coarse levels, 0.4 on the finest one
+  Detailed            ///< updates 1.5, whole field 0.4 on all levels
+};
+
 /** One registration: a transform optimised by one metric over a pyramid. A plan is a list of them, each starting from
  * the composition of those before it. */
 struct Stage
@@ -166,15 +174,14 @@ struct Stage
    * intensities are brought to mean 0 and variance 1; 0: they are left alone. */
   double Standardize{ 0.0 };
   /** cc: radius of the neighbourhood, voxels of the level, of each level; empty: 4, in a greedy stage 3 at the two
-   * finest levels. */
+   * finest levels, or 2 where the map is smooth. */
   std::vector<unsigned int> Radii;
   /** All deformations but velocity: standard deviation of the Gaussian that smooths the whole field after each step,
-   * voxels of the level, of each level; empty: 0.5 where a greedy stage follows intensities, for cc 0.4, or more on
-   * coarse levels (SmoothsCoarseLevels), else none. */
+   * voxels of the level, of each level; empty: 0.5 where a greedy stage follows intensities, for cc as Smoothness says,
+   * else none. */
   std::vector<double> TotalSigmas;
-  /** cc in a greedy stage without TotalSigmas: the whole field is smoothed more on coarse levels, by 1 and 0.7 voxels,
-   * so that they follow large smooth maps and leave what is narrow to finer ones. */
-  bool SmoothsCoarseLevels{ false };
+  /** Where the smoothing is left open. */
+  SmoothnessKind Smoothness{ SmoothnessKind::Detailed };
 };
 
 /** Whether the metric of a stage sees images as mass. */

@@ -271,7 +271,7 @@ RunStages(Plan &                                   plan,
   }
   linearStart = CopyQueue<VDimension>(transform);
   HalfwayMaps<VDimension> maps;
-  if (followsIntensities && next + 1 < plan.Stages.size())
+  if (followsIntensities && next < plan.Stages.size() && IsDeformation(plan.Stages.back().Transform))
   {
     RunMassStages<VDimension>(plan, images, unrefined, next, transform, linearStart, maps, report, listener);
   }

@@ -164,7 +164,7 @@ AdaptFinish(const Plan & plan, bool showsShapes, Stage & finish)
     finish.Iterations = showsShapes && !IsNarrow(finish) ? exact : detailed;
   }
   // In volumes a neighbourhood has ten times as many voxels, and its force so much less noise.
-  finish.SmoothsCoarseLevels = VDimension == 2;
+  finish.Smoothness = VDimension == 2 ? SmoothnessKind::SmoothCoarseLevels : SmoothnessKind::Detailed;
   finish.ComparesLabels = showsLabels && CanCompareLabels(finish);
 }
 

@@ -61,6 +61,25 @@ CanBeContinued(TransformKind kind)
   return IsDeformation(kind) && kind != TransformKind::Velocity; // a velocity is more than the map at its end
 }
 
+bool
+HasSmoothness(const Stage & stage)
+{
+  return IsNarrow(stage) && stage.Metric == MetricKind::Correlation && stage.TotalSigmas.empty();
+}
+
+bool
+MayBeSmooth(const Stage & stage)
+{
+  return HasSmoothness(stage) && stage.UpdateSigmas.empty() && stage.Radii.empty();
+}
+
+/** What the smoothness of a stage is where nothing else is said. */
+static bool
+IsSmooth(const Stage & stage)
+{
+  return stage.Smoothness == SmoothnessKind::Smooth && MayBeSmooth(stage);
+}
+
 std::size_t
 CountLevels(const Stage & stage)
 {
@@ -83,7 +102,7 @@ ChooseUpdateSigmas(const Stage & stage, double fieldOfView, double spacing, std:
   if (IsNarrow(stage))
   {
     // Edges between labels are exact, there is no noise to smooth away.
-    return { stage.ComparesLabels ? 1.0 : 1.5 };
+    return { stage.ComparesLabels ? 1.0 : IsSmooth(stage) ? 3.0 : 1.5 };
   }
   const std::size_t levels = CountLevels(stage);
   const double      progress = levels > 1 ? static_cast<double>(level) / static_cast<double>(levels - 1) : 0.5;
@@ -109,6 +128,10 @@ ChooseRadius(const Stage & stage, std::size_t level)
   if (!stage.Radii.empty())
   {
     return stage.Radii[level];
+  }
+  if (IsSmooth(stage))
+  {
+    return 2;
   }
   const std::size_t finer = CountLevels(stage) - 1 - level;
   return IsNarrow(stage) && finer < 2 ? widest - 1 : widest;
@@ -137,7 +160,11 @@ ChooseTotalSigma(const Stage & stage, std::size_t level, SizeValueType longest)
   // hold.
   constexpr std::array<double, 3> fromFinest{ 0.4, 0.7, 1.0 };
   constexpr double                largestPart = 0.016;
-  if (!stage.SmoothsCoarseLevels)
+  if (IsSmooth(stage))
+  {
+    return 0.7;
+  }
+  if (stage.Smoothness == SmoothnessKind::Detailed)
   {
     return fromFinest.front();
   }
