@@ -119,20 +119,16 @@ public:
   itkSetMacro(Smoothing, double);
   itkGetConstMacro(Smoothing, double);
 
-  /** Standard deviation of the Gibbs kernel, mm; 0 (default) is automatic, twice the largest spacing of the grid of the
-   * steps. */
-  itkSetMacro(Blur, double);
-  itkGetConstMacro(Blur, double);
+  /** Standard deviation of the Gibbs kernel, mm, positive. As long as it is not set it is automatic, twice the largest
+   * spacing of the grid of the steps. */
+  itkSinkhornBlurMacro();
 
   /** Distance beyond which mass is ignored rather than moved, mm; 0 (default) is balanced transport. Useful where one
    * image shows parts that the other does not. */
-  itkSetMacro(Reach, double);
-  itkGetConstMacro(Reach, double);
+  itkSinkhornSettingMacro(Reach, double);
 
   /** With a Reach: whether a difference of mass means something, see SinkhornTransportImageFilter. Off by default. */
-  itkSetMacro(PreserveMassRatio, bool);
-  itkGetConstMacro(PreserveMassRatio, bool);
-  itkBooleanMacro(PreserveMassRatio);
+  itkSinkhornBooleanSettingMacro(PreserveMassRatio);
 
   /** Steps allowed, of one transport each. Default 20. */
   itkSetMacro(MaximumNumberOfSteps, unsigned int);
@@ -234,9 +230,8 @@ private:
   typename GridType::ConstPointer        m_Grid;
   SizeValueType                          m_MaximumNumberOfVoxels{ 40000 };
   double                                 m_Smoothing{ 0.0 };
-  double                                 m_Blur{ 0.0 };
-  double                                 m_Reach{ 0.0 };
-  bool                                   m_PreserveMassRatio{ false };
+  Sinkhorn::BlurSetting                  m_Blur;
+  Sinkhorn::ReachSettings                m_Settings;
   unsigned int                           m_MaximumNumberOfSteps{ 20 };
   unsigned int                           m_NumberOfSteps{ 0 };
   double                                 m_InitialDivergence{ 0.0 };

@@ -54,16 +54,12 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Ver
   {
     itkExceptionMacro("The Grid has no voxels: set its regions, or update the filter that makes it.");
   }
-  const std::pair<const char *, double> lengths[] = { { "Smoothing", m_Smoothing },
-                                                      { "Blur", m_Blur },
-                                                      { "Reach", m_Reach } };
-  for (const auto & length : lengths)
+  if (!(m_Smoothing >= 0.0) || !std::isfinite(m_Smoothing))
   {
-    if (!(length.second >= 0.0) || !std::isfinite(length.second))
-    {
-      itkExceptionMacro(<< length.first << " is " << length.second << ", but must be a length in mm, or 0.");
-    }
+    itkExceptionMacro("Smoothing is " << m_Smoothing << ", but must be a length in mm, or 0.");
   }
+  m_Blur.Verify(this->GetNameOfClass());
+  m_Settings.Verify(this->GetNameOfClass());
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
@@ -262,11 +258,11 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Tra
   const auto transport = FilterType::New();
   transport->SetFixedImage(carried);
   transport->SetMovingImage(moving);
-  transport->SetReach(m_Reach);
-  transport->SetPreserveMassRatio(m_PreserveMassRatio);
-  if (m_Blur != 0.0)
+  transport->SetReach(m_Settings.Reach);
+  transport->SetPreserveMassRatio(m_Settings.PreserveMassRatio);
+  if (!m_Blur.IsAutomatic())
   {
-    transport->SetBlur(m_Blur);
+    transport->SetBlur(m_Blur.Get());
   }
   transport->Update();
   return transport;
@@ -388,7 +384,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
 
   const auto fixed = Sinkhorn::CarryDensity<float>(*m_FixedImage, m_FixedMask.GetPointer(), *place.Grid, "fixed", 0);
   auto moving = Sinkhorn::CarryDensity<float>(*m_MovingImage, m_MovingMask.GetPointer(), *place.Grid, "moving", 0);
-  if (m_PreserveMassRatio)
+  if (m_Settings.PreserveMassRatio)
   {
     Sinkhorn::ScaleMasses(moving.Mass, moving.Unit / fixed.Unit, 0);
   } // else the transport scales both to 1 in any case, and images in very different units would not fit into float
@@ -499,9 +495,8 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Pri
   itkPrintSelfObjectMacro(Grid);
   os << indent << "MaximumNumberOfVoxels: " << m_MaximumNumberOfVoxels << std::endl;
   os << indent << "Smoothing: " << m_Smoothing << std::endl;
-  os << indent << "Blur: " << m_Blur << std::endl;
-  os << indent << "Reach: " << m_Reach << std::endl;
-  os << indent << "PreserveMassRatio: " << (m_PreserveMassRatio ? "On" : "Off") << std::endl;
+  m_Blur.Print(os, indent);
+  m_Settings.Print(os, indent);
   os << indent << "MaximumNumberOfSteps: " << m_MaximumNumberOfSteps << std::endl;
   os << indent << "NumberOfSteps: " << m_NumberOfSteps << std::endl;
   os << indent << "InitialDivergence: " << m_InitialDivergence << std::endl;

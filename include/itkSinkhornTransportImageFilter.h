@@ -24,6 +24,7 @@
 #include "itkSinkhornCompatibility.h"
 #include "itkSinkhornDivergence.h"
 #include "itkSinkhornPlan.h"
+#include "itkSinkhornTransportSettings.h"
 
 #include <type_traits>
 
@@ -143,12 +144,7 @@ public:
 
   /** Standard deviation of the Gibbs kernel, mm, positive: details below it are not seen. As long as it is not set it
    * is automatic, twice the largest spacing of the fixed image. */
-  virtual void
-  SetBlur(double blur);
-  itkGetConstMacro(Blur, double);
-  virtual void
-  SetBlurToAutomatic();
-  itkGetConstMacro(BlurIsAutomatic, bool);
+  itkSinkhornBlurMacro();
 
   /** The blur of the last update, mm. */
   double
@@ -158,21 +154,16 @@ public:
   }
 
   /** Distance beyond which mass is created or destroyed rather than moved, mm; 0 (default) is balanced transport. */
-  itkSetMacro(Reach, double);
-  itkGetConstMacro(Reach, double);
+  itkSinkhornSettingMacro(Reach, double);
 
   /** On (default): divergence instead of OT_ε, and springs without the blur's bias. */
-  itkSetMacro(Debias, bool);
-  itkGetConstMacro(Debias, bool);
-  itkBooleanMacro(Debias);
+  itkSinkhornBooleanSettingMacro(Debias);
 
   /** The solver stops when the L1 error of the marginals, relative to the mass, is at most this. Default 1e-3. */
-  itkSetMacro(Tolerance, double);
-  itkGetConstMacro(Tolerance, double);
+  itkSinkhornSettingMacro(Tolerance, double);
 
   /** Iterations allowed on every grid of the solver's pyramid at its last blur. Default 200. */
-  itkSetMacro(MaximumNumberOfIterations, unsigned int);
-  itkGetConstMacro(MaximumNumberOfIterations, unsigned int);
+  itkSinkhornSettingMacro(MaximumNumberOfIterations, unsigned int);
 
   /** On (default): the masses of both images are scaled to 1 each, so that neither exposure nor units matter. Off:
    * masses are intensity × mm³ (mm² in 2-D). See PreserveMassRatio. */
@@ -183,9 +174,7 @@ public:
   /** For images whose difference of mass means something, such as two CTs or label maps: on, and with a Reach,
    * NormalizeMasses scales both masses by the common factor 2/(m_fixed + m_moving), and what one image has more of is
    * created or destroyed. Off by default; balanced transport needs equal masses and takes no notice. */
-  itkSetMacro(PreserveMassRatio, bool);
-  itkGetConstMacro(PreserveMassRatio, bool);
-  itkBooleanMacro(PreserveMassRatio);
+  itkSinkhornBooleanSettingMacro(PreserveMassRatio);
 
   /** Negative voxels are an exception by default. On: they count as 0, with a warning. */
   itkSetMacro(ClampNegative, bool);
@@ -381,14 +370,9 @@ private:
 
   typename MaskType::ConstPointer m_FixedMask;
   typename MaskType::ConstPointer m_MovingMask;
-  double                          m_Blur{ 0.0 };
-  bool                            m_BlurIsAutomatic{ true };
-  double                          m_Reach{ 0.0 };
-  bool                            m_Debias{ true };
-  double                          m_Tolerance{ 1e-3 };
-  unsigned int                    m_MaximumNumberOfIterations{ 200 };
+  Sinkhorn::BlurSetting           m_Blur;
+  Sinkhorn::TransportSettings     m_Settings;
   bool                            m_NormalizeMasses{ true };
-  bool                            m_PreserveMassRatio{ false };
   bool                            m_ClampNegative{ false };
 
   typename GridType::Pointer     m_Grid;

@@ -90,30 +90,6 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::GetMovingImage() const 
 
 template <typename TFixedImage, typename TMovingImage>
 void
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::SetBlur(double blur)
-{
-  if (m_BlurIsAutomatic || m_Blur != blur)
-  {
-    m_Blur = blur;
-    m_BlurIsAutomatic = false;
-    this->Modified();
-  }
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::SetBlurToAutomatic()
-{
-  if (!m_BlurIsAutomatic)
-  {
-    m_Blur = 0.0;
-    m_BlurIsAutomatic = true;
-    this->Modified();
-  }
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::GenerateOutputInformation()
 {
   const GridType & moving = *this->GetMovingImage();
@@ -194,7 +170,7 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrepareDensities()
   if (m_NormalizeMasses)
   {
     const double common = 2.0 / (m_FixedMass + m_MovingMass);
-    const bool   isCommon = m_PreserveMassRatio && m_Reach > 0.0;
+    const bool   isCommon = m_Settings.HasCommonScale();
     scales[0] = isCommon ? common : 1.0 / m_FixedMass;
     scales[1] = isCommon ? common : 1.0 / m_MovingMass;
   }
@@ -209,13 +185,7 @@ void
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Solve()
 {
   constexpr double solverShare = 0.8; // of the progress
-  const auto       spacing = m_Grid->GetSpacing();
-  m_Parameters = Sinkhorn::SolverParameters{};
-  m_Parameters.Blur = m_BlurIsAutomatic ? 2.0 * *std::max_element(spacing.Begin(), spacing.End()) : m_Blur;
-  m_Parameters.Reach = m_Reach;
-  m_Parameters.Debias = m_Debias;
-  m_Parameters.Tolerance = m_Tolerance;
-  m_Parameters.MaximumNumberOfIterations = m_MaximumNumberOfIterations;
+  m_Parameters = m_Settings.MakeSolverParameters(m_Blur.GetInUse(m_Grid->GetSpacing()));
   m_Operator =
     std::make_shared<Sinkhorn::GridSoftminOperator<RealType>>(Sinkhorn::GetSizeOfGrid<ImageDimension>(*m_Grid),
                                                               Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid),
@@ -371,7 +341,7 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::ComputeSprings()
   const auto plan = PlanType::MakeCross(op, logAlpha, logBeta, blur, potentials);
   const auto logSum = plan.ComputeLogSum(SideEnum::Alpha);
   ArrayType  selfLogSum;
-  if (m_Debias)
+  if (m_Settings.Debias)
   {
     selfLogSum = PlanType::MakeSelf(op, SideEnum::Alpha, logAlpha, blur, potentials).ComputeLogSum(SideEnum::Alpha);
   }
@@ -381,7 +351,7 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::ComputeSprings()
     this->ReportProgress(start + (end - start) * axis / ImageDimension);
     ArrayType source = this->MakeCoordinate(box, axis);
     displacement[axis] = plan.ComputeMean(SideEnum::Alpha, logSum, source);
-    if (m_Debias)
+    if (m_Settings.Debias)
     {
       source = PlanType::MakeSelf(op, SideEnum::Alpha, logAlpha, blur, potentials)
                  .ComputeMean(SideEnum::Alpha, selfLogSum, source);
@@ -447,6 +417,8 @@ template <typename TFixedImage, typename TMovingImage>
 void
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::GenerateData()
 {
+  m_Blur.Verify(this->GetNameOfClass());
+  m_Settings.Verify(this->GetNameOfClass());
   this->Forget();
   m_Grid = GridType::New();
   m_Grid->CopyInformation(this->GetSprings());
@@ -708,32 +680,19 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrintSelf(std::ostream 
 {
   Superclass::PrintSelf(os, indent);
 
-  const auto onOff = [](bool value) { return value ? "On" : "Off"; };
   itkPrintSelfObjectMacro(FixedMask);
   itkPrintSelfObjectMacro(MovingMask);
-  os << indent << "Blur: ";
-  if (m_BlurIsAutomatic)
-  {
-    os << "automatic" << std::endl;
-  }
-  else
-  {
-    os << m_Blur << std::endl;
-  }
-  os << indent << "Reach: " << m_Reach << std::endl;
-  os << indent << "Debias: " << onOff(m_Debias) << std::endl;
-  os << indent << "Tolerance: " << m_Tolerance << std::endl;
-  os << indent << "MaximumNumberOfIterations: " << m_MaximumNumberOfIterations << std::endl;
-  os << indent << "NormalizeMasses: " << onOff(m_NormalizeMasses) << std::endl;
-  os << indent << "PreserveMassRatio: " << onOff(m_PreserveMassRatio) << std::endl;
-  os << indent << "ClampNegative: " << onOff(m_ClampNegative) << std::endl;
+  m_Blur.Print(os, indent);
+  m_Settings.Print(os, indent);
+  os << indent << "NormalizeMasses: " << Sinkhorn::OnOrOff(m_NormalizeMasses) << std::endl;
+  os << indent << "ClampNegative: " << Sinkhorn::OnOrOff(m_ClampNegative) << std::endl;
   os << indent << "FixedMass: " << m_FixedMass << std::endl;
   os << indent << "MovingMass: " << m_MovingMass << std::endl;
   os << indent << "TransportValue: " << m_Values.Transport << std::endl;
   os << indent << "Divergence: " << m_Values.Divergence << std::endl;
   os << indent << "NumberOfIterations: " << m_Report.NumberOfIterations << std::endl;
   os << indent << "MarginalError: " << m_Report.GetMarginalError() << std::endl;
-  os << indent << "Converged: " << onOff(m_Report.Converged) << std::endl;
+  os << indent << "Converged: " << Sinkhorn::OnOrOff(m_Report.Converged) << std::endl;
   os << indent << "SolverSeconds: " << m_SolverSeconds << std::endl;
 }
 
