@@ -244,6 +244,7 @@ private:
 
 #ifndef ITK_MANUAL_INSTANTIATION
 #include "itkSinkhornDisplacementFieldInitializer.hxx"
+#include "itkSinkhornDisplacementFieldInitializerGrid.hxx"
 #endif
 
 #endif

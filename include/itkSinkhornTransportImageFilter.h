@@ -338,10 +338,8 @@ private:
   /** Writes a box into an image, 0 elsewhere. */
   void
   Store(const RegionType & box, const ArrayType & part, RealImageType * image) const;
-  ArrayType
-  MakeCoordinate(const RegionType & box, unsigned int axis) const;
   void
-  StoreSprings(const RegionType & box, const ArrayType * displacement);
+  StoreSprings(const RegionType & box, const std::vector<ArrayType> & displacement);
   void
   Forget();
   const ArrayType &
@@ -392,6 +390,7 @@ private:
 
 #ifndef ITK_MANUAL_INSTANTIATION
 #include "itkSinkhornTransportImageFilter.hxx"
+#include "itkSinkhornTransportImageFilterOutputs.hxx"
 #endif
 
 #endif

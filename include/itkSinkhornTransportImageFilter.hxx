@@ -20,14 +20,12 @@
 
 #include "itkSinkhornTransportImageFilter.h"
 
-#include "itkLinearInterpolateImageFunction.h"
-#include "itkNearestNeighborInterpolateImageFunction.h"
 #include "itkSinkhornGridSoftminOperator.h"
+#include "itkSinkhornSprings.h"
 #include "itkTimeProbe.h"
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 
 namespace itk
@@ -217,17 +215,6 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Solve()
 
 template <typename TFixedImage, typename TMovingImage>
 auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::MakePlan() const -> PlanType
-{
-  if (m_Potentials.F.empty())
-  {
-    itkExceptionMacro("There is no transport to read: call Update() first.");
-  }
-  return PlanType::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, m_Potentials);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::FindMassRegion() const -> RegionType
 {
   constexpr RealType empty = -std::numeric_limits<RealType>::infinity();
@@ -297,28 +284,6 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Store(const RegionType 
 }
 
 template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::MakeCoordinate(const RegionType & box, unsigned int axis) const
-  -> ArrayType
-{
-  ArrayType     coordinate;
-  SizeValueType stride = 1;
-  for (unsigned int d = 0; d < axis; ++d)
-  {
-    stride *= box.GetSize(d);
-  }
-  coordinate.reserve(box.GetNumberOfPixels());
-  while (coordinate.size() < box.GetNumberOfPixels())
-  {
-    for (SizeValueType i = 0; i < box.GetSize(axis); ++i)
-    {
-      coordinate.insert(coordinate.end(), stride, static_cast<RealType>(i * m_Grid->GetSpacing()[axis]));
-    }
-  }
-  return coordinate;
-}
-
-template <typename TFixedImage, typename TMovingImage>
 void
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::ComputeSprings()
 {
@@ -334,34 +299,17 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::ComputeSprings()
   potentials.F = this->Crop(box, m_Potentials.F);
   potentials.G = this->Crop(box, m_Potentials.G);
   potentials.FAlphaAlpha = this->Crop(box, m_Potentials.FAlphaAlpha);
-  const auto op = std::make_shared<Sinkhorn::GridSoftminOperator<RealType>>(
-    std::vector<SizeValueType>(box.GetSize().begin(), box.GetSize().end()),
-    Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid),
-    this->GetNumberOfWorkUnits());
+  const std::vector<SizeValueType> size(box.GetSize().begin(), box.GetSize().end());
+  const auto                       spacing = Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid);
+  const auto                       op =
+    std::make_shared<Sinkhorn::GridSoftminOperator<RealType>>(size, spacing, this->GetNumberOfWorkUnits());
   const auto plan = PlanType::MakeCross(op, logAlpha, logBeta, blur, potentials);
+  const auto self = m_Settings.Debias ? PlanType::MakeSelf(op, SideEnum::Alpha, logAlpha, blur, potentials) : plan;
   const auto logSum = plan.ComputeLogSum(SideEnum::Alpha);
-  ArrayType  selfLogSum;
-  if (m_Settings.Debias)
-  {
-    selfLogSum = PlanType::MakeSelf(op, SideEnum::Alpha, logAlpha, blur, potentials).ComputeLogSum(SideEnum::Alpha);
-  }
-  ArrayType displacement[ImageDimension];
-  for (unsigned int axis = 0; axis < ImageDimension; ++axis)
-  {
-    this->ReportProgress(start + (end - start) * axis / ImageDimension);
-    ArrayType source = this->MakeCoordinate(box, axis);
-    displacement[axis] = plan.ComputeMean(SideEnum::Alpha, logSum, source);
-    if (m_Settings.Debias)
-    {
-      source = PlanType::MakeSelf(op, SideEnum::Alpha, logAlpha, blur, potentials)
-                 .ComputeMean(SideEnum::Alpha, selfLogSum, source);
-    }
-    std::transform(displacement[axis].begin(),
-                   displacement[axis].end(),
-                   source.begin(),
-                   displacement[axis].begin(),
-                   std::minus<RealType>());
-  }
+  const auto displacement = Sinkhorn::ComputeSprings(
+    plan, logSum, m_Settings.Debias ? &self : nullptr, SideEnum::Alpha, size, spacing, 1, [&](std::size_t axis) {
+      this->ReportProgress(start + (end - start) * static_cast<double>(axis) / ImageDimension);
+    });
   this->StoreSprings(box, displacement);
 
   this->ReportProgress(end);
@@ -381,8 +329,8 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::ComputeSprings()
 
 template <typename TFixedImage, typename TMovingImage>
 void
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::StoreSprings(const RegionType & box,
-                                                                      const ArrayType *  displacement)
+SinkhornTransportImageFilter<TFixedImage, TMovingImage>::StoreSprings(const RegionType &             box,
+                                                                      const std::vector<ArrayType> & displacement)
 {
   const auto & region = m_Grid->GetBufferedRegion();
   const auto   direction = m_Grid->GetDirection();
@@ -441,237 +389,6 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::GenerateData()
     throw;
   }
   this->UpdateProgress(1.0f);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::MakeImage(const ArrayType & values) const -> RealImagePointer
-{
-  const auto image = RealImageType::New();
-  image->CopyInformation(m_Grid);
-  image->SetRegions(m_Grid->GetBufferedRegion());
-  image->Allocate();
-  std::copy(values.begin(), values.end(), image->GetBufferPointer());
-  return image;
-}
-
-template <typename TFixedImage, typename TMovingImage>
-template <typename TArray>
-void
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::RestrictToSupport(SideEnum side, TArray & values) const
-{
-  const ArrayType & logWeights = this->GetLogWeights(side);
-  for (SizeValueType i = 0; i < values.size(); ++i)
-  {
-    if (!(logWeights[i] > -std::numeric_limits<RealType>::infinity()))
-    {
-      values[i] = 0;
-    }
-  }
-}
-
-/** Values of an image at the voxels of a grid, 0 outside the image. */
-template <typename TValue, typename TInterpolator, typename TImage, unsigned int VDimension>
-std::vector<TValue>
-SinkhornSampleOnGrid(const TImage * image, const ImageBase<VDimension> & grid, ThreadIdType workUnits)
-{
-  if (image == nullptr || image->GetBufferPointer() == nullptr)
-  {
-    itkGenericExceptionMacro("The image to be transported is missing or has no pixels: update its source first.");
-  }
-  const auto interpolator = TInterpolator::New();
-  interpolator->SetInputImage(image);
-  const auto &        region = grid.GetBufferedRegion();
-  std::vector<TValue> values(region.GetNumberOfPixels(), TValue{});
-  Sinkhorn::ForEachChunk(values.size(), workUnits, [&](SizeValueType begin, SizeValueType end) {
-    auto index = Sinkhorn::PositionToIndex(region, begin);
-    for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(region, index))
-    {
-      typename ImageBase<VDimension>::PointType point;
-      grid.TransformIndexToPhysicalPoint(index, point);
-      if (interpolator->IsInsideBuffer(point))
-      {
-        values[i] = static_cast<TValue>(interpolator->Evaluate(point));
-      }
-    }
-  });
-  return values;
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::SampleOnGrid(const RealImageType * image) const -> ArrayType
-{
-  using InterpolatorType = LinearInterpolateImageFunction<RealImageType, double>;
-  return SinkhornSampleOnGrid<RealType, InterpolatorType, RealImageType, ImageDimension>(
-    image, *m_Grid, this->GetNumberOfWorkUnits());
-}
-
-template <typename TFixedImage, typename TMovingImage>
-std::vector<unsigned short>
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::SampleLabelsOnGrid(const LabelImageType * labels) const
-{
-  using InterpolatorType = NearestNeighborInterpolateImageFunction<LabelImageType, double>;
-  return SinkhornSampleOnGrid<unsigned short, InterpolatorType, LabelImageType, ImageDimension>(
-    labels, *m_Grid, this->GetNumberOfWorkUnits());
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportTo(SideEnum side, const RealImageType * image) const
-  -> RealImagePointer
-{
-  const auto plan = this->MakePlan();
-  auto       values = plan.ComputeMean(side, plan.ComputeLogSum(side), this->SampleOnGrid(image));
-  this->RestrictToSupport(side, values);
-  return this->MakeImage(values);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportToFixed(const RealImageType * image) const
-  -> RealImagePointer
-{
-  return this->TransportTo(SideEnum::Alpha, image);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportToMoving(const RealImageType * image) const
-  -> RealImagePointer
-{
-  return this->TransportTo(SideEnum::Beta, image);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelsTo(SideEnum               side,
-                                                                           const LabelImageType * labels) const
-  -> LabelImagePointer
-{
-  const auto plan = this->MakePlan();
-  auto       best = plan.ComputeLabels(side, plan.ComputeLogSum(side), this->SampleLabelsOnGrid(labels));
-  this->RestrictToSupport(side, best);
-  const auto image = LabelImageType::New();
-  image->CopyInformation(m_Grid);
-  image->SetRegions(m_Grid->GetBufferedRegion());
-  image->Allocate();
-  std::copy(best.begin(), best.end(), image->GetBufferPointer());
-  return image;
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelsToFixed(const LabelImageType * labels) const
-  -> LabelImagePointer
-{
-  return this->TransportLabelsTo(SideEnum::Alpha, labels);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelsToMoving(const LabelImageType * labels) const
-  -> LabelImagePointer
-{
-  return this->TransportLabelsTo(SideEnum::Beta, labels);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelProbabilityTo(SideEnum               side,
-                                                                                     const LabelImageType * labels,
-                                                                                     unsigned short         label) const
-  -> RealImagePointer
-{
-  const auto plan = this->MakePlan();
-  auto       probability =
-    plan.ComputeLabelProbability(side, plan.ComputeLogSum(side), this->SampleLabelsOnGrid(labels), label);
-  this->RestrictToSupport(side, probability);
-  return this->MakeImage(probability);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelProbabilityToFixed(const LabelImageType * labels,
-                                                                                          unsigned short label) const
-  -> RealImagePointer
-{
-  return this->TransportLabelProbabilityTo(SideEnum::Alpha, labels, label);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelProbabilityToMoving(
-  const LabelImageType * labels,
-  unsigned short         label) const -> RealImagePointer
-{
-  return this->TransportLabelProbabilityTo(SideEnum::Beta, labels, label);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::DisplaceMass(const PlanType & plan, double t) const
-  -> ArrayType
-{
-  const auto &    springs = *this->GetOutput();
-  const ArrayType moved = plan.ComputeMarginal(SideEnum::Alpha, plan.ComputeLogSum(SideEnum::Alpha));
-  const auto &    region = m_Grid->GetBufferedRegion();
-  ArrayType       result(moved.size(), RealType{});
-  auto            index = region.GetIndex();
-  for (SizeValueType i = 0; i < moved.size(); ++i, Sinkhorn::AdvanceIndex(region, index))
-  {
-    if (moved[i] > 0)
-    {
-      Point<double, ImageDimension> point;
-      m_Grid->TransformIndexToPhysicalPoint(index, point);
-      for (unsigned int d = 0; d < ImageDimension; ++d)
-      {
-        point[d] += t * static_cast<double>(springs.GetBufferPointer()[i][d]);
-      }
-      Sinkhorn::SplatLinearly(region, Sinkhorn::LocateInGrid<ImageDimension>(*m_Grid, point), moved[i], result);
-    }
-  }
-  return result;
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Interpolate(double t, InterpolationEnum interpolation) const
-  -> RealImagePointer
-{
-  if (!(t >= 0.0 && t <= 1.0))
-  {
-    itkExceptionMacro("The time of an interpolation must lie in [0, 1], but is " << t << '.');
-  }
-  const auto                     plan = this->MakePlan();
-  const double                   epsilon = m_Parameters.Blur * m_Parameters.Blur;
-  Sinkhorn::Potentials<RealType> scaled;
-  ArrayType                      resting(m_LogAlpha.size(), RealType{});
-  const auto                     separate = [&](SideEnum side, const ArrayType & potential, double share) {
-    const ArrayType   marginal = plan.ComputeMarginal(side, plan.ComputeLogSum(side));
-    const ArrayType & logWeights = this->GetLogWeights(side);
-    ArrayType         result(potential);
-    for (SizeValueType i = 0; i < marginal.size(); ++i)
-    {
-      const double own = std::exp(static_cast<double>(logWeights[i]));
-      if (own >= marginal[i])
-      {
-        resting[i] += static_cast<RealType>(share * (own - marginal[i]));
-      }
-      else
-      {
-        result[i] += static_cast<RealType>(share * epsilon * std::log(own / marginal[i]));
-      }
-    }
-    return result;
-  };
-  scaled.F = separate(SideEnum::Alpha, m_Potentials.F, 1.0 - t);
-  scaled.G = separate(SideEnum::Beta, m_Potentials.G, t);
-  const auto moving = PlanType::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, scaled);
-  ArrayType  mass = interpolation == InterpolationEnum::Entropic ? moving.ComputeInterpolation(SideEnum::Alpha, t)
-                                                                 : this->DisplaceMass(moving, t);
-  std::transform(mass.begin(), mass.end(), resting.begin(), mass.begin(), std::plus<RealType>());
-  return this->MakeImage(mass);
 }
 
 template <typename TFixedImage, typename TMovingImage>
