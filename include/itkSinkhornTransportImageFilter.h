@@ -176,6 +176,19 @@ public:
    * created or destroyed. Off by default; balanced transport needs equal masses and takes no notice. */
   itkSinkhornBooleanSettingMacro(PreserveMassRatio);
 
+  /** Bins of intensity beside the place, 2 to 256; 0, the default: places alone. Then mass prefers mass as bright as
+   * itself, and the cost is |x−y|²/2 + c(k,l), see Sinkhorn::MakeIntensityCosts(). Each image's bins lie at equal
+   * distances between the intensities below and above which a hundredth of its mass is, so that the scale of one image
+   * changes nothing. Results are means over the bins of a voxel by their mass, and so 0 where a side has no mass; the
+   * potentials' integrals against the masses stay. There is no interpolation. */
+  itkSetMacro(NumberOfIntensityBins, SizeValueType);
+  itkGetConstMacro(NumberOfIntensityBins, SizeValueType);
+
+  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic, the
+   * root mean square distance of the moving mass from its centre. */
+  itkSetMacro(IntensityWeight, double);
+  itkGetConstMacro(IntensityWeight, double);
+
   /** Negative voxels are an exception by default. On: they count as 0, with a warning. */
   itkSetMacro(ClampNegative, bool);
   itkGetConstMacro(ClampNegative, bool);
@@ -284,7 +297,7 @@ public:
    *
    * Unbalanced, mass that the plan does not move fades out where it is, or in, in proportion to time, and mass that the
    * plan creates grows on its way, so that the ends are the two densities in any case. Entropic ends are exact; see
-   * Sinkhorn::Plan::ComputeInterpolation(). */
+   * Sinkhorn::Plan::ComputeInterpolation(). \exception itk::ExceptionObject with NumberOfIntensityBins. */
   RealImagePointer
   Interpolate(double t, InterpolationEnum interpolation = InterpolationEnum::Entropic) const;
   /**@}*/
@@ -326,6 +339,21 @@ private:
   ReportProgress(double fraction);
   PlanType
   MakePlan() const;
+  /** The softmin on a grid, and over bins of intensity if there are any. */
+  OperatorPointer
+  MakeOperator(const std::vector<SizeValueType> & size) const;
+  /** Of the densities that are held; 1 without bins of intensity. */
+  SizeValueType
+  GetNumberOfBins() const
+  {
+    return m_LogAlpha.size() / m_Grid->GetBufferedRegion().GetNumberOfPixels();
+  }
+  /** Sum, or mean by mass, over the bins of each voxel; without bins the array itself. \param logWeights of these bins.
+   */
+  ArrayType
+  SumOverBins(ArrayType values) const;
+  ArrayType
+  AverageOverBins(const ArrayType & logWeights, ArrayType values) const;
   /** The bounding box of all mass. */
   RegionType
   FindMassRegion() const;
@@ -361,6 +389,9 @@ private:
   TransportTo(SideEnum side, const RealImageType * image) const;
   LabelImagePointer
   TransportLabelsTo(SideEnum side, const LabelImageType * labels) const;
+  /** The most probable labels of the voxels, all bins of each together. */
+  std::vector<unsigned short>
+  FindLabelsOverBins(const PlanType & plan, SideEnum side, const std::vector<unsigned short> & labels) const;
   RealImagePointer
   TransportLabelProbabilityTo(SideEnum side, const LabelImageType * labels, unsigned short label) const;
   ArrayType
@@ -372,10 +403,13 @@ private:
   Sinkhorn::TransportSettings     m_Settings;
   bool                            m_NormalizeMasses{ true };
   bool                            m_ClampNegative{ false };
+  SizeValueType                   m_NumberOfIntensityBins{ 0 };
+  double                          m_IntensityWeight{ 0.0 };
 
   typename GridType::Pointer     m_Grid;
   OperatorPointer                m_Operator;
-  ArrayType                      m_LogAlpha;
+  std::vector<double>            m_Costs;    ///< between bins, mm²
+  ArrayType                      m_LogAlpha; ///< bin after bin
   ArrayType                      m_LogBeta;
   Sinkhorn::Potentials<RealType> m_Potentials;
   Sinkhorn::SolverParameters     m_Parameters;

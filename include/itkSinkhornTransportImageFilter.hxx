@@ -20,13 +20,16 @@
 
 #include "itkSinkhornTransportImageFilter.h"
 
+#include "itkSinkhornFeatureSoftminOperator.h"
 #include "itkSinkhornGridSoftminOperator.h"
+#include "itkSinkhornImageFeatures.h"
 #include "itkSinkhornSprings.h"
 #include "itkTimeProbe.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace itk
 {
@@ -118,6 +121,7 @@ void
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Forget()
 {
   m_Operator.reset();
+  m_Costs.clear();
   m_LogAlpha.clear();
   m_LogBeta.clear();
   m_Potentials = Sinkhorn::Potentials<RealType>{};
@@ -159,8 +163,18 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrepareDensities()
       itkWarningMacro(<< warning);
     }
   }
-  auto alpha = Sinkhorn::CarryDensity<RealType>(fixed, m_FixedMask.GetPointer(), *m_Grid, "fixed", workUnits);
-  auto beta = Sinkhorn::CarryDensity<RealType>(moving, m_MovingMask.GetPointer(), *m_Grid, "moving", workUnits);
+  const auto carry = [&](const auto & image, const MaskType * mask, const char * name) {
+    return m_NumberOfIntensityBins > 0
+             ? Sinkhorn::CarryIntensities<RealType>(image, mask, *m_Grid, name, m_NumberOfIntensityBins, workUnits)
+             : Sinkhorn::CarryDensity<RealType>(image, mask, *m_Grid, name, workUnits);
+  };
+  auto alpha = carry(fixed, m_FixedMask.GetPointer(), "fixed");
+  auto beta = carry(moving, m_MovingMask.GetPointer(), "moving");
+  if (m_NumberOfIntensityBins > 0)
+  {
+    m_Costs =
+      Sinkhorn::MakeIntensityCostsFor(moving, m_MovingMask.GetPointer(), m_NumberOfIntensityBins, m_IntensityWeight);
+  }
   m_FixedMass = alpha.Total;
   m_MovingMass = beta.Total;
 
@@ -179,15 +193,42 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrepareDensities()
 }
 
 template <typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransportImageFilter<TFixedImage, TMovingImage>::MakeOperator(const std::vector<SizeValueType> & size) const
+  -> OperatorPointer
+{
+  const OperatorPointer space = std::make_shared<const Sinkhorn::GridSoftminOperator<RealType>>(
+    size, Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid), this->GetNumberOfWorkUnits());
+  if (m_Costs.empty())
+  {
+    return space;
+  }
+  return std::make_shared<const Sinkhorn::FeatureSoftminOperator<RealType>>(space, m_Costs);
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransportImageFilter<TFixedImage, TMovingImage>::SumOverBins(ArrayType values) const -> ArrayType
+{
+  return m_Costs.empty() ? std::move(values) : Sinkhorn::SumBins(values, values.size() / this->GetNumberOfBins());
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransportImageFilter<TFixedImage, TMovingImage>::AverageOverBins(const ArrayType & logWeights,
+                                                                         ArrayType         values) const -> ArrayType
+{
+  return m_Costs.empty() ? std::move(values)
+                         : Sinkhorn::AverageBins(logWeights, values, values.size() / this->GetNumberOfBins());
+}
+
+template <typename TFixedImage, typename TMovingImage>
 void
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Solve()
 {
   constexpr double solverShare = 0.8; // of the progress
   m_Parameters = m_Settings.MakeSolverParameters(m_Blur.GetInUse(m_Grid->GetSpacing()));
-  m_Operator =
-    std::make_shared<Sinkhorn::GridSoftminOperator<RealType>>(Sinkhorn::GetSizeOfGrid<ImageDimension>(*m_Grid),
-                                                              Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid),
-                                                              this->GetNumberOfWorkUnits());
+  m_Operator = this->MakeOperator(Sinkhorn::GetSizeOfGrid<ImageDimension>(*m_Grid));
 
   TimeProbe probe;
   probe.Start();
@@ -221,15 +262,19 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::FindMassRegion() const 
   const auto &       region = m_Grid->GetBufferedRegion();
   auto               lower = region.GetUpperIndex();
   auto               upper = region.GetIndex();
-  auto               index = region.GetIndex();
-  for (SizeValueType i = 0; i < m_LogAlpha.size(); ++i, Sinkhorn::AdvanceIndex(region, index))
+  for (SizeValueType k = 0; k < this->GetNumberOfBins(); ++k)
   {
-    if (m_LogAlpha[i] > empty || m_LogBeta[i] > empty)
+    const SizeValueType first = k * region.GetNumberOfPixels();
+    auto                index = region.GetIndex();
+    for (SizeValueType i = first; i < first + region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
     {
-      for (unsigned int d = 0; d < ImageDimension; ++d)
+      if (m_LogAlpha[i] > empty || m_LogBeta[i] > empty)
       {
-        lower[d] = std::min(lower[d], index[d]);
-        upper[d] = std::max(upper[d], index[d]);
+        for (unsigned int d = 0; d < ImageDimension; ++d)
+        {
+          lower[d] = std::min(lower[d], index[d]);
+          upper[d] = std::max(upper[d], index[d]);
+        }
       }
     }
   }
@@ -260,11 +305,13 @@ auto
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Crop(const RegionType & box, const ArrayType & whole) const
   -> ArrayType
 {
-  ArrayType part(whole.empty() ? 0 : box.GetNumberOfPixels());
-  if (!whole.empty())
+  const SizeValueType bins = whole.empty() ? 0 : this->GetNumberOfBins();
+  const SizeValueType voxels = m_Grid->GetBufferedRegion().GetNumberOfPixels();
+  ArrayType           part(bins * box.GetNumberOfPixels());
+  for (SizeValueType k = 0; k < bins; ++k)
   {
     this->ForEachLine(box, [&](SizeValueType from, SizeValueType to, SizeValueType length) {
-      std::copy_n(whole.begin() + from, length, part.begin() + to);
+      std::copy_n(whole.begin() + k * voxels + from, length, part.begin() + k * box.GetNumberOfPixels() + to);
     });
   }
   return part;
@@ -277,7 +324,7 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Store(const RegionType 
                                                                RealImageType *    image) const
 {
   auto * buffer = image->GetBufferPointer();
-  std::fill_n(buffer, m_LogAlpha.size(), RealType{});
+  std::fill_n(buffer, m_Grid->GetBufferedRegion().GetNumberOfPixels(), RealType{});
   this->ForEachLine(box, [&](SizeValueType to, SizeValueType from, SizeValueType length) {
     std::copy_n(part.begin() + from, length, buffer + to);
   });
@@ -301,30 +348,44 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::ComputeSprings()
   potentials.FAlphaAlpha = this->Crop(box, m_Potentials.FAlphaAlpha);
   const std::vector<SizeValueType> size(box.GetSize().begin(), box.GetSize().end());
   const auto                       spacing = Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid);
-  const auto                       op =
-    std::make_shared<Sinkhorn::GridSoftminOperator<RealType>>(size, spacing, this->GetNumberOfWorkUnits());
-  const auto plan = PlanType::MakeCross(op, logAlpha, logBeta, blur, potentials);
+  const auto                       op = this->MakeOperator(size);
+  const auto                       plan = PlanType::MakeCross(op, logAlpha, logBeta, blur, potentials);
   const auto self = m_Settings.Debias ? PlanType::MakeSelf(op, SideEnum::Alpha, logAlpha, blur, potentials) : plan;
   const auto logSum = plan.ComputeLogSum(SideEnum::Alpha);
-  const auto displacement = Sinkhorn::ComputeSprings(
-    plan, logSum, m_Settings.Debias ? &self : nullptr, SideEnum::Alpha, size, spacing, 1, [&](std::size_t axis) {
-      this->ReportProgress(start + (end - start) * static_cast<double>(axis) / ImageDimension);
-    });
+  auto       displacement =
+    Sinkhorn::ComputeSprings(plan,
+                             logSum,
+                             m_Settings.Debias ? &self : nullptr,
+                             SideEnum::Alpha,
+                             size,
+                             spacing,
+                             this->GetNumberOfBins(),
+                             [&](std::size_t axis) {
+                               this->ReportProgress(start + (end - start) * static_cast<double>(axis) / ImageDimension);
+                             });
+  for (ArrayType & along : displacement)
+  {
+    along = this->AverageOverBins(logAlpha, std::move(along));
+  }
   this->StoreSprings(box, displacement);
 
   this->ReportProgress(end);
   const ArrayType moved = plan.ComputeMarginal(SideEnum::Alpha, logSum);
-  this->Store(box, moved, this->GetTransportedMass());
-  this->Store(box, plan.ComputeResidual(SideEnum::Alpha, moved), this->GetFixedResidual());
+  this->Store(box, this->SumOverBins(moved), this->GetTransportedMass());
+  this->Store(box, this->SumOverBins(plan.ComputeResidual(SideEnum::Alpha, moved)), this->GetFixedResidual());
   const ArrayType arrived = plan.ComputeMarginal(SideEnum::Beta, plan.ComputeLogSum(SideEnum::Beta));
-  this->Store(box, plan.ComputeResidual(SideEnum::Beta, arrived), this->GetMovingResidual());
+  this->Store(box, this->SumOverBins(plan.ComputeResidual(SideEnum::Beta, arrived)), this->GetMovingResidual());
   const auto store = [](const ArrayType & potential, double shift, RealImageType * image) {
     std::transform(potential.begin(), potential.end(), image->GetBufferPointer(), [shift](RealType value) {
       return static_cast<RealType>(static_cast<double>(value) + shift);
     });
   };
-  store(m_Potentials.F, m_Potentials.GetShift(SideEnum::Alpha), this->GetFixedPotential());
-  store(m_Potentials.G, m_Potentials.GetShift(SideEnum::Beta), this->GetMovingPotential());
+  store(this->AverageOverBins(m_LogAlpha, m_Potentials.F),
+        m_Potentials.GetShift(SideEnum::Alpha),
+        this->GetFixedPotential());
+  store(this->AverageOverBins(m_LogBeta, m_Potentials.G),
+        m_Potentials.GetShift(SideEnum::Beta),
+        this->GetMovingPotential());
 }
 
 template <typename TFixedImage, typename TMovingImage>
@@ -335,30 +396,36 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::StoreSprings(const Regi
   const auto & region = m_Grid->GetBufferedRegion();
   const auto   direction = m_Grid->GetDirection();
   auto *       field = this->GetSprings()->GetBufferPointer();
-  Sinkhorn::ForEachChunk(m_LogAlpha.size(), this->GetNumberOfWorkUnits(), [&](SizeValueType begin, SizeValueType end) {
-    auto index = Sinkhorn::PositionToIndex(region, begin);
-    for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(region, index))
-    {
-      SizeValueType position = 0;
-      SizeValueType stride = 1;
-      for (unsigned int d = 0; d < ImageDimension; ++d)
+  Sinkhorn::ForEachChunk(
+    region.GetNumberOfPixels(), this->GetNumberOfWorkUnits(), [&](SizeValueType begin, SizeValueType end) {
+      auto index = Sinkhorn::PositionToIndex(region, begin);
+      for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(region, index))
       {
-        const auto last = static_cast<IndexValueType>(box.GetSize(d)) - 1;
-        const auto inside = std::min(std::max<IndexValueType>(index[d] - box.GetIndex(d), 0), last);
-        position += static_cast<SizeValueType>(inside) * stride;
-        stride *= box.GetSize(d);
-      }
-      for (unsigned int d = 0; d < ImageDimension; ++d)
-      {
-        double physical = 0.0;
-        for (unsigned int e = 0; e < ImageDimension; ++e)
+        if (!m_Costs.empty() && !box.IsInside(index))
         {
-          physical += direction(d, e) * static_cast<double>(displacement[e][position]);
+          field[i].Fill(RealType{});
+          continue;
         }
-        field[i][d] = static_cast<RealType>(physical);
+        SizeValueType position = 0;
+        SizeValueType stride = 1;
+        for (unsigned int d = 0; d < ImageDimension; ++d)
+        {
+          const auto last = static_cast<IndexValueType>(box.GetSize(d)) - 1;
+          const auto inside = std::min(std::max<IndexValueType>(index[d] - box.GetIndex(d), 0), last);
+          position += static_cast<SizeValueType>(inside) * stride;
+          stride *= box.GetSize(d);
+        }
+        for (unsigned int d = 0; d < ImageDimension; ++d)
+        {
+          double physical = 0.0;
+          for (unsigned int e = 0; e < ImageDimension; ++e)
+          {
+            physical += direction(d, e) * static_cast<double>(displacement[e][position]);
+          }
+          field[i][d] = static_cast<RealType>(physical);
+        }
       }
-    }
-  });
+    });
 }
 
 template <typename TFixedImage, typename TMovingImage>
@@ -367,6 +434,10 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::GenerateData()
 {
   m_Blur.Verify(this->GetNameOfClass());
   m_Settings.Verify(this->GetNameOfClass());
+  if (m_NumberOfIntensityBins > 0)
+  {
+    Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
+  }
   this->Forget();
   m_Grid = GridType::New();
   m_Grid->CopyInformation(this->GetSprings());
@@ -402,6 +473,8 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrintSelf(std::ostream 
   m_Blur.Print(os, indent);
   m_Settings.Print(os, indent);
   os << indent << "NormalizeMasses: " << Sinkhorn::OnOrOff(m_NormalizeMasses) << std::endl;
+  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
+  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
   os << indent << "ClampNegative: " << Sinkhorn::OnOrOff(m_ClampNegative) << std::endl;
   os << indent << "FixedMass: " << m_FixedMass << std::endl;
   os << indent << "MovingMass: " << m_MovingMass << std::endl;

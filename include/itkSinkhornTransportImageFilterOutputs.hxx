@@ -23,11 +23,14 @@
 
 #include "itkLinearInterpolateImageFunction.h"
 #include "itkNearestNeighborInterpolateImageFunction.h"
+#include "itkSinkhornSprings.h"
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <set>
+#include <vector>
 
 namespace itk
 {
@@ -63,7 +66,12 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::RestrictToSupport(SideE
   const ArrayType & logWeights = this->GetLogWeights(side);
   for (SizeValueType i = 0; i < values.size(); ++i)
   {
-    if (!(logWeights[i] > -std::numeric_limits<RealType>::infinity()))
+    bool hasMass = false;
+    for (SizeValueType lifted = i; lifted < logWeights.size(); lifted += values.size())
+    {
+      hasMass = hasMass || logWeights[lifted] > -std::numeric_limits<RealType>::infinity();
+    }
+    if (!hasMass)
     {
       values[i] = 0;
     }
@@ -122,7 +130,10 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportTo(SideEnum si
   -> RealImagePointer
 {
   const auto plan = this->MakePlan();
-  auto       values = plan.ComputeMean(side, plan.ComputeLogSum(side), this->SampleOnGrid(image));
+  auto       values = this->AverageOverBins(
+    this->GetLogWeights(side),
+    plan.ComputeMean(
+      side, plan.ComputeLogSum(side), Sinkhorn::RepeatForBins(this->SampleOnGrid(image), this->GetNumberOfBins())));
   this->RestrictToSupport(side, values);
   return this->MakeImage(values);
 }
@@ -144,13 +155,41 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportToMoving(const
 }
 
 template <typename TFixedImage, typename TMovingImage>
+std::vector<unsigned short>
+SinkhornTransportImageFilter<TFixedImage, TMovingImage>::FindLabelsOverBins(
+  const PlanType &                    plan,
+  SideEnum                            side,
+  const std::vector<unsigned short> & labels) const
+{
+  const auto                  logSum = plan.ComputeLogSum(side);
+  const auto                  lifted = Sinkhorn::RepeatForBins(labels, this->GetNumberOfBins());
+  ArrayType                   largest(labels.size(), RealType(0));
+  std::vector<unsigned short> best(labels.size(), 0);
+  for (const unsigned short label : std::set<unsigned short>(labels.begin(), labels.end()))
+  {
+    const auto probability =
+      this->AverageOverBins(this->GetLogWeights(side), plan.ComputeLabelProbability(side, logSum, lifted, label));
+    for (SizeValueType i = 0; i < best.size(); ++i)
+    {
+      if (probability[i] > largest[i])
+      {
+        largest[i] = probability[i];
+        best[i] = label;
+      }
+    }
+  }
+  return best;
+}
+
+template <typename TFixedImage, typename TMovingImage>
 auto
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelsTo(SideEnum               side,
                                                                            const LabelImageType * labels) const
   -> LabelImagePointer
 {
   const auto plan = this->MakePlan();
-  auto       best = plan.ComputeLabels(side, plan.ComputeLogSum(side), this->SampleLabelsOnGrid(labels));
+  auto best = m_Costs.empty() ? plan.ComputeLabels(side, plan.ComputeLogSum(side), this->SampleLabelsOnGrid(labels))
+                              : this->FindLabelsOverBins(plan, side, this->SampleLabelsOnGrid(labels));
   this->RestrictToSupport(side, best);
   const auto image = LabelImageType::New();
   image->CopyInformation(m_Grid);
@@ -184,8 +223,12 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelProbabili
   -> RealImagePointer
 {
   const auto plan = this->MakePlan();
-  auto       probability =
-    plan.ComputeLabelProbability(side, plan.ComputeLogSum(side), this->SampleLabelsOnGrid(labels), label);
+  auto       probability = this->AverageOverBins(
+    this->GetLogWeights(side),
+    plan.ComputeLabelProbability(side,
+                                 plan.ComputeLogSum(side),
+                                 Sinkhorn::RepeatForBins(this->SampleLabelsOnGrid(labels), this->GetNumberOfBins()),
+                                 label));
   this->RestrictToSupport(side, probability);
   return this->MakeImage(probability);
 }
@@ -242,6 +285,11 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Interpolate(double t, I
   if (!(t >= 0.0 && t <= 1.0))
   {
     itkExceptionMacro("The time of an interpolation must lie in [0, 1], but is " << t << '.');
+  }
+  if (!m_Costs.empty())
+  {
+    itkExceptionMacro("NumberOfIntensityBins is " << this->GetNumberOfBins()
+                                                  << ", but bins of intensity have no interpolation. Set it to 0.");
   }
   const auto                     plan = this->MakePlan();
   const double                   epsilon = m_Parameters.Blur * m_Parameters.Blur;
