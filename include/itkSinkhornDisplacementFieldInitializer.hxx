@@ -20,6 +20,7 @@
 
 #include "itkSinkhornDisplacementFieldInitializer.h"
 
+#include "itkSinkhornImageFeatures.h"
 #include "itkSmoothingRecursiveGaussianImageFilter.h"
 
 #include <algorithm>
@@ -60,121 +61,14 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Ver
   }
   m_Blur.Verify(this->GetNameOfClass());
   m_Settings.Verify(this->GetNameOfClass());
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Crop(const GridType &           grid,
-                                                                                  const std::vector<float> & masses)
-  -> DensityPointer
-{
-  const auto & whole = grid.GetBufferedRegion();
-  auto         lower = whole.GetUpperIndex();
-  auto         upper = whole.GetIndex();
-  auto         index = whole.GetIndex();
-  for (SizeValueType i = 0; i < masses.size(); ++i, Sinkhorn::AdvanceIndex(whole, index))
+  if (m_NumberOfIntensityBins > 0)
   {
-    for (unsigned int d = 0; d < ImageDimension && masses[i] > 0.0f; ++d)
+    Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
+    if (m_Settings.PreserveMassRatio)
     {
-      lower[d] = std::min(lower[d], index[d]);
-      upper[d] = std::max(upper[d], index[d]);
+      itkExceptionMacro("PreserveMassRatio is on, but bins of intensity compare masses of 1; set it off.");
     }
   }
-  ImageRegion<ImageDimension> box;
-  box.SetIndex(lower);
-  box.SetUpperIndex(upper);
-  const auto density = DensityType::New();
-  density->CopyInformation(&grid);
-  density->SetRegions(box);
-  density->Allocate();
-  index = box.GetIndex();
-  for (SizeValueType i = 0; i < box.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(box, index))
-  {
-    density->GetBufferPointer()[i] = masses[grid.ComputeOffset(index)];
-  }
-  return density;
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Carry(
-  const Sinkhorn::Density<float> & fixed,
-  const FieldType &                displacement) -> DensityPointer
-{
-  const auto &       region = displacement.GetBufferedRegion();
-  std::vector<float> carried(fixed.Mass.size(), 0.0f);
-  auto               index = region.GetIndex();
-  for (SizeValueType i = 0; i < fixed.Mass.size(); ++i, Sinkhorn::AdvanceIndex(region, index))
-  {
-    if (fixed.Mass[i] > 0.0f)
-    {
-      PointType point;
-      displacement.TransformIndexToPhysicalPoint(index, point);
-      point += displacement.GetBufferPointer()[i];
-      const auto where = Sinkhorn::LocateInGrid<ImageDimension>(displacement, point);
-      Sinkhorn::SplatLinearly(region, where, fixed.Mass[i], carried);
-    }
-  }
-  return Crop(displacement, carried);
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Transport(const DensityType * carried,
-                                                                                       const DensityType * moving) const
-  -> typename FilterType::Pointer
-{
-  const auto transport = FilterType::New();
-  transport->SetFixedImage(carried);
-  transport->SetMovingImage(moving);
-  transport->SetReach(m_Settings.Reach);
-  transport->SetPreserveMassRatio(m_Settings.PreserveMassRatio);
-  if (!m_Blur.IsAutomatic())
-  {
-    transport->SetBlur(m_Blur.Get());
-  }
-  transport->Update();
-  return transport;
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::ComputeMomentum(FilterType &     transport,
-                                                                                             const GridType & grid,
-                                                                                             double & meanSquare) const
-  -> typename MomentumType::Pointer
-{
-  const auto & springs = *transport.GetSprings();
-  const auto & masses = *transport.GetTransportedMass();
-  const auto & box = springs.GetBufferedRegion();
-  const auto   momentum = MomentumType::New();
-  momentum->CopyInformation(&grid);
-  momentum->SetRegions(grid.GetBufferedRegion());
-  momentum->Allocate(true);
-  double squares = 0.0;
-  double total = 0.0;
-  auto   index = box.GetIndex();
-  for (SizeValueType i = 0; i < box.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(box, index))
-  {
-    const double mass = masses.GetBufferPointer()[i];
-    if (mass > 0.0)
-    {
-      auto & pixel = momentum->GetPixel(index);
-      pixel[ImageDimension] = mass;
-      for (unsigned int d = 0; d < ImageDimension; ++d)
-      {
-        pixel[d] = mass * static_cast<double>(springs.GetBufferPointer()[i][d]);
-        squares += pixel[d] * pixel[d] / mass;
-      }
-      total += mass;
-    }
-  }
-  if (!(total > 0.0))
-  {
-    itkExceptionMacro("The transport moves no mass at all: Reach is too short for the distance of the images.");
-  }
-  meanSquare = squares / total;
-  return momentum;
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
@@ -251,13 +145,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
   constexpr double smallestGain = 0.01;
   const double     still = 0.01 * place.SmallestSpacing;
 
-  const auto fixed = Sinkhorn::CarryDensity<float>(*m_FixedImage, m_FixedMask.GetPointer(), *place.Grid, "fixed", 0);
-  auto moving = Sinkhorn::CarryDensity<float>(*m_MovingImage, m_MovingMask.GetPointer(), *place.Grid, "moving", 0);
-  if (m_Settings.PreserveMassRatio)
-  {
-    Sinkhorn::ScaleMasses(moving.Mass, moving.Unit / fixed.Unit, 0);
-  } // else the transport scales both to 1 in any case, and images in very different units would not fit into float
-  const auto target = Crop(*place.Grid, moving.Mass);
+  const Masses masses = this->MakeMasses(*place.Grid);
 
   MapType map(*place.Grid);
   MapType best = map;
@@ -267,8 +155,8 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
   m_Divergence = std::numeric_limits<double>::max();
   for (m_NumberOfSteps = 0;; ++m_NumberOfSteps)
   {
-    const auto   transport = this->Transport(Carry(fixed, *map.GetForward()), target);
-    const double divergence = transport->GetDivergence();
+    const auto   springs = this->Transport(masses, map);
+    const double divergence = springs.Divergence;
     if (m_NumberOfSteps == 0)
     {
       m_InitialDivergence = divergence;
@@ -289,7 +177,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
       smoothing = std::max(0.5 * smoothing, place.Smoothing);
     }
     used = smoothing;
-    const auto momentum = this->ComputeMomentum(*transport, *place.Grid, meanSquare);
+    const auto momentum = this->ComputeMomentum(springs, *place.Grid, meanSquare);
     if (std::sqrt(meanSquare) <= still)
     {
       break;
@@ -304,7 +192,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
     }
     if (!isInvertible)
     {
-      const double reached = this->Transport(Carry(fixed, *map.GetForward()), target)->GetDivergence();
+      const double reached = this->Transport(masses, map).Divergence;
       best = reached < m_Divergence ? map : best;
       m_Divergence = std::min(m_Divergence, reached);
       break;
@@ -366,6 +254,8 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Pri
   os << indent << "Smoothing: " << m_Smoothing << std::endl;
   m_Blur.Print(os, indent);
   m_Settings.Print(os, indent);
+  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
+  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
   os << indent << "MaximumNumberOfSteps: " << m_MaximumNumberOfSteps << std::endl;
   os << indent << "NumberOfSteps: " << m_NumberOfSteps << std::endl;
   os << indent << "InitialDivergence: " << m_InitialDivergence << std::endl;

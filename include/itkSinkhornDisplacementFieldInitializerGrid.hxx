@@ -62,6 +62,18 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Fin
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
+SizeValueType
+SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::GetLargestNumberOfVoxels() const
+{
+  constexpr SizeValueType smallestGrid = SizeValueType{ 1 } << (3 * ImageDimension);
+  constexpr SizeValueType times = 4;
+  return m_NumberOfIntensityBins > 0
+           ? std::min(m_MaximumNumberOfVoxels,
+                      std::max(smallestGrid, times * m_MaximumNumberOfVoxels / m_NumberOfIntensityBins))
+           : m_MaximumNumberOfVoxels;
+}
+
+template <typename TTransform, typename TFixedImage, typename TMovingImage>
 auto
 SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::MakeGrid(const VectorType & lower,
                                                                                       const VectorType & upper,
@@ -85,13 +97,13 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Mak
     return voxels;
   };
   // a first guess, as one by one may take long for images far apart
-  const double guess = std::pow(count() / static_cast<double>(m_MaximumNumberOfVoxels), 1.0 / ImageDimension);
+  const double guess = std::pow(count() / static_cast<double>(this->GetLargestNumberOfVoxels()), 1.0 / ImageDimension);
   const double finest = *std::min_element(spacing.Begin(), spacing.End());
   for (unsigned int d = 0; d < ImageDimension; ++d)
   {
     factors[d] = std::max(1.0, std::floor(0.5 * guess * finest / spacing[d]));
   }
-  while (count() > static_cast<double>(m_MaximumNumberOfVoxels))
+  while (count() > static_cast<double>(this->GetLargestNumberOfVoxels()))
   {
     unsigned int axis = 0;
     for (unsigned int d = 1; d < ImageDimension; ++d)
