@@ -26,6 +26,7 @@
 #include "itkSinkhornDensityPushForward.h"
 #include "itkSinkhornImageFeatures.h"
 #include "itkSinkhornSide.h"
+#include "itkSinkhornTransportSettings.h"
 
 #include <string>
 #include <type_traits>
@@ -144,21 +145,16 @@ public:
   using MassModelEnum = Sinkhorn::MassModel;
 
   /** Standard deviation of the Gaussian kernel, mm. It must be positive. As long as it is not set it is automatic,
-   * twice the largest spacing of the virtual domain, and so follows the levels of a registration. */
-  virtual void
-  SetBlur(double blur);
-  itkGetConstMacro(Blur, double);
-
-  /** Go back to the automatic blur. */
-  virtual void
-  SetBlurToAutomatic();
-
-  /** Whether the blur is automatic (true until SetBlur() is called). */
-  itkGetConstMacro(BlurIsAutomatic, bool);
+   * twice the largest spacing of the virtual domain, and so follows the levels of a registration. SetBlurToAutomatic()
+   * goes back to that. */
+  itkSinkhornBlurMacro();
 
   /** The blur that an evaluation uses, mm. */
   double
-  GetBlurInUse() const;
+  GetBlurInUse() const
+  {
+    return m_Blur.GetInUse(this->GetVirtualSpacing());
+  }
 
   /** On (default): the masses of both images are scaled to 1 each, or both by one common factor if the subclass says
    * so. Off: masses are as they come, intensity × mm³ (mm² in 2-D). */
@@ -420,12 +416,11 @@ private:
   void
   AccumulateDerivative(const TForce & forceAt) const;
 
-  double        m_Blur{ 0.0 };
-  bool          m_BlurIsAutomatic{ true };
-  bool          m_NormalizeMasses{ true };
-  bool          m_ClampNegative{ false };
-  MassModelEnum m_MassModel{ MassModelEnum::Intensity };
-  ThreadIdType  m_MaximumNumberOfWorkUnits{ 1 };
+  Sinkhorn::BlurSetting m_Blur;
+  bool                  m_NormalizeMasses{ true };
+  bool                  m_ClampNegative{ false };
+  MassModelEnum         m_MassModel{ MassModelEnum::Intensity };
+  ThreadIdType          m_MaximumNumberOfWorkUnits{ 1 };
 
   /** State of the last evaluation; α is the active side: the moving image pulled back, or the fixed mass pushed
    * forward. */

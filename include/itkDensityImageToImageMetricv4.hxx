@@ -54,39 +54,6 @@ itkDensityMetricClass::CreateForce() const
 }
 
 itkDensityMetricTemplate void
-itkDensityMetricClass::SetBlur(double blur)
-{
-  if (m_BlurIsAutomatic || m_Blur != blur)
-  {
-    m_Blur = blur;
-    m_BlurIsAutomatic = false;
-    this->Modified();
-  }
-}
-
-itkDensityMetricTemplate void
-itkDensityMetricClass::SetBlurToAutomatic()
-{
-  if (!m_BlurIsAutomatic)
-  {
-    m_Blur = 0.0;
-    m_BlurIsAutomatic = true;
-    this->Modified();
-  }
-}
-
-itkDensityMetricTemplate double
-itkDensityMetricClass::GetBlurInUse() const
-{
-  if (!m_BlurIsAutomatic)
-  {
-    return m_Blur;
-  }
-  const auto spacing = this->GetVirtualSpacing();
-  return 2.0 * *std::max_element(spacing.Begin(), spacing.End());
-}
-
-itkDensityMetricTemplate void
 itkDensityMetricClass::SetMaximumNumberOfWorkUnits(ThreadIdType number)
 {
   if (m_MaximumNumberOfWorkUnits != number)
@@ -99,12 +66,7 @@ itkDensityMetricClass::SetMaximumNumberOfWorkUnits(ThreadIdType number)
 itkDensityMetricTemplate void
 itkDensityMetricClass::VerifyParameters() const
 {
-  const auto isPositive = [](double value) { return value > 0.0 && std::isfinite(value); };
-  if (!m_BlurIsAutomatic && !isPositive(m_Blur))
-  {
-    itkExceptionMacro("Blur must be positive and finite (mm), but is "
-                      << m_Blur << ". Set about two voxels, or let it be automatic.");
-  }
+  m_Blur.Verify(this->GetNameOfClass());
   if (m_MaximumNumberOfWorkUnits == 0)
   {
     itkExceptionMacro("MaximumNumberOfWorkUnits must be at least 1.");
@@ -464,18 +426,9 @@ itkDensityMetricClass::PrintSelf(std::ostream & os, Indent indent) const
 {
   Superclass::PrintSelf(os, indent);
 
-  const auto onOff = [](bool value) { return value ? "On" : "Off"; };
-  os << indent << "Blur: ";
-  if (m_BlurIsAutomatic)
-  {
-    os << "automatic, " << this->GetBlurInUse() << std::endl;
-  }
-  else
-  {
-    os << m_Blur << std::endl;
-  }
-  os << indent << "NormalizeMasses: " << onOff(m_NormalizeMasses) << std::endl;
-  os << indent << "ClampNegative: " << onOff(m_ClampNegative) << std::endl;
+  m_Blur.Print(os, indent, this->GetBlurInUse());
+  os << indent << "NormalizeMasses: " << Sinkhorn::OnOrOff(m_NormalizeMasses) << std::endl;
+  os << indent << "ClampNegative: " << Sinkhorn::OnOrOff(m_ClampNegative) << std::endl;
   os << indent << "MassModel: " << m_MassModel << std::endl;
   os << indent << "MaximumNumberOfWorkUnits: " << m_MaximumNumberOfWorkUnits << std::endl;
   os << indent << "FixedMass: " << m_FixedMass << std::endl;

@@ -99,6 +99,26 @@ public:
   itkSetEnumMacro(Kernel, KernelEnum);
   itkGetEnumMacro(Kernel, KernelEnum);
 
+  /** Bins of intensity beside the place, 2 to 256; 0, the default: places alone. Each image's bins lie at equal
+   * distances between the intensities below and above which a hundredth of its mass is (found by Initialize()). The
+   * kernel is then the product k(x,y)·exp(−c(k,l)/Blur²) with the cost of Sinkhorn::MakeIntensityCosts(): a Gaussian of
+   * place and intensity, whose axis of intensity is IntensityWeight long. One convolution for each bin. For the
+   * Gaussian kernel alone. */
+  itkSetMacro(NumberOfIntensityBins, SizeValueType);
+  SizeValueType
+  GetNumberOfIntensityBins() const override
+  {
+    return m_NumberOfIntensityBins;
+  }
+
+  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic,
+   * the root mean square distance of the moving mass from its centre. */
+  itkSetMacro(IntensityWeight, double);
+  itkGetConstMacro(IntensityWeight, double);
+
+  void
+  Initialize() override;
+
   /** Convolutions computed since this object was made; an evaluation that needed none is not counted. */
   SizeValueType
   GetNumberOfConvolutions() const
@@ -152,10 +172,19 @@ protected:
   }
 
   void
+  VerifyParameters() const override;
+
+  std::string
+  DescribeSettings() const override;
+
+  void
   PrintSelf(std::ostream & os, Indent indent) const override;
 
 private:
-  KernelEnum m_Kernel{ KernelEnum::Gaussian };
+  KernelEnum          m_Kernel{ KernelEnum::Gaussian };
+  SizeValueType       m_NumberOfIntensityBins{ 0 };
+  double              m_IntensityWeight{ 0.0 };
+  std::vector<double> m_Costs; ///< between bins, mm²
 
   mutable Sinkhorn::KernelDistance<SolverRealType> m_Distance;
 };

@@ -20,6 +20,10 @@
 
 #include "itkKernelDistanceImageToImageMetricv4.h"
 
+#include <cmath>
+#include <sstream>
+#include <vector>
+
 // The class of this file has five template parameters.
 #define itkKernelDistanceMetricTemplate             \
   template <typename TFixedImage,                   \
@@ -37,9 +41,55 @@
 namespace itk
 {
 
+itkKernelDistanceMetricTemplate void
+itkKernelDistanceMetricClass::VerifyParameters() const
+{
+  Superclass::VerifyParameters();
+  if (m_NumberOfIntensityBins > 0)
+  {
+    Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
+    if (m_Kernel != KernelEnum::Gaussian)
+    {
+      itkExceptionMacro("NumberOfIntensityBins is " << m_NumberOfIntensityBins << ", but the " << m_Kernel
+                                                    << " kernel has no bins of intensity. Set it to 0, or choose the "
+                                                       "Gaussian kernel.");
+    }
+  }
+}
+
+itkKernelDistanceMetricTemplate void
+itkKernelDistanceMetricClass::Initialize()
+{
+  Superclass::Initialize();
+  m_Costs.clear();
+  if (m_NumberOfIntensityBins > 0)
+  {
+    m_Costs = Sinkhorn::MakeIntensityCostsFor(
+      *this->m_MovingImage, this->m_MovingImageMask.GetPointer(), m_NumberOfIntensityBins, m_IntensityWeight);
+  }
+}
+
+itkKernelDistanceMetricTemplate std::string
+                                itkKernelDistanceMetricClass::DescribeSettings() const
+{
+  std::ostringstream settings;
+  settings << Superclass::DescribeSettings() << ' ' << m_NumberOfIntensityBins << ' ' << m_IntensityWeight;
+  return settings.str();
+}
+
 itkKernelDistanceMetricTemplate double
 itkKernelDistanceMetricClass::CompareDensities(const GridType & grid, ScaledDensity alpha, ScaledDensity beta) const
 {
+  if (m_Costs.size() != m_NumberOfIntensityBins * m_NumberOfIntensityBins)
+  {
+    itkExceptionMacro("NumberOfIntensityBins has changed since Initialize(): call it again.");
+  }
+  const double        blur = this->GetBlurInUse();
+  std::vector<double> similarities(m_Costs);
+  for (double & similarity : similarities)
+  {
+    similarity = std::exp(-similarity / (blur * blur));
+  }
   const auto workUnits = this->GetMaximumNumberOfWorkUnits();
   Sinkhorn::ScaleMasses(alpha.Mass, alpha.Scale, workUnits);
   Sinkhorn::ScaleMasses(beta.Mass, beta.Scale, workUnits);
@@ -48,8 +98,9 @@ itkKernelDistanceMetricClass::CompareDensities(const GridType & grid, ScaledDens
                     std::move(alpha.Mass),
                     std::move(beta.Mass),
                     m_Kernel,
-                    this->GetBlurInUse(),
-                    workUnits);
+                    blur,
+                    workUnits,
+                    similarities);
   return m_Distance.GetValue();
 }
 
@@ -96,6 +147,8 @@ itkKernelDistanceMetricClass::PrintSelf(std::ostream & os, Indent indent) const
   Superclass::PrintSelf(os, indent);
 
   os << indent << "Kernel: " << m_Kernel << std::endl;
+  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
+  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
   os << indent << "NumberOfConvolutions: " << this->GetNumberOfConvolutions() << std::endl;
 }
 

@@ -22,6 +22,7 @@
 #include "itkPointSetToPointSetMetricv4.h"
 #include "itkSinkhornCompatibility.h"
 #include "itkSinkhornShapeParticles.h"
+#include "itkSinkhornTransportSettings.h"
 
 #include <memory>
 #include <vector>
@@ -96,12 +97,9 @@ public:
 
   static constexpr unsigned int PointDimension = Superclass::PointDimension;
 
-  /** Blur of the comparison, mm: standard deviation of its Gaussian kernel. 0 (default): chosen by Initialize(), a part
-   * of the larger one of the two shapes' diagonals that depends on the metric; see GetBlurInUse(). Must not be
-   * negative.
-   */
-  itkSetMacro(Blur, double);
-  itkGetConstMacro(Blur, double);
+  /** Blur of the comparison, mm: standard deviation of its Gaussian kernel, positive. As long as it is not set it is
+   * automatic, a part of the larger one of the two shapes' diagonals that depends on the metric; see GetBlurInUse(). */
+  itkSinkhornBlurMacro();
 
   /** The blur that Initialize() chose, or Blur if that was set, mm. 0 before. */
   itkGetConstMacro(BlurInUse, double);
@@ -225,13 +223,13 @@ private:
                       const VertexArray &                   gradient,
                       DerivativeType &                      derivative) const;
 
-  double     m_Blur{ 0.0 };
-  double     m_BlurInUse{ 0.0 };
-  bool       m_NormalizeMasses{ true };
-  double     m_DirectionWeight{ 0.0 };
-  bool       m_OrientedDirections{ false };
-  MassesType m_FixedMasses;
-  MassesType m_MovingMasses;
+  Sinkhorn::BlurSetting m_Blur;
+  double                m_BlurInUse{ 0.0 };
+  bool                  m_NormalizeMasses{ true };
+  double                m_DirectionWeight{ 0.0 };
+  bool                  m_OrientedDirections{ false };
+  MassesType            m_FixedMasses;
+  MassesType            m_MovingMasses;
 
   std::unique_ptr<Sinkhorn::ShapeParticles> m_FixedShape;
   std::unique_ptr<Sinkhorn::ShapeParticles> m_MovingShape;

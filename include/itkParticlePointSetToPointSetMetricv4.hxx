@@ -52,10 +52,7 @@ itkParticleMetricClass::SetMovingMasses(const MassesType & masses)
 itkParticleMetricTemplate void
 itkParticleMetricClass::VerifyParameters() const
 {
-  if (!(m_Blur >= 0.0) || !std::isfinite(m_Blur))
-  {
-    itkExceptionMacro("Blur must be positive and finite (mm), or 0 to have it chosen, but is " << m_Blur << '.');
-  }
+  m_Blur.Verify(this->GetNameOfClass());
   if (!(m_DirectionWeight >= 0.0) || !std::isfinite(m_DirectionWeight))
   {
     itkExceptionMacro("DirectionWeight must be positive and finite (mm), or 0 to leave directions out, but is "
@@ -116,7 +113,7 @@ itkParticleMetricClass::Initialize()
   double diagonal = 0.0;
   m_FixedShape = this->MakeShape(this->m_FixedPointSet.GetPointer(), m_FixedMasses, "fixed", diagonal);
   m_MovingShape = this->MakeShape(this->m_MovingPointSet.GetPointer(), m_MovingMasses, "moving", diagonal);
-  m_BlurInUse = m_Blur > 0.0 ? m_Blur : this->GetAutomaticBlur() * diagonal;
+  m_BlurInUse = m_Blur.GetInUse(this->GetAutomaticBlur() * diagonal);
   if (!(m_BlurInUse > 0.0))
   {
     itkExceptionMacro("Both point sets are single points, which have no size that Blur could be chosen from. Set it.");
@@ -334,12 +331,11 @@ itkParticleMetricClass::PrintSelf(std::ostream & os, Indent indent) const
 {
   Superclass::PrintSelf(os, indent);
 
-  const auto onOff = [](bool value) { return value ? "On" : "Off"; };
-  os << indent << "Blur: " << m_Blur << std::endl;
+  m_Blur.Print(os, indent);
   os << indent << "BlurInUse: " << m_BlurInUse << std::endl;
-  os << indent << "NormalizeMasses: " << onOff(m_NormalizeMasses) << std::endl;
+  os << indent << "NormalizeMasses: " << Sinkhorn::OnOrOff(m_NormalizeMasses) << std::endl;
   os << indent << "DirectionWeight: " << m_DirectionWeight << std::endl;
-  os << indent << "OrientedDirections: " << onOff(m_OrientedDirections) << std::endl;
+  os << indent << "OrientedDirections: " << Sinkhorn::OnOrOff(m_OrientedDirections) << std::endl;
   os << indent << "FixedMasses: " << m_FixedMasses.Size() << std::endl;
   os << indent << "MovingMasses: " << m_MovingMasses.Size() << std::endl;
 }

@@ -23,6 +23,7 @@
 #include "itkSinkhornBarycenter.h"
 #include "itkSinkhornCommonGrid.h"
 #include "itkSinkhornCompatibility.h"
+#include "itkSinkhornTransportSettings.h"
 
 #include <type_traits>
 
@@ -102,26 +103,17 @@ public:
   /** Standard deviation of the Gibbs kernel, mm, positive. As long as it is not set it is automatic, the largest
    * spacing of the first input. Details below it come back with the debiasing, but slowly: at two voxels edges need ten
    * times the iterations. */
-  virtual void
-  SetBlur(double blur);
-  itkGetConstMacro(Blur, double);
-  virtual void
-  SetBlurToAutomatic();
-  itkGetConstMacro(BlurIsAutomatic, bool);
+  itkSinkhornBlurMacro();
 
   /** On (default): the mean of divergences, as sharp as the inputs. Off: the mean of OT_ε, blurred by about Blur. */
-  itkSetMacro(Debias, bool);
-  itkGetConstMacro(Debias, bool);
-  itkBooleanMacro(Debias);
+  itkSinkhornBooleanSettingMacro(Debias);
 
   /** Stop when the marginals of all N plans differ from the barycentre by at most this, in L1 and relative to the mass.
    * Default 1e-3. */
-  itkSetMacro(Tolerance, double);
-  itkGetConstMacro(Tolerance, double);
+  itkSinkhornSettingMacro(Tolerance, double);
 
   /** Iterations allowed at the final blur, 2N+1 softmins each. Default 500. */
-  itkSetMacro(MaximumNumberOfIterations, unsigned int);
-  itkGetConstMacro(MaximumNumberOfIterations, unsigned int);
+  itkSinkhornSettingMacro(MaximumNumberOfIterations, unsigned int);
 
   /** \name What the last update found. */
   /**@{*/
@@ -162,13 +154,10 @@ private:
   WeightsType
   MakeWeights() const;
 
-  WeightsType                m_Weights;
-  double                     m_Blur{ 0.0 };
-  bool                       m_BlurIsAutomatic{ true };
-  bool                       m_Debias{ true };
-  double                     m_Tolerance{ 1e-3 };
-  unsigned int               m_MaximumNumberOfIterations{ 500 };
-  Sinkhorn::BarycenterReport m_Report;
+  WeightsType                 m_Weights;
+  Sinkhorn::BlurSetting       m_Blur;
+  Sinkhorn::IterationSettings m_Settings;
+  Sinkhorn::BarycenterReport  m_Report;
 };
 
 } // namespace itk

@@ -33,6 +33,7 @@ template <typename TInputImage>
 SinkhornBarycenterImageFilter<TInputImage>::SinkhornBarycenterImageFilter()
 {
   this->SetNumberOfRequiredInputs(1);
+  m_Settings.MaximumNumberOfIterations = 500; // each brings less than one of a transport
 }
 
 template <typename TInputImage>
@@ -56,30 +57,6 @@ SinkhornBarycenterImageFilter<TInputImage>::SetWeights(const WeightsType & weigh
   if (m_Weights != weights)
   {
     m_Weights = weights;
-    this->Modified();
-  }
-}
-
-template <typename TInputImage>
-void
-SinkhornBarycenterImageFilter<TInputImage>::SetBlur(double blur)
-{
-  if (m_BlurIsAutomatic || m_Blur != blur)
-  {
-    m_Blur = blur;
-    m_BlurIsAutomatic = false;
-    this->Modified();
-  }
-}
-
-template <typename TInputImage>
-void
-SinkhornBarycenterImageFilter<TInputImage>::SetBlurToAutomatic()
-{
-  if (!m_BlurIsAutomatic)
-  {
-    m_Blur = 0.0;
-    m_BlurIsAutomatic = true;
     this->Modified();
   }
 }
@@ -142,6 +119,8 @@ template <typename TInputImage>
 void
 SinkhornBarycenterImageFilter<TInputImage>::GenerateData()
 {
+  m_Blur.Verify(this->GetNameOfClass());
+  m_Settings.Verify(this->GetNameOfClass());
   m_Report = Sinkhorn::BarycenterReport{};
   OutputImageType & output = *this->GetOutput();
   output.SetBufferedRegion(output.GetLargestPossibleRegion());
@@ -162,11 +141,10 @@ SinkhornBarycenterImageFilter<TInputImage>::GenerateData()
   }
 
   Sinkhorn::BarycenterParameters parameters;
-  const auto                     spacing = output.GetSpacing();
-  parameters.Blur = m_BlurIsAutomatic ? *std::max_element(spacing.Begin(), spacing.End()) : m_Blur;
-  parameters.Debias = m_Debias;
-  parameters.Tolerance = m_Tolerance;
-  parameters.MaximumNumberOfIterations = m_MaximumNumberOfIterations;
+  parameters.Blur = m_Blur.GetInUse(output.GetSpacing(), 1.0);
+  parameters.Debias = m_Settings.Debias;
+  parameters.Tolerance = m_Settings.Tolerance;
+  parameters.MaximumNumberOfIterations = m_Settings.MaximumNumberOfIterations;
   const auto op = std::make_shared<Sinkhorn::GridSoftminOperator<RealType>>(
     Sinkhorn::GetSizeOfGrid<ImageDimension>(output), Sinkhorn::GetSpacingOfGrid<ImageDimension>(output), workUnits);
   ArrayType barycenter;
@@ -186,7 +164,7 @@ SinkhornBarycenterImageFilter<TInputImage>::GenerateData()
   {
     itkWarningMacro("The barycentre has not converged after "
                     << m_Report.NumberOfIterations << " iterations, marginal error " << m_Report.MarginalError
-                    << " (tolerance " << m_Tolerance
+                    << " (tolerance " << m_Settings.Tolerance
                     << "). Raise MaximumNumberOfIterations, Blur or "
                        "Tolerance.");
   }
@@ -209,18 +187,8 @@ SinkhornBarycenterImageFilter<TInputImage>::PrintSelf(std::ostream & os, Indent 
     os << ' ' << weight;
   }
   os << (m_Weights.empty() ? " equal" : "") << std::endl;
-  os << indent << "Blur: ";
-  if (m_BlurIsAutomatic)
-  {
-    os << "automatic" << std::endl;
-  }
-  else
-  {
-    os << m_Blur << std::endl;
-  }
-  os << indent << "Debias: " << (m_Debias ? "On" : "Off") << std::endl;
-  os << indent << "Tolerance: " << m_Tolerance << std::endl;
-  os << indent << "MaximumNumberOfIterations: " << m_MaximumNumberOfIterations << std::endl;
+  m_Blur.Print(os, indent);
+  m_Settings.Print(os, indent);
   os << indent << "NumberOfIterations: " << m_Report.NumberOfIterations << std::endl;
   os << indent << "MarginalError: " << m_Report.MarginalError << std::endl;
   os << indent << "Converged: " << (m_Report.Converged ? "Yes" : "No") << std::endl;

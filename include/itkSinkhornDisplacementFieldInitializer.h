@@ -24,6 +24,8 @@
 #include "itkSinkhornDiffeomorphicMap.h"
 #include "itkSinkhornTransportImageFilter.h"
 
+#include <vector>
+
 namespace itk
 {
 
@@ -119,20 +121,28 @@ public:
   itkSetMacro(Smoothing, double);
   itkGetConstMacro(Smoothing, double);
 
-  /** Standard deviation of the Gibbs kernel, mm; 0 (default) is automatic, twice the largest spacing of the grid of the
-   * steps. */
-  itkSetMacro(Blur, double);
-  itkGetConstMacro(Blur, double);
+  /** Standard deviation of the Gibbs kernel, mm, positive. As long as it is not set it is automatic, twice the largest
+   * spacing of the grid of the steps. */
+  itkSinkhornBlurMacro();
 
   /** Distance beyond which mass is ignored rather than moved, mm; 0 (default) is balanced transport. Useful where one
    * image shows parts that the other does not. */
-  itkSetMacro(Reach, double);
-  itkGetConstMacro(Reach, double);
+  itkSinkhornSettingMacro(Reach, double);
 
   /** With a Reach: whether a difference of mass means something, see SinkhornTransportImageFilter. Off by default. */
-  itkSetMacro(PreserveMassRatio, bool);
-  itkGetConstMacro(PreserveMassRatio, bool);
-  itkBooleanMacro(PreserveMassRatio);
+  itkSinkhornBooleanSettingMacro(PreserveMassRatio);
+
+  /** Bins of intensity beside the place, 2 to 256: mass prefers mass as bright as itself, by the cost of
+   * Sinkhorn::MakeIntensityCosts(), and takes its bin along the map. Each image's bins lie at equal distances between
+   * the intensities below and above which a hundredth of its mass is. Bins have four times MaximumNumberOfVoxels
+   * together. 0, the default: places alone. Not with PreserveMassRatio. */
+  itkSetMacro(NumberOfIntensityBins, SizeValueType);
+  itkGetConstMacro(NumberOfIntensityBins, SizeValueType);
+
+  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic, the
+   * root mean square distance of the moving mass from its centre. */
+  itkSetMacro(IntensityWeight, double);
+  itkGetConstMacro(IntensityWeight, double);
 
   /** Steps allowed, of one transport each. Default 20. */
   itkSetMacro(MaximumNumberOfSteps, unsigned int);
@@ -165,7 +175,6 @@ protected:
 
 private:
   using DensityType = Image<float, ImageDimension>;
-  using DensityPointer = typename DensityType::Pointer;
   using FilterType = SinkhornTransportImageFilter<DensityType>;
   using PointType = Point<double, ImageDimension>;
   using VectorType = Vector<double, ImageDimension>;
@@ -200,21 +209,51 @@ private:
   template <typename TImage>
   Extent
   FindExtent(const TImage & image, const MaskType * mask, const char * name) const;
+  SizeValueType
+  GetLargestNumberOfVoxels() const;
   /** The lattice of the steps around a box in continuous indices of the fixed image. \param margin mm. */
   typename GridType::Pointer
   MakeGrid(const VectorType & lower, const VectorType & upper, double margin) const;
   Workplace
   ChooseWorkplace() const;
-  /** The part of a density that has mass. */
-  static DensityPointer
-  Crop(const GridType & grid, const std::vector<float> & masses);
-  static DensityPointer
-  Carry(const Sinkhorn::Density<float> & fixed, const FieldType & displacement);
-  typename FilterType::Pointer
-  Transport(const DensityType * carried, const DensityType * moving) const;
+  /** Both densities on the grid of the steps, bin after bin, and the costs between bins, mm²; empty: no bins. */
+  struct Masses
+  {
+    std::vector<float>  Fixed;
+    std::vector<float>  Moving;
+    std::vector<double> Costs;
+  };
+
+  /** Springs of the voxels of a box, mm, and the masses that they move. */
+  struct Springs
+  {
+    ImageRegion<ImageDimension> Box;
+    std::vector<VectorType>     Ways;
+    std::vector<double>         Weights;
+    double                      Divergence{ 0.0 };
+  };
+
+  Masses
+  MakeMasses(const GridType & grid) const;
+  /** The part of the grid that has mass, of any bin. */
+  static ImageRegion<ImageDimension>
+  FindBox(const GridType & grid, const std::vector<float> & masses);
+  /** That part of the masses, bin after bin. */
+  static std::vector<float>
+  Crop(const GridType & grid, const std::vector<float> & masses, const ImageRegion<ImageDimension> & box);
+  /** The fixed masses where the map takes them. */
+  static std::vector<float>
+  Carry(const std::vector<float> & fixed, const FieldType & displacement);
+  /** The transport from the fixed mass that a map has carried to the moving mass. */
+  Springs
+  Transport(const Masses & masses, const MapType & map) const;
+  Springs
+  TransportPlaces(const GridType & grid, const std::vector<float> & carried, const std::vector<float> & moving) const;
+  Springs
+  TransportFeatures(const GridType & grid, const std::vector<float> & carried, const Masses & masses) const;
   /** Mass times spring, and mass. \param meanSquare of the springs, mm². */
   typename MomentumType::Pointer
-  ComputeMomentum(FilterType & transport, const GridType & grid, double & meanSquare) const;
+  ComputeMomentum(const Springs & springs, const GridType & grid, double & meanSquare) const;
   /** Springs, smoothed and faded. */
   FieldPointer
   ComputeVelocity(const MomentumType & momentum, const Workplace & place, double smoothing) const;
@@ -234,9 +273,10 @@ private:
   typename GridType::ConstPointer        m_Grid;
   SizeValueType                          m_MaximumNumberOfVoxels{ 40000 };
   double                                 m_Smoothing{ 0.0 };
-  double                                 m_Blur{ 0.0 };
-  double                                 m_Reach{ 0.0 };
-  bool                                   m_PreserveMassRatio{ false };
+  Sinkhorn::BlurSetting                  m_Blur;
+  Sinkhorn::ReachSettings                m_Settings;
+  SizeValueType                          m_NumberOfIntensityBins{ 0 };
+  double                                 m_IntensityWeight{ 0.0 };
   unsigned int                           m_MaximumNumberOfSteps{ 20 };
   unsigned int                           m_NumberOfSteps{ 0 };
   double                                 m_InitialDivergence{ 0.0 };
@@ -249,6 +289,8 @@ private:
 
 #ifndef ITK_MANUAL_INSTANTIATION
 #include "itkSinkhornDisplacementFieldInitializer.hxx"
+#include "itkSinkhornDisplacementFieldInitializerGrid.hxx"
+#include "itkSinkhornDisplacementFieldInitializerSprings.hxx"
 #endif
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "itkSinkhornDisplacementFieldInitializer.h"
 
+#include "itkSinkhornImageFeatures.h"
 #include "itkSmoothingRecursiveGaussianImageFilter.h"
 
 #include <algorithm>
@@ -54,262 +55,20 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Ver
   {
     itkExceptionMacro("The Grid has no voxels: set its regions, or update the filter that makes it.");
   }
-  const std::pair<const char *, double> lengths[] = { { "Smoothing", m_Smoothing },
-                                                      { "Blur", m_Blur },
-                                                      { "Reach", m_Reach } };
-  for (const auto & length : lengths)
+  if (!(m_Smoothing >= 0.0) || !std::isfinite(m_Smoothing))
   {
-    if (!(length.second >= 0.0) || !std::isfinite(length.second))
+    itkExceptionMacro("Smoothing is " << m_Smoothing << ", but must be a length in mm, or 0.");
+  }
+  m_Blur.Verify(this->GetNameOfClass());
+  m_Settings.Verify(this->GetNameOfClass());
+  if (m_NumberOfIntensityBins > 0)
+  {
+    Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
+    if (m_Settings.PreserveMassRatio)
     {
-      itkExceptionMacro(<< length.first << " is " << length.second << ", but must be a length in mm, or 0.");
+      itkExceptionMacro("PreserveMassRatio is on, but bins of intensity compare masses of 1; set it off.");
     }
   }
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-template <typename TImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::FindExtent(const TImage &   image,
-                                                                                        const MaskType * mask,
-                                                                                        const char *     name) const
-  -> Extent
-{
-  Sinkhorn::VerifyDensity(image, mask, name, false, 0);
-  const Sinkhorn::IndexMap<ImageDimension> map(image, *m_FixedImage);
-  Extent                                   extent;
-  extent.Lower.Fill(std::numeric_limits<double>::max());
-  extent.Upper.Fill(std::numeric_limits<double>::lowest());
-  extent.Sum.Fill(0.0);
-  Sinkhorn::ForEachMass(image, mask, [&](const typename TImage::IndexType & index, double mass) {
-    const auto where = map(index);
-    extent.Mass += mass;
-    for (unsigned int d = 0; d < ImageDimension; ++d)
-    {
-      extent.Lower[d] = std::min(extent.Lower[d], where[d] - std::max(0.5, map.GetHalfVoxel(d)));
-      extent.Upper[d] = std::max(extent.Upper[d], where[d] + std::max(0.5, map.GetHalfVoxel(d)));
-      extent.Sum[d] += mass * where[d];
-    }
-  });
-  if (!(extent.Mass > 0.0))
-  {
-    itkExceptionMacro("The " << name << " image has zero total mass: it is 0 everywhere"
-                             << (mask != nullptr ? " inside its mask" : "")
-                             << ". Transport needs some mass on both sides.");
-  }
-  return extent;
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::MakeGrid(const VectorType & lower,
-                                                                                      const VectorType & upper,
-                                                                                      double margin) const ->
-  typename GridType::Pointer
-{
-  const auto & spacing = m_FixedImage->GetSpacing();
-  // grow the factor of the finest axis until there are few enough voxels
-  typename GridType::SizeType size;
-  VectorType                  factors(1.0);
-  VectorType                  first;
-  const auto                  count = [&] {
-    double voxels = 1.0;
-    for (unsigned int d = 0; d < ImageDimension; ++d)
-    {
-      const double border = std::ceil(margin / (factors[d] * spacing[d])) * factors[d] + factors[d];
-      first[d] = std::floor(lower[d]) - border;
-      size[d] = static_cast<SizeValueType>(std::ceil((upper[d] + border - first[d]) / factors[d])) + 1;
-      voxels *= static_cast<double>(size[d]);
-    }
-    return voxels;
-  };
-  // a first guess, as one by one may take long for images far apart
-  const double guess = std::pow(count() / static_cast<double>(m_MaximumNumberOfVoxels), 1.0 / ImageDimension);
-  const double finest = *std::min_element(spacing.Begin(), spacing.End());
-  for (unsigned int d = 0; d < ImageDimension; ++d)
-  {
-    factors[d] = std::max(1.0, std::floor(0.5 * guess * finest / spacing[d]));
-  }
-  while (count() > static_cast<double>(m_MaximumNumberOfVoxels))
-  {
-    unsigned int axis = 0;
-    for (unsigned int d = 1; d < ImageDimension; ++d)
-    {
-      axis = factors[d] * spacing[d] < factors[axis] * spacing[axis] ? d : axis;
-    }
-    factors[axis] += 1.0;
-  }
-
-  ContinuousIndex<double, ImageDimension> corner;
-  typename GridType::SpacingType          coarse;
-  typename GridType::PointType            origin;
-  for (unsigned int d = 0; d < ImageDimension; ++d)
-  {
-    corner[d] = first[d];
-    coarse[d] = factors[d] * spacing[d];
-  }
-  m_FixedImage->TransformContinuousIndexToPhysicalPoint(corner, origin);
-  const auto grid = GridType::New();
-  grid->SetRegions(size);
-  grid->SetSpacing(coarse);
-  grid->SetDirection(m_FixedImage->GetDirection());
-  grid->SetOrigin(origin);
-  return grid;
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::ChooseWorkplace() const -> Workplace
-{
-  constexpr double smoothingFraction = 0.1;
-  constexpr double marginFraction = 0.125;
-  constexpr double marginOfDistance = 0.75; // what lies between a moving shape and the border is compressed
-  const auto &     spacing = m_FixedImage->GetSpacing();
-  const Extent     fixed = this->FindExtent(*m_FixedImage, m_FixedMask.GetPointer(), "fixed");
-  const Extent     moving = this->FindExtent(*m_MovingImage, m_MovingMask.GetPointer(), "moving");
-  VectorType       lower;
-  VectorType       upper;
-  VectorType       shift;
-  double           single = 0.0;
-  double           both = 0.0;
-  for (unsigned int d = 0; d < ImageDimension; ++d)
-  {
-    lower[d] = std::min(fixed.Lower[d], moving.Lower[d]);
-    upper[d] = std::max(fixed.Upper[d], moving.Upper[d]);
-    shift[d] = (moving.Sum[d] / moving.Mass - fixed.Sum[d] / fixed.Mass) * spacing[d];
-    single = std::max(
-      { single, (fixed.Upper[d] - fixed.Lower[d]) * spacing[d], (moving.Upper[d] - moving.Lower[d]) * spacing[d] });
-    both = std::max(both, (upper[d] - lower[d]) * spacing[d]);
-  }
-
-  Workplace place;
-  place.Smoothing = (m_Smoothing > 0.0) ? m_Smoothing : smoothingFraction * single;
-  place.Margin = std::max({ marginFraction * both, 2.0 * place.Smoothing, marginOfDistance * shift.GetNorm() });
-
-  place.Grid = this->MakeGrid(lower, upper, place.Margin);
-  const auto & coarse = place.Grid->GetSpacing();
-  place.LargestSpacing = *std::max_element(coarse.Begin(), coarse.End());
-  place.SmallestSpacing = *std::min_element(coarse.Begin(), coarse.End());
-  if (m_Smoothing == 0.0)
-  {
-    place.Smoothing = std::max(place.Smoothing, 2.0 * place.LargestSpacing);
-  }
-  place.LargestSmoothing = std::max(0.5 * both, place.Smoothing);
-  return place;
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Crop(const GridType &           grid,
-                                                                                  const std::vector<float> & masses)
-  -> DensityPointer
-{
-  const auto & whole = grid.GetBufferedRegion();
-  auto         lower = whole.GetUpperIndex();
-  auto         upper = whole.GetIndex();
-  auto         index = whole.GetIndex();
-  for (SizeValueType i = 0; i < masses.size(); ++i, Sinkhorn::AdvanceIndex(whole, index))
-  {
-    for (unsigned int d = 0; d < ImageDimension && masses[i] > 0.0f; ++d)
-    {
-      lower[d] = std::min(lower[d], index[d]);
-      upper[d] = std::max(upper[d], index[d]);
-    }
-  }
-  ImageRegion<ImageDimension> box;
-  box.SetIndex(lower);
-  box.SetUpperIndex(upper);
-  const auto density = DensityType::New();
-  density->CopyInformation(&grid);
-  density->SetRegions(box);
-  density->Allocate();
-  index = box.GetIndex();
-  for (SizeValueType i = 0; i < box.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(box, index))
-  {
-    density->GetBufferPointer()[i] = masses[grid.ComputeOffset(index)];
-  }
-  return density;
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Carry(
-  const Sinkhorn::Density<float> & fixed,
-  const FieldType &                displacement) -> DensityPointer
-{
-  const auto &       region = displacement.GetBufferedRegion();
-  std::vector<float> carried(fixed.Mass.size(), 0.0f);
-  auto               index = region.GetIndex();
-  for (SizeValueType i = 0; i < fixed.Mass.size(); ++i, Sinkhorn::AdvanceIndex(region, index))
-  {
-    if (fixed.Mass[i] > 0.0f)
-    {
-      PointType point;
-      displacement.TransformIndexToPhysicalPoint(index, point);
-      point += displacement.GetBufferPointer()[i];
-      const auto where = Sinkhorn::LocateInGrid<ImageDimension>(displacement, point);
-      Sinkhorn::SplatLinearly(region, where, fixed.Mass[i], carried);
-    }
-  }
-  return Crop(displacement, carried);
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Transport(const DensityType * carried,
-                                                                                       const DensityType * moving) const
-  -> typename FilterType::Pointer
-{
-  const auto transport = FilterType::New();
-  transport->SetFixedImage(carried);
-  transport->SetMovingImage(moving);
-  transport->SetReach(m_Reach);
-  transport->SetPreserveMassRatio(m_PreserveMassRatio);
-  if (m_Blur != 0.0)
-  {
-    transport->SetBlur(m_Blur);
-  }
-  transport->Update();
-  return transport;
-}
-
-template <typename TTransform, typename TFixedImage, typename TMovingImage>
-auto
-SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::ComputeMomentum(FilterType &     transport,
-                                                                                             const GridType & grid,
-                                                                                             double & meanSquare) const
-  -> typename MomentumType::Pointer
-{
-  const auto & springs = *transport.GetSprings();
-  const auto & masses = *transport.GetTransportedMass();
-  const auto & box = springs.GetBufferedRegion();
-  const auto   momentum = MomentumType::New();
-  momentum->CopyInformation(&grid);
-  momentum->SetRegions(grid.GetBufferedRegion());
-  momentum->Allocate(true);
-  double squares = 0.0;
-  double total = 0.0;
-  auto   index = box.GetIndex();
-  for (SizeValueType i = 0; i < box.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(box, index))
-  {
-    const double mass = masses.GetBufferPointer()[i];
-    if (mass > 0.0)
-    {
-      auto & pixel = momentum->GetPixel(index);
-      pixel[ImageDimension] = mass;
-      for (unsigned int d = 0; d < ImageDimension; ++d)
-      {
-        pixel[d] = mass * static_cast<double>(springs.GetBufferPointer()[i][d]);
-        squares += pixel[d] * pixel[d] / mass;
-      }
-      total += mass;
-    }
-  }
-  if (!(total > 0.0))
-  {
-    itkExceptionMacro("The transport moves no mass at all: Reach is too short for the distance of the images.");
-  }
-  meanSquare = squares / total;
-  return momentum;
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
@@ -386,13 +145,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
   constexpr double smallestGain = 0.01;
   const double     still = 0.01 * place.SmallestSpacing;
 
-  const auto fixed = Sinkhorn::CarryDensity<float>(*m_FixedImage, m_FixedMask.GetPointer(), *place.Grid, "fixed", 0);
-  auto moving = Sinkhorn::CarryDensity<float>(*m_MovingImage, m_MovingMask.GetPointer(), *place.Grid, "moving", 0);
-  if (m_PreserveMassRatio)
-  {
-    Sinkhorn::ScaleMasses(moving.Mass, moving.Unit / fixed.Unit, 0);
-  } // else the transport scales both to 1 in any case, and images in very different units would not fit into float
-  const auto target = Crop(*place.Grid, moving.Mass);
+  const Masses masses = this->MakeMasses(*place.Grid);
 
   MapType map(*place.Grid);
   MapType best = map;
@@ -402,8 +155,8 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
   m_Divergence = std::numeric_limits<double>::max();
   for (m_NumberOfSteps = 0;; ++m_NumberOfSteps)
   {
-    const auto   transport = this->Transport(Carry(fixed, *map.GetForward()), target);
-    const double divergence = transport->GetDivergence();
+    const auto   springs = this->Transport(masses, map);
+    const double divergence = springs.Divergence;
     if (m_NumberOfSteps == 0)
     {
       m_InitialDivergence = divergence;
@@ -424,7 +177,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
       smoothing = std::max(0.5 * smoothing, place.Smoothing);
     }
     used = smoothing;
-    const auto momentum = this->ComputeMomentum(*transport, *place.Grid, meanSquare);
+    const auto momentum = this->ComputeMomentum(springs, *place.Grid, meanSquare);
     if (std::sqrt(meanSquare) <= still)
     {
       break;
@@ -439,7 +192,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Gro
     }
     if (!isInvertible)
     {
-      const double reached = this->Transport(Carry(fixed, *map.GetForward()), target)->GetDivergence();
+      const double reached = this->Transport(masses, map).Divergence;
       best = reached < m_Divergence ? map : best;
       m_Divergence = std::min(m_Divergence, reached);
       break;
@@ -499,9 +252,10 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Pri
   itkPrintSelfObjectMacro(Grid);
   os << indent << "MaximumNumberOfVoxels: " << m_MaximumNumberOfVoxels << std::endl;
   os << indent << "Smoothing: " << m_Smoothing << std::endl;
-  os << indent << "Blur: " << m_Blur << std::endl;
-  os << indent << "Reach: " << m_Reach << std::endl;
-  os << indent << "PreserveMassRatio: " << (m_PreserveMassRatio ? "On" : "Off") << std::endl;
+  m_Blur.Print(os, indent);
+  m_Settings.Print(os, indent);
+  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
+  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
   os << indent << "MaximumNumberOfSteps: " << m_MaximumNumberOfSteps << std::endl;
   os << indent << "NumberOfSteps: " << m_NumberOfSteps << std::endl;
   os << indent << "InitialDivergence: " << m_InitialDivergence << std::endl;

@@ -102,14 +102,6 @@ private:
   ArrayType
   MakeLogWeights(const char * name, const ArrayType & masses) const;
 
-  /** Mean over the bins of every voxel, by their mass. */
-  ArrayType
-  AverageBins(Side side, const ArrayType & lifted) const;
-
-  /** Coordinate of each voxel along an axis, mm. */
-  ArrayType
-  MakeCoordinates(std::size_t axis) const;
-
   std::vector<SizeValueType>                           m_Size;
   std::vector<double>                                  m_Spacing;
   SizeValueType                                        m_NumberOfVoxels;

@@ -22,6 +22,7 @@
 #include "itkSinkhornCommonGrid.h"
 #include "itkSinkhornLinearFit.h"
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,18 @@ SplatIntensities(const Image<float, VDimension> * image, double low, double high
 /** c(k,l) = w²((k−l)/(K−1))²/2, mm²: from the lowest to the highest intensity is as far as \a weight, mm. */
 std::vector<double>
 MakeIntensityCosts(SizeValueType numberOfBins, double weight);
+
+/** CarryDensity() that shares the mass of each voxel between the two bins around its intensity: Mass goes bin after
+ * bin. Bins lie at equal distances over FindIntensityRange() of the image. \param numberOfBins at least 2. \exception
+ * itk::ExceptionObject see CarryDensity(). */
+template <typename TReal, typename TImage>
+Density<TReal>
+CarryIntensities(const TImage &                                image,
+                 const SpatialObject<TImage::ImageDimension> * mask,
+                 const ImageBase<TImage::ImageDimension> &     grid,
+                 const std::string &                           name,
+                 SizeValueType                                 numberOfBins,
+                 ThreadIdType                                  numberOfWorkUnits);
 
 /** Refuses what other classes take as NumberOfIntensityBins (2 to 256) and IntensityWeight (mm, 0: automatic).
  * \exception itk::ExceptionObject that names the parameter. */

@@ -122,6 +122,38 @@ MakeIntensityCosts(SizeValueType numberOfBins, double weight)
   return costs;
 }
 
+template <typename TReal, typename TImage>
+Density<TReal>
+CarryIntensities(const TImage &                                image,
+                 const SpatialObject<TImage::ImageDimension> * mask,
+                 const ImageBase<TImage::ImageDimension> &     grid,
+                 const std::string &                           name,
+                 SizeValueType                                 numberOfBins,
+                 ThreadIdType                                  numberOfWorkUnits)
+{
+  auto                                  density = CarryDensity<TReal>(image, mask, grid, name, numberOfWorkUnits);
+  VoxelSplatter<TImage::ImageDimension> splatter(IndexMap<TImage::ImageDimension>(image, grid));
+  splatter.Initialize(image.GetBufferedRegion(), grid.GetBufferedRegion());
+  const auto                       range = FindIntensityRange(CollectIntensities(image, image, mask));
+  const SizeValueType              voxels = density.Mass.size();
+  std::vector<std::vector<double>> masses(numberOfBins, std::vector<double>(voxels, 0.0));
+  ForEachMass(image, mask, [&](const typename TImage::IndexType & index, double mass) {
+    const auto place =
+      FindIntensityPlace(static_cast<double>(image.GetPixel(index)), range.first, range.second, numberOfBins);
+    splatter.Splat(index, (1.0 - place.Upper) * mass, masses[place.Bin]);
+    splatter.Splat(index, place.Upper * mass, masses[place.Bin + 1]);
+  });
+  density.Mass.clear();
+  for (const std::vector<double> & own : masses)
+  {
+    for (const double mass : own)
+    {
+      density.Mass.push_back(static_cast<TReal>(mass / density.Unit));
+    }
+  }
+  return density;
+}
+
 inline void
 VerifyIntensityBins(SizeValueType numberOfBins, double weight)
 {

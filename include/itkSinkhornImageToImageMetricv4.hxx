@@ -53,18 +53,7 @@ itkSinkhornMetricTemplate void
 itkSinkhornMetricClass::VerifyParameters() const
 {
   Superclass::VerifyParameters();
-  if (!(m_Reach >= 0.0) || !std::isfinite(m_Reach))
-  {
-    itkExceptionMacro("Reach must be 0 (balanced) or positive and finite (mm), but is " << m_Reach << '.');
-  }
-  if (!(m_Tolerance > 0.0) || !std::isfinite(m_Tolerance))
-  {
-    itkExceptionMacro("Tolerance must be positive and finite, but is " << m_Tolerance << ". The default is 1e-3.");
-  }
-  if (m_MaximumNumberOfIterations == 0)
-  {
-    itkExceptionMacro("MaximumNumberOfIterations must be at least 1. The default is 200.");
-  }
+  m_Settings.Verify(this->GetNameOfClass());
   if (m_NumberOfIntensityBins > 0)
   {
     Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
@@ -87,9 +76,8 @@ itkSinkhornMetricTemplate std::string
                           itkSinkhornMetricClass::DescribeSettings() const
 {
   std::ostringstream settings;
-  settings << Superclass::DescribeSettings() << ' ' << m_Reach << ' ' << m_Tolerance << ' '
-           << m_MaximumNumberOfIterations << ' ' << m_Debias << ' ' << m_PreserveMassRatio << ' '
-           << m_NumberOfIntensityBins << ' ' << m_IntensityWeight;
+  settings << Superclass::DescribeSettings() << ' ' << m_NumberOfIntensityBins << ' ' << m_IntensityWeight << ' ';
+  m_Settings.Print(settings, Indent());
   return settings.str();
 }
 
@@ -100,18 +88,13 @@ itkSinkhornMetricClass::GetMassNormalization() const -> MassNormalization
   {
     return MassNormalization::None;
   }
-  return (m_PreserveMassRatio && m_Reach > 0.0) ? MassNormalization::Common : MassNormalization::Each;
+  return m_Settings.HasCommonScale() ? MassNormalization::Common : MassNormalization::Each;
 }
 
 itkSinkhornMetricTemplate Sinkhorn::SolverParameters
                           itkSinkhornMetricClass::MakeSolverParameters() const
 {
-  Sinkhorn::SolverParameters parameters;
-  parameters.Blur = this->GetBlurInUse();
-  parameters.Reach = m_Reach;
-  parameters.Debias = m_Debias;
-  parameters.Tolerance = m_Tolerance;
-  parameters.MaximumNumberOfIterations = m_MaximumNumberOfIterations;
+  auto parameters = m_Settings.MakeSolverParameters(this->GetBlurInUse());
   parameters.Accelerate = m_Acceleration;
   return parameters;
 }
@@ -203,14 +186,9 @@ itkSinkhornMetricClass::PrintSelf(std::ostream & os, Indent indent) const
 {
   Superclass::PrintSelf(os, indent);
 
-  const auto onOff = [](bool value) { return value ? "On" : "Off"; };
-  os << indent << "Reach: " << m_Reach << std::endl;
-  os << indent << "PreserveMassRatio: " << onOff(m_PreserveMassRatio) << std::endl;
-  os << indent << "Debias: " << onOff(m_Debias) << std::endl;
-  os << indent << "Tolerance: " << m_Tolerance << std::endl;
-  os << indent << "MaximumNumberOfIterations: " << m_MaximumNumberOfIterations << std::endl;
+  m_Settings.Print(os, indent);
   os << indent << "Acceleration: " << m_Acceleration << std::endl;
-  os << indent << "UseWarmStart: " << onOff(m_UseWarmStart) << std::endl;
+  os << indent << "UseWarmStart: " << Sinkhorn::OnOrOff(m_UseWarmStart) << std::endl;
   os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
   os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
   os << indent << "NumberOfIterations: " << this->GetNumberOfIterations() << std::endl;

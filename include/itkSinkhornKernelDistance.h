@@ -77,8 +77,10 @@ public:
    * \param size, spacing of the grid (mm), fastest axis first.
    * \param alpha, beta mass of every node, finite.
    * \param blur standard deviation of the Gaussian kernel, mm; without meaning for the energy kernel.
-   * \exception itk::ExceptionObject for arrays, sizes or spacings that do not belong together, for another dimension
-   * than 2 or 3, and for a blur that is not positive. */
+   * \param similarities κ(k,l) between K bins of a feature, K rows of K, symmetric and positive semidefinite: the
+   * kernel is the product k(x,y) κ(k,l), and alpha and beta have the masses of every node bin after bin. Empty: no
+   * feature. \exception itk::ExceptionObject for arrays, sizes or spacings that do not belong together, for another
+   * dimension than 2 or 3, and for a blur that is not positive. */
   void
   Update(const std::vector<SizeValueType> & size,
          const std::vector<double> &        spacing,
@@ -86,7 +88,8 @@ public:
          std::vector<TReal>                 beta,
          DistanceKernel                     kernel,
          double                             blur,
-         ThreadIdType                       numberOfWorkUnits);
+         ThreadIdType                       numberOfWorkUnits,
+         const std::vector<double> &        similarities = {});
 
   /** Forgets the result, but neither the kernel's transform nor the number of convolutions. */
   void
@@ -106,8 +109,8 @@ public:
     return m_Value;
   }
 
-  /** k ⋆ (α − β) on the nodes. Twice this is the derivative of the value with respect to the masses of α; for those of
-   * β the sign changes. */
+  /** k ⋆ (α − β) on the nodes, of every bin. Twice this is the derivative of the value with respect to the masses of α;
+   * for those of β the sign changes. */
   const std::vector<TReal> &
   GetPotential() const
   {
@@ -131,11 +134,15 @@ public:
 private:
   void
   Swap();
+  /** k ⋆ difference, for K bins mixed by their similarities. */
+  std::vector<TReal>
+  Convolve(const std::vector<TReal> & difference, ThreadIdType numberOfWorkUnits);
 
   std::unique_ptr<KernelConvolution<TReal>> m_Convolution;
   std::vector<TReal>                        m_Alpha;
   std::vector<TReal>                        m_Beta;
   std::vector<TReal>                        m_Potential;
+  std::vector<double>                       m_Similarities;
   double                                    m_Value{ 0.0 };
   SizeValueType                             m_NumberOfConvolutions{ 0 };
 };

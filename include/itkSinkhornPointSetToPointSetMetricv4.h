@@ -73,30 +73,23 @@ public:
 
   /** Distance beyond which mass is created or destroyed rather than moved, mm; 0 (default) is balanced transport, where
    * all mass is moved. It must not be negative. */
-  itkSetMacro(Reach, double);
-  itkGetConstMacro(Reach, double);
+  itkSinkhornSettingMacro(Reach, double);
 
   /** For shapes whose difference of mass means something: on, and with a Reach, NormalizeMasses scales both masses by
    * one common factor instead of each to 1, and what one shape has more of is created or destroyed. Off by default;
    * balanced transport needs equal masses and takes no notice. */
-  itkSetMacro(PreserveMassRatio, bool);
-  itkGetConstMacro(PreserveMassRatio, bool);
-  itkBooleanMacro(PreserveMassRatio);
+  itkSinkhornBooleanSettingMacro(PreserveMassRatio);
 
   /** On (default): the value is the Sinkhorn divergence, 0 for equal shapes. Off: OT_ε alone, cheaper, whose minimum is
    * not at equal shapes but at one shrunk by about Blur. */
-  itkSetMacro(Debias, bool);
-  itkGetConstMacro(Debias, bool);
-  itkBooleanMacro(Debias);
+  itkSinkhornBooleanSettingMacro(Debias);
 
   /** The solver stops when the L1 error of the marginals, relative to the mass, is at most this. Default 1e-3; must be
    * positive. Below 1e-5 pairs are computed in double precision. */
-  itkSetMacro(Tolerance, double);
-  itkGetConstMacro(Tolerance, double);
+  itkSinkhornSettingMacro(Tolerance, double);
 
   /** Iterations allowed on every level of the solver's pyramid at its last blur. Default 200, at least 1. */
-  itkSetMacro(MaximumNumberOfIterations, unsigned int);
-  itkGetConstMacro(MaximumNumberOfIterations, unsigned int);
+  itkSinkhornSettingMacro(MaximumNumberOfIterations, unsigned int);
 
   /** How the solver's iterations are accelerated; all reach the same potentials. Default: over-relaxation. */
   itkSetEnumMacro(Acceleration, AccelerationEnum);
@@ -180,13 +173,9 @@ private:
     return m_Transport.GetTransport() ? m_Transport.GetTransport()->GetReport() : Sinkhorn::SolverReport();
   }
 
-  double           m_Reach{ 0.0 };
-  bool             m_PreserveMassRatio{ false };
-  bool             m_Debias{ true };
-  double           m_Tolerance{ 1e-3 };
-  unsigned int     m_MaximumNumberOfIterations{ 200 };
-  AccelerationEnum m_Acceleration{ AccelerationEnum::OverRelaxation };
-  bool             m_UseWarmStart{ true };
+  Sinkhorn::TransportSettings m_Settings;
+  AccelerationEnum            m_Acceleration{ AccelerationEnum::OverRelaxation };
+  bool                        m_UseWarmStart{ true };
 
   mutable Sinkhorn::RememberedPointTransport m_Transport;
   mutable bool                               m_HasWarned{ false };

@@ -35,18 +35,7 @@ itkSinkhornPointMetricTemplate void
 itkSinkhornPointMetricClass::VerifyParameters() const
 {
   Superclass::VerifyParameters();
-  if (!(m_Reach >= 0.0) || !std::isfinite(m_Reach))
-  {
-    itkExceptionMacro("Reach must be 0 (balanced) or positive and finite (mm), but is " << m_Reach << '.');
-  }
-  if (!(m_Tolerance > 0.0) || !std::isfinite(m_Tolerance))
-  {
-    itkExceptionMacro("Tolerance must be positive and finite, but is " << m_Tolerance << ". The default is 1e-3.");
-  }
-  if (m_MaximumNumberOfIterations == 0)
-  {
-    itkExceptionMacro("MaximumNumberOfIterations must be at least 1. The default is 200.");
-  }
+  m_Settings.Verify(this->GetNameOfClass());
 }
 
 itkSinkhornPointMetricTemplate void
@@ -61,12 +50,8 @@ itkSinkhornPointMetricTemplate Sinkhorn::PointTransportParameters
 {
   Sinkhorn::PointTransportParameters parameters;
   static_cast<Sinkhorn::PointComparisonParameters &>(parameters) = this->MakeComparisonParameters();
-  parameters.PreserveMassRatio = m_PreserveMassRatio;
-  parameters.Solver.Blur = this->GetBlurInUse();
-  parameters.Solver.Reach = m_Reach;
-  parameters.Solver.Debias = m_Debias;
-  parameters.Solver.Tolerance = m_Tolerance;
-  parameters.Solver.MaximumNumberOfIterations = m_MaximumNumberOfIterations;
+  parameters.PreserveMassRatio = m_Settings.PreserveMassRatio;
+  parameters.Solver = m_Settings.MakeSolverParameters(this->GetBlurInUse());
   parameters.Solver.Accelerate = m_Acceleration;
   return parameters;
 }
@@ -97,14 +82,9 @@ itkSinkhornPointMetricClass::PrintSelf(std::ostream & os, Indent indent) const
 {
   Superclass::PrintSelf(os, indent);
 
-  const auto onOff = [](bool value) { return value ? "On" : "Off"; };
-  os << indent << "Reach: " << m_Reach << std::endl;
-  os << indent << "PreserveMassRatio: " << onOff(m_PreserveMassRatio) << std::endl;
-  os << indent << "Debias: " << onOff(m_Debias) << std::endl;
-  os << indent << "Tolerance: " << m_Tolerance << std::endl;
-  os << indent << "MaximumNumberOfIterations: " << m_MaximumNumberOfIterations << std::endl;
+  m_Settings.Print(os, indent);
   os << indent << "Acceleration: " << m_Acceleration << std::endl;
-  os << indent << "UseWarmStart: " << onOff(m_UseWarmStart) << std::endl;
+  os << indent << "UseWarmStart: " << Sinkhorn::OnOrOff(m_UseWarmStart) << std::endl;
   os << indent << "NumberOfIterations: " << this->GetNumberOfIterations() << std::endl;
   os << indent << "MarginalError: " << this->GetMarginalError() << std::endl;
   os << indent << "Converged: " << (this->GetConverged() ? "Yes" : "No") << std::endl;

@@ -130,20 +130,16 @@ public:
   itkSetMacro(MaximumNumberOfVoxels, SizeValueType);
   itkGetConstMacro(MaximumNumberOfVoxels, SizeValueType);
 
-  /** Standard deviation of the Gibbs kernel, mm; 0 (default) is automatic, twice the largest spacing of the binned
-   * images. */
-  itkSetMacro(Blur, double);
-  itkGetConstMacro(Blur, double);
+  /** Standard deviation of the Gibbs kernel, mm, positive. As long as it is not set it is automatic, twice the largest
+   * spacing of the binned images. */
+  itkSinkhornBlurMacro();
 
   /** Distance beyond which mass is ignored rather than moved, mm; 0 (default) is balanced transport. Useful where one
    * image shows parts that the other does not. */
-  itkSetMacro(Reach, double);
-  itkGetConstMacro(Reach, double);
+  itkSinkhornSettingMacro(Reach, double);
 
   /** With a Reach: whether a difference of mass means something, see SinkhornTransportImageFilter. Off by default. */
-  itkSetMacro(PreserveMassRatio, bool);
-  itkGetConstMacro(PreserveMassRatio, bool);
-  itkBooleanMacro(PreserveMassRatio);
+  itkSinkhornBooleanSettingMacro(PreserveMassRatio);
 
   /** Limit of the scale, or of the singular values of an affine matrix, and of their inverses. Default 10, at least 1.
    */
@@ -342,9 +338,8 @@ private:
   typename MaskType::ConstPointer        m_FixedMask;
   typename MaskType::ConstPointer        m_MovingMask;
   SizeValueType                          m_MaximumNumberOfVoxels{ 20000 };
-  double                                 m_Blur{ 0.0 };
-  double                                 m_Reach{ 0.0 };
-  bool                                   m_PreserveMassRatio{ false };
+  Sinkhorn::BlurSetting                  m_Blur;
+  Sinkhorn::ReachSettings                m_Settings;
   double                                 m_MaximumStretch{ 10.0 };
   unsigned int                           m_MaximumNumberOfSteps{ 30 };
   bool                                   m_UseMultiStart{ false };

@@ -183,11 +183,11 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::Transport(c
   transport->SetFixedImage(
     Carry(*pair.Fixed, trial.Map, *pair.Moving, FindCarriedRegion(*pair.Fixed, trial.Map, *pair.Moving)));
   transport->SetMovingImage(pair.Moving);
-  transport->SetReach(m_Reach);
-  transport->SetPreserveMassRatio(m_PreserveMassRatio);
-  if (m_Blur != 0.0)
+  transport->SetReach(m_Settings.Reach);
+  transport->SetPreserveMassRatio(m_Settings.PreserveMassRatio);
+  if (!m_Blur.IsAutomatic())
   {
-    transport->SetBlur(m_Blur);
+    transport->SetBlur(m_Blur.Get());
   }
   transport->Update();
   trial.Blur += pair.Share * transport->GetBlurInUse();
@@ -300,6 +300,8 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::VerifyParam
   {
     itkExceptionMacro("MaximumStretch is " << m_MaximumStretch << ", but must be at least 1 and finite.");
   }
+  m_Blur.Verify(this->GetNameOfClass());
+  m_Settings.Verify(this->GetNameOfClass());
   if (!hasLabels)
   {
     Sinkhorn::VerifyDensity(*m_FixedImage, m_FixedMask.GetPointer(), "fixed", false, 0);
@@ -362,9 +364,8 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::PrintSelf(s
   os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
   os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
   os << indent << "MaximumNumberOfVoxels: " << m_MaximumNumberOfVoxels << std::endl;
-  os << indent << "Blur: " << m_Blur << std::endl;
-  os << indent << "Reach: " << m_Reach << std::endl;
-  os << indent << "PreserveMassRatio: " << (m_PreserveMassRatio ? "On" : "Off") << std::endl;
+  m_Blur.Print(os, indent);
+  m_Settings.Print(os, indent);
   os << indent << "MaximumStretch: " << m_MaximumStretch << std::endl;
   os << indent << "MaximumNumberOfSteps: " << m_MaximumNumberOfSteps << std::endl;
   os << indent << "UseMultiStart: " << (m_UseMultiStart ? "On" : "Off") << std::endl;

@@ -41,7 +41,7 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::VerifyFeatu
     itkExceptionMacro("NumberOfIntensityBins is " << m_NumberOfIntensityBins
                                                   << ", but label maps have no intensities; set it to 0.");
   }
-  if (m_PreserveMassRatio)
+  if (m_Settings.PreserveMassRatio)
   {
     itkExceptionMacro("PreserveMassRatio is on, but bins of intensity compare masses of 1; set it off.");
   }
@@ -147,8 +147,8 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::TransportFe
   const auto                 size = Sinkhorn::GetSizeOfGrid<ImageDimension>(*grid);
   const auto                 spacing = Sinkhorn::GetSpacingOfGrid<ImageDimension>(*grid);
   Sinkhorn::SolverParameters parameters;
-  parameters.Blur = m_Blur != 0.0 ? m_Blur : 2.0 * *std::max_element(spacing.begin(), spacing.end());
-  parameters.Reach = m_Reach;
+  parameters.Blur = m_Blur.GetInUse(spacing);
+  parameters.Reach = m_Settings.Reach;
   Sinkhorn::FeatureTransport<float> transport(size, spacing, pair.Costs, alpha, beta, parameters);
   transport.Solve();
   trial.Blur += pair.Share * parameters.Blur;

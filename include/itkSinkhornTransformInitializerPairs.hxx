@@ -228,7 +228,7 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::MakePair(co
       break;
     }
   }
-  if (m_PreserveMassRatio)
+  if (m_Settings.PreserveMassRatio)
   {
     const auto ratio = static_cast<float>(mass[0] / mass[1]);
     auto *     buffer = pair.Fixed->GetBufferPointer();

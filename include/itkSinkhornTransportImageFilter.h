@@ -24,6 +24,7 @@
 #include "itkSinkhornCompatibility.h"
 #include "itkSinkhornDivergence.h"
 #include "itkSinkhornPlan.h"
+#include "itkSinkhornTransportSettings.h"
 
 #include <type_traits>
 
@@ -143,12 +144,7 @@ public:
 
   /** Standard deviation of the Gibbs kernel, mm, positive: details below it are not seen. As long as it is not set it
    * is automatic, twice the largest spacing of the fixed image. */
-  virtual void
-  SetBlur(double blur);
-  itkGetConstMacro(Blur, double);
-  virtual void
-  SetBlurToAutomatic();
-  itkGetConstMacro(BlurIsAutomatic, bool);
+  itkSinkhornBlurMacro();
 
   /** The blur of the last update, mm. */
   double
@@ -158,21 +154,16 @@ public:
   }
 
   /** Distance beyond which mass is created or destroyed rather than moved, mm; 0 (default) is balanced transport. */
-  itkSetMacro(Reach, double);
-  itkGetConstMacro(Reach, double);
+  itkSinkhornSettingMacro(Reach, double);
 
   /** On (default): divergence instead of OT_ε, and springs without the blur's bias. */
-  itkSetMacro(Debias, bool);
-  itkGetConstMacro(Debias, bool);
-  itkBooleanMacro(Debias);
+  itkSinkhornBooleanSettingMacro(Debias);
 
   /** The solver stops when the L1 error of the marginals, relative to the mass, is at most this. Default 1e-3. */
-  itkSetMacro(Tolerance, double);
-  itkGetConstMacro(Tolerance, double);
+  itkSinkhornSettingMacro(Tolerance, double);
 
   /** Iterations allowed on every grid of the solver's pyramid at its last blur. Default 200. */
-  itkSetMacro(MaximumNumberOfIterations, unsigned int);
-  itkGetConstMacro(MaximumNumberOfIterations, unsigned int);
+  itkSinkhornSettingMacro(MaximumNumberOfIterations, unsigned int);
 
   /** On (default): the masses of both images are scaled to 1 each, so that neither exposure nor units matter. Off:
    * masses are intensity × mm³ (mm² in 2-D). See PreserveMassRatio. */
@@ -183,9 +174,20 @@ public:
   /** For images whose difference of mass means something, such as two CTs or label maps: on, and with a Reach,
    * NormalizeMasses scales both masses by the common factor 2/(m_fixed + m_moving), and what one image has more of is
    * created or destroyed. Off by default; balanced transport needs equal masses and takes no notice. */
-  itkSetMacro(PreserveMassRatio, bool);
-  itkGetConstMacro(PreserveMassRatio, bool);
-  itkBooleanMacro(PreserveMassRatio);
+  itkSinkhornBooleanSettingMacro(PreserveMassRatio);
+
+  /** Bins of intensity beside the place, 2 to 256; 0, the default: places alone. Then mass prefers mass as bright as
+   * itself, and the cost is |x−y|²/2 + c(k,l), see Sinkhorn::MakeIntensityCosts(). Each image's bins lie at equal
+   * distances between the intensities below and above which a hundredth of its mass is, so that the scale of one image
+   * changes nothing. Results are means over the bins of a voxel by their mass, and so 0 where a side has no mass; the
+   * potentials' integrals against the masses stay. There is no interpolation. */
+  itkSetMacro(NumberOfIntensityBins, SizeValueType);
+  itkGetConstMacro(NumberOfIntensityBins, SizeValueType);
+
+  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic, the
+   * root mean square distance of the moving mass from its centre. */
+  itkSetMacro(IntensityWeight, double);
+  itkGetConstMacro(IntensityWeight, double);
 
   /** Negative voxels are an exception by default. On: they count as 0, with a warning. */
   itkSetMacro(ClampNegative, bool);
@@ -295,7 +297,7 @@ public:
    *
    * Unbalanced, mass that the plan does not move fades out where it is, or in, in proportion to time, and mass that the
    * plan creates grows on its way, so that the ends are the two densities in any case. Entropic ends are exact; see
-   * Sinkhorn::Plan::ComputeInterpolation(). */
+   * Sinkhorn::Plan::ComputeInterpolation(). \exception itk::ExceptionObject with NumberOfIntensityBins. */
   RealImagePointer
   Interpolate(double t, InterpolationEnum interpolation = InterpolationEnum::Entropic) const;
   /**@}*/
@@ -337,6 +339,21 @@ private:
   ReportProgress(double fraction);
   PlanType
   MakePlan() const;
+  /** The softmin on a grid, and over bins of intensity if there are any. */
+  OperatorPointer
+  MakeOperator(const std::vector<SizeValueType> & size) const;
+  /** Of the densities that are held; 1 without bins of intensity. */
+  SizeValueType
+  GetNumberOfBins() const
+  {
+    return m_LogAlpha.size() / m_Grid->GetBufferedRegion().GetNumberOfPixels();
+  }
+  /** Sum, or mean by mass, over the bins of each voxel; without bins the array itself. \param logWeights of these bins.
+   */
+  ArrayType
+  SumOverBins(ArrayType values) const;
+  ArrayType
+  AverageOverBins(const ArrayType & logWeights, ArrayType values) const;
   /** The bounding box of all mass. */
   RegionType
   FindMassRegion() const;
@@ -349,10 +366,8 @@ private:
   /** Writes a box into an image, 0 elsewhere. */
   void
   Store(const RegionType & box, const ArrayType & part, RealImageType * image) const;
-  ArrayType
-  MakeCoordinate(const RegionType & box, unsigned int axis) const;
   void
-  StoreSprings(const RegionType & box, const ArrayType * displacement);
+  StoreSprings(const RegionType & box, const std::vector<ArrayType> & displacement);
   void
   Forget();
   const ArrayType &
@@ -374,6 +389,9 @@ private:
   TransportTo(SideEnum side, const RealImageType * image) const;
   LabelImagePointer
   TransportLabelsTo(SideEnum side, const LabelImageType * labels) const;
+  /** The most probable labels of the voxels, all bins of each together. */
+  std::vector<unsigned short>
+  FindLabelsOverBins(const PlanType & plan, SideEnum side, const std::vector<unsigned short> & labels) const;
   RealImagePointer
   TransportLabelProbabilityTo(SideEnum side, const LabelImageType * labels, unsigned short label) const;
   ArrayType
@@ -381,19 +399,17 @@ private:
 
   typename MaskType::ConstPointer m_FixedMask;
   typename MaskType::ConstPointer m_MovingMask;
-  double                          m_Blur{ 0.0 };
-  bool                            m_BlurIsAutomatic{ true };
-  double                          m_Reach{ 0.0 };
-  bool                            m_Debias{ true };
-  double                          m_Tolerance{ 1e-3 };
-  unsigned int                    m_MaximumNumberOfIterations{ 200 };
+  Sinkhorn::BlurSetting           m_Blur;
+  Sinkhorn::TransportSettings     m_Settings;
   bool                            m_NormalizeMasses{ true };
-  bool                            m_PreserveMassRatio{ false };
   bool                            m_ClampNegative{ false };
+  SizeValueType                   m_NumberOfIntensityBins{ 0 };
+  double                          m_IntensityWeight{ 0.0 };
 
   typename GridType::Pointer     m_Grid;
   OperatorPointer                m_Operator;
-  ArrayType                      m_LogAlpha;
+  std::vector<double>            m_Costs;    ///< between bins, mm²
+  ArrayType                      m_LogAlpha; ///< bin after bin
   ArrayType                      m_LogBeta;
   Sinkhorn::Potentials<RealType> m_Potentials;
   Sinkhorn::SolverParameters     m_Parameters;
@@ -408,6 +424,7 @@ private:
 
 #ifndef ITK_MANUAL_INSTANTIATION
 #include "itkSinkhornTransportImageFilter.hxx"
+#include "itkSinkhornTransportImageFilterOutputs.hxx"
 #endif
 
 #endif

@@ -20,15 +20,16 @@
 
 #include "itkSinkhornTransportImageFilter.h"
 
-#include "itkLinearInterpolateImageFunction.h"
-#include "itkNearestNeighborInterpolateImageFunction.h"
+#include "itkSinkhornFeatureSoftminOperator.h"
 #include "itkSinkhornGridSoftminOperator.h"
+#include "itkSinkhornImageFeatures.h"
+#include "itkSinkhornSprings.h"
 #include "itkTimeProbe.h"
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
+#include <utility>
 
 namespace itk
 {
@@ -90,30 +91,6 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::GetMovingImage() const 
 
 template <typename TFixedImage, typename TMovingImage>
 void
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::SetBlur(double blur)
-{
-  if (m_BlurIsAutomatic || m_Blur != blur)
-  {
-    m_Blur = blur;
-    m_BlurIsAutomatic = false;
-    this->Modified();
-  }
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::SetBlurToAutomatic()
-{
-  if (!m_BlurIsAutomatic)
-  {
-    m_Blur = 0.0;
-    m_BlurIsAutomatic = true;
-    this->Modified();
-  }
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::GenerateOutputInformation()
 {
   const GridType & moving = *this->GetMovingImage();
@@ -144,6 +121,7 @@ void
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Forget()
 {
   m_Operator.reset();
+  m_Costs.clear();
   m_LogAlpha.clear();
   m_LogBeta.clear();
   m_Potentials = Sinkhorn::Potentials<RealType>{};
@@ -185,8 +163,18 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrepareDensities()
       itkWarningMacro(<< warning);
     }
   }
-  auto alpha = Sinkhorn::CarryDensity<RealType>(fixed, m_FixedMask.GetPointer(), *m_Grid, "fixed", workUnits);
-  auto beta = Sinkhorn::CarryDensity<RealType>(moving, m_MovingMask.GetPointer(), *m_Grid, "moving", workUnits);
+  const auto carry = [&](const auto & image, const MaskType * mask, const char * name) {
+    return m_NumberOfIntensityBins > 0
+             ? Sinkhorn::CarryIntensities<RealType>(image, mask, *m_Grid, name, m_NumberOfIntensityBins, workUnits)
+             : Sinkhorn::CarryDensity<RealType>(image, mask, *m_Grid, name, workUnits);
+  };
+  auto alpha = carry(fixed, m_FixedMask.GetPointer(), "fixed");
+  auto beta = carry(moving, m_MovingMask.GetPointer(), "moving");
+  if (m_NumberOfIntensityBins > 0)
+  {
+    m_Costs =
+      Sinkhorn::MakeIntensityCostsFor(moving, m_MovingMask.GetPointer(), m_NumberOfIntensityBins, m_IntensityWeight);
+  }
   m_FixedMass = alpha.Total;
   m_MovingMass = beta.Total;
 
@@ -194,7 +182,7 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrepareDensities()
   if (m_NormalizeMasses)
   {
     const double common = 2.0 / (m_FixedMass + m_MovingMass);
-    const bool   isCommon = m_PreserveMassRatio && m_Reach > 0.0;
+    const bool   isCommon = m_Settings.HasCommonScale();
     scales[0] = isCommon ? common : 1.0 / m_FixedMass;
     scales[1] = isCommon ? common : 1.0 / m_MovingMass;
   }
@@ -205,21 +193,42 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrepareDensities()
 }
 
 template <typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransportImageFilter<TFixedImage, TMovingImage>::MakeOperator(const std::vector<SizeValueType> & size) const
+  -> OperatorPointer
+{
+  const OperatorPointer space = std::make_shared<const Sinkhorn::GridSoftminOperator<RealType>>(
+    size, Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid), this->GetNumberOfWorkUnits());
+  if (m_Costs.empty())
+  {
+    return space;
+  }
+  return std::make_shared<const Sinkhorn::FeatureSoftminOperator<RealType>>(space, m_Costs);
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransportImageFilter<TFixedImage, TMovingImage>::SumOverBins(ArrayType values) const -> ArrayType
+{
+  return m_Costs.empty() ? std::move(values) : Sinkhorn::SumBins(values, values.size() / this->GetNumberOfBins());
+}
+
+template <typename TFixedImage, typename TMovingImage>
+auto
+SinkhornTransportImageFilter<TFixedImage, TMovingImage>::AverageOverBins(const ArrayType & logWeights,
+                                                                         ArrayType         values) const -> ArrayType
+{
+  return m_Costs.empty() ? std::move(values)
+                         : Sinkhorn::AverageBins(logWeights, values, values.size() / this->GetNumberOfBins());
+}
+
+template <typename TFixedImage, typename TMovingImage>
 void
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Solve()
 {
   constexpr double solverShare = 0.8; // of the progress
-  const auto       spacing = m_Grid->GetSpacing();
-  m_Parameters = Sinkhorn::SolverParameters{};
-  m_Parameters.Blur = m_BlurIsAutomatic ? 2.0 * *std::max_element(spacing.Begin(), spacing.End()) : m_Blur;
-  m_Parameters.Reach = m_Reach;
-  m_Parameters.Debias = m_Debias;
-  m_Parameters.Tolerance = m_Tolerance;
-  m_Parameters.MaximumNumberOfIterations = m_MaximumNumberOfIterations;
-  m_Operator =
-    std::make_shared<Sinkhorn::GridSoftminOperator<RealType>>(Sinkhorn::GetSizeOfGrid<ImageDimension>(*m_Grid),
-                                                              Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid),
-                                                              this->GetNumberOfWorkUnits());
+  m_Parameters = m_Settings.MakeSolverParameters(m_Blur.GetInUse(m_Grid->GetSpacing()));
+  m_Operator = this->MakeOperator(Sinkhorn::GetSizeOfGrid<ImageDimension>(*m_Grid));
 
   TimeProbe probe;
   probe.Start();
@@ -247,32 +256,25 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Solve()
 
 template <typename TFixedImage, typename TMovingImage>
 auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::MakePlan() const -> PlanType
-{
-  if (m_Potentials.F.empty())
-  {
-    itkExceptionMacro("There is no transport to read: call Update() first.");
-  }
-  return PlanType::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, m_Potentials);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::FindMassRegion() const -> RegionType
 {
   constexpr RealType empty = -std::numeric_limits<RealType>::infinity();
   const auto &       region = m_Grid->GetBufferedRegion();
   auto               lower = region.GetUpperIndex();
   auto               upper = region.GetIndex();
-  auto               index = region.GetIndex();
-  for (SizeValueType i = 0; i < m_LogAlpha.size(); ++i, Sinkhorn::AdvanceIndex(region, index))
+  for (SizeValueType k = 0; k < this->GetNumberOfBins(); ++k)
   {
-    if (m_LogAlpha[i] > empty || m_LogBeta[i] > empty)
+    const SizeValueType first = k * region.GetNumberOfPixels();
+    auto                index = region.GetIndex();
+    for (SizeValueType i = first; i < first + region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
     {
-      for (unsigned int d = 0; d < ImageDimension; ++d)
+      if (m_LogAlpha[i] > empty || m_LogBeta[i] > empty)
       {
-        lower[d] = std::min(lower[d], index[d]);
-        upper[d] = std::max(upper[d], index[d]);
+        for (unsigned int d = 0; d < ImageDimension; ++d)
+        {
+          lower[d] = std::min(lower[d], index[d]);
+          upper[d] = std::max(upper[d], index[d]);
+        }
       }
     }
   }
@@ -303,11 +305,13 @@ auto
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Crop(const RegionType & box, const ArrayType & whole) const
   -> ArrayType
 {
-  ArrayType part(whole.empty() ? 0 : box.GetNumberOfPixels());
-  if (!whole.empty())
+  const SizeValueType bins = whole.empty() ? 0 : this->GetNumberOfBins();
+  const SizeValueType voxels = m_Grid->GetBufferedRegion().GetNumberOfPixels();
+  ArrayType           part(bins * box.GetNumberOfPixels());
+  for (SizeValueType k = 0; k < bins; ++k)
   {
     this->ForEachLine(box, [&](SizeValueType from, SizeValueType to, SizeValueType length) {
-      std::copy_n(whole.begin() + from, length, part.begin() + to);
+      std::copy_n(whole.begin() + k * voxels + from, length, part.begin() + k * box.GetNumberOfPixels() + to);
     });
   }
   return part;
@@ -320,32 +324,10 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Store(const RegionType 
                                                                RealImageType *    image) const
 {
   auto * buffer = image->GetBufferPointer();
-  std::fill_n(buffer, m_LogAlpha.size(), RealType{});
+  std::fill_n(buffer, m_Grid->GetBufferedRegion().GetNumberOfPixels(), RealType{});
   this->ForEachLine(box, [&](SizeValueType to, SizeValueType from, SizeValueType length) {
     std::copy_n(part.begin() + from, length, buffer + to);
   });
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::MakeCoordinate(const RegionType & box, unsigned int axis) const
-  -> ArrayType
-{
-  ArrayType     coordinate;
-  SizeValueType stride = 1;
-  for (unsigned int d = 0; d < axis; ++d)
-  {
-    stride *= box.GetSize(d);
-  }
-  coordinate.reserve(box.GetNumberOfPixels());
-  while (coordinate.size() < box.GetNumberOfPixels())
-  {
-    for (SizeValueType i = 0; i < box.GetSize(axis); ++i)
-    {
-      coordinate.insert(coordinate.end(), stride, static_cast<RealType>(i * m_Grid->GetSpacing()[axis]));
-    }
-  }
-  return coordinate;
 }
 
 template <typename TFixedImage, typename TMovingImage>
@@ -364,89 +346,98 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::ComputeSprings()
   potentials.F = this->Crop(box, m_Potentials.F);
   potentials.G = this->Crop(box, m_Potentials.G);
   potentials.FAlphaAlpha = this->Crop(box, m_Potentials.FAlphaAlpha);
-  const auto op = std::make_shared<Sinkhorn::GridSoftminOperator<RealType>>(
-    std::vector<SizeValueType>(box.GetSize().begin(), box.GetSize().end()),
-    Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid),
-    this->GetNumberOfWorkUnits());
-  const auto plan = PlanType::MakeCross(op, logAlpha, logBeta, blur, potentials);
+  const std::vector<SizeValueType> size(box.GetSize().begin(), box.GetSize().end());
+  const auto                       spacing = Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid);
+  const auto                       op = this->MakeOperator(size);
+  const auto                       plan = PlanType::MakeCross(op, logAlpha, logBeta, blur, potentials);
+  const auto self = m_Settings.Debias ? PlanType::MakeSelf(op, SideEnum::Alpha, logAlpha, blur, potentials) : plan;
   const auto logSum = plan.ComputeLogSum(SideEnum::Alpha);
-  ArrayType  selfLogSum;
-  if (m_Debias)
+  auto       displacement =
+    Sinkhorn::ComputeSprings(plan,
+                             logSum,
+                             m_Settings.Debias ? &self : nullptr,
+                             SideEnum::Alpha,
+                             size,
+                             spacing,
+                             this->GetNumberOfBins(),
+                             [&](std::size_t axis) {
+                               this->ReportProgress(start + (end - start) * static_cast<double>(axis) / ImageDimension);
+                             });
+  for (ArrayType & along : displacement)
   {
-    selfLogSum = PlanType::MakeSelf(op, SideEnum::Alpha, logAlpha, blur, potentials).ComputeLogSum(SideEnum::Alpha);
-  }
-  ArrayType displacement[ImageDimension];
-  for (unsigned int axis = 0; axis < ImageDimension; ++axis)
-  {
-    this->ReportProgress(start + (end - start) * axis / ImageDimension);
-    ArrayType source = this->MakeCoordinate(box, axis);
-    displacement[axis] = plan.ComputeMean(SideEnum::Alpha, logSum, source);
-    if (m_Debias)
-    {
-      source = PlanType::MakeSelf(op, SideEnum::Alpha, logAlpha, blur, potentials)
-                 .ComputeMean(SideEnum::Alpha, selfLogSum, source);
-    }
-    std::transform(displacement[axis].begin(),
-                   displacement[axis].end(),
-                   source.begin(),
-                   displacement[axis].begin(),
-                   std::minus<RealType>());
+    along = this->AverageOverBins(logAlpha, std::move(along));
   }
   this->StoreSprings(box, displacement);
 
   this->ReportProgress(end);
   const ArrayType moved = plan.ComputeMarginal(SideEnum::Alpha, logSum);
-  this->Store(box, moved, this->GetTransportedMass());
-  this->Store(box, plan.ComputeResidual(SideEnum::Alpha, moved), this->GetFixedResidual());
+  this->Store(box, this->SumOverBins(moved), this->GetTransportedMass());
+  this->Store(box, this->SumOverBins(plan.ComputeResidual(SideEnum::Alpha, moved)), this->GetFixedResidual());
   const ArrayType arrived = plan.ComputeMarginal(SideEnum::Beta, plan.ComputeLogSum(SideEnum::Beta));
-  this->Store(box, plan.ComputeResidual(SideEnum::Beta, arrived), this->GetMovingResidual());
+  this->Store(box, this->SumOverBins(plan.ComputeResidual(SideEnum::Beta, arrived)), this->GetMovingResidual());
   const auto store = [](const ArrayType & potential, double shift, RealImageType * image) {
     std::transform(potential.begin(), potential.end(), image->GetBufferPointer(), [shift](RealType value) {
       return static_cast<RealType>(static_cast<double>(value) + shift);
     });
   };
-  store(m_Potentials.F, m_Potentials.GetShift(SideEnum::Alpha), this->GetFixedPotential());
-  store(m_Potentials.G, m_Potentials.GetShift(SideEnum::Beta), this->GetMovingPotential());
+  store(this->AverageOverBins(m_LogAlpha, m_Potentials.F),
+        m_Potentials.GetShift(SideEnum::Alpha),
+        this->GetFixedPotential());
+  store(this->AverageOverBins(m_LogBeta, m_Potentials.G),
+        m_Potentials.GetShift(SideEnum::Beta),
+        this->GetMovingPotential());
 }
 
 template <typename TFixedImage, typename TMovingImage>
 void
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::StoreSprings(const RegionType & box,
-                                                                      const ArrayType *  displacement)
+SinkhornTransportImageFilter<TFixedImage, TMovingImage>::StoreSprings(const RegionType &             box,
+                                                                      const std::vector<ArrayType> & displacement)
 {
   const auto & region = m_Grid->GetBufferedRegion();
   const auto   direction = m_Grid->GetDirection();
   auto *       field = this->GetSprings()->GetBufferPointer();
-  Sinkhorn::ForEachChunk(m_LogAlpha.size(), this->GetNumberOfWorkUnits(), [&](SizeValueType begin, SizeValueType end) {
-    auto index = Sinkhorn::PositionToIndex(region, begin);
-    for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(region, index))
-    {
-      SizeValueType position = 0;
-      SizeValueType stride = 1;
-      for (unsigned int d = 0; d < ImageDimension; ++d)
+  Sinkhorn::ForEachChunk(
+    region.GetNumberOfPixels(), this->GetNumberOfWorkUnits(), [&](SizeValueType begin, SizeValueType end) {
+      auto index = Sinkhorn::PositionToIndex(region, begin);
+      for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(region, index))
       {
-        const auto last = static_cast<IndexValueType>(box.GetSize(d)) - 1;
-        const auto inside = std::min(std::max<IndexValueType>(index[d] - box.GetIndex(d), 0), last);
-        position += static_cast<SizeValueType>(inside) * stride;
-        stride *= box.GetSize(d);
-      }
-      for (unsigned int d = 0; d < ImageDimension; ++d)
-      {
-        double physical = 0.0;
-        for (unsigned int e = 0; e < ImageDimension; ++e)
+        if (!m_Costs.empty() && !box.IsInside(index))
         {
-          physical += direction(d, e) * static_cast<double>(displacement[e][position]);
+          field[i].Fill(RealType{});
+          continue;
         }
-        field[i][d] = static_cast<RealType>(physical);
+        SizeValueType position = 0;
+        SizeValueType stride = 1;
+        for (unsigned int d = 0; d < ImageDimension; ++d)
+        {
+          const auto last = static_cast<IndexValueType>(box.GetSize(d)) - 1;
+          const auto inside = std::min(std::max<IndexValueType>(index[d] - box.GetIndex(d), 0), last);
+          position += static_cast<SizeValueType>(inside) * stride;
+          stride *= box.GetSize(d);
+        }
+        for (unsigned int d = 0; d < ImageDimension; ++d)
+        {
+          double physical = 0.0;
+          for (unsigned int e = 0; e < ImageDimension; ++e)
+          {
+            physical += direction(d, e) * static_cast<double>(displacement[e][position]);
+          }
+          field[i][d] = static_cast<RealType>(physical);
+        }
       }
-    }
-  });
+    });
 }
 
 template <typename TFixedImage, typename TMovingImage>
 void
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::GenerateData()
 {
+  m_Blur.Verify(this->GetNameOfClass());
+  m_Settings.Verify(this->GetNameOfClass());
+  if (m_NumberOfIntensityBins > 0)
+  {
+    Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
+  }
   this->Forget();
   m_Grid = GridType::New();
   m_Grid->CopyInformation(this->GetSprings());
@@ -472,268 +463,26 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::GenerateData()
 }
 
 template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::MakeImage(const ArrayType & values) const -> RealImagePointer
-{
-  const auto image = RealImageType::New();
-  image->CopyInformation(m_Grid);
-  image->SetRegions(m_Grid->GetBufferedRegion());
-  image->Allocate();
-  std::copy(values.begin(), values.end(), image->GetBufferPointer());
-  return image;
-}
-
-template <typename TFixedImage, typename TMovingImage>
-template <typename TArray>
-void
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::RestrictToSupport(SideEnum side, TArray & values) const
-{
-  const ArrayType & logWeights = this->GetLogWeights(side);
-  for (SizeValueType i = 0; i < values.size(); ++i)
-  {
-    if (!(logWeights[i] > -std::numeric_limits<RealType>::infinity()))
-    {
-      values[i] = 0;
-    }
-  }
-}
-
-/** Values of an image at the voxels of a grid, 0 outside the image. */
-template <typename TValue, typename TInterpolator, typename TImage, unsigned int VDimension>
-std::vector<TValue>
-SinkhornSampleOnGrid(const TImage * image, const ImageBase<VDimension> & grid, ThreadIdType workUnits)
-{
-  if (image == nullptr || image->GetBufferPointer() == nullptr)
-  {
-    itkGenericExceptionMacro("The image to be transported is missing or has no pixels: update its source first.");
-  }
-  const auto interpolator = TInterpolator::New();
-  interpolator->SetInputImage(image);
-  const auto &        region = grid.GetBufferedRegion();
-  std::vector<TValue> values(region.GetNumberOfPixels(), TValue{});
-  Sinkhorn::ForEachChunk(values.size(), workUnits, [&](SizeValueType begin, SizeValueType end) {
-    auto index = Sinkhorn::PositionToIndex(region, begin);
-    for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(region, index))
-    {
-      typename ImageBase<VDimension>::PointType point;
-      grid.TransformIndexToPhysicalPoint(index, point);
-      if (interpolator->IsInsideBuffer(point))
-      {
-        values[i] = static_cast<TValue>(interpolator->Evaluate(point));
-      }
-    }
-  });
-  return values;
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::SampleOnGrid(const RealImageType * image) const -> ArrayType
-{
-  using InterpolatorType = LinearInterpolateImageFunction<RealImageType, double>;
-  return SinkhornSampleOnGrid<RealType, InterpolatorType, RealImageType, ImageDimension>(
-    image, *m_Grid, this->GetNumberOfWorkUnits());
-}
-
-template <typename TFixedImage, typename TMovingImage>
-std::vector<unsigned short>
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::SampleLabelsOnGrid(const LabelImageType * labels) const
-{
-  using InterpolatorType = NearestNeighborInterpolateImageFunction<LabelImageType, double>;
-  return SinkhornSampleOnGrid<unsigned short, InterpolatorType, LabelImageType, ImageDimension>(
-    labels, *m_Grid, this->GetNumberOfWorkUnits());
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportTo(SideEnum side, const RealImageType * image) const
-  -> RealImagePointer
-{
-  const auto plan = this->MakePlan();
-  auto       values = plan.ComputeMean(side, plan.ComputeLogSum(side), this->SampleOnGrid(image));
-  this->RestrictToSupport(side, values);
-  return this->MakeImage(values);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportToFixed(const RealImageType * image) const
-  -> RealImagePointer
-{
-  return this->TransportTo(SideEnum::Alpha, image);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportToMoving(const RealImageType * image) const
-  -> RealImagePointer
-{
-  return this->TransportTo(SideEnum::Beta, image);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelsTo(SideEnum               side,
-                                                                           const LabelImageType * labels) const
-  -> LabelImagePointer
-{
-  const auto plan = this->MakePlan();
-  auto       best = plan.ComputeLabels(side, plan.ComputeLogSum(side), this->SampleLabelsOnGrid(labels));
-  this->RestrictToSupport(side, best);
-  const auto image = LabelImageType::New();
-  image->CopyInformation(m_Grid);
-  image->SetRegions(m_Grid->GetBufferedRegion());
-  image->Allocate();
-  std::copy(best.begin(), best.end(), image->GetBufferPointer());
-  return image;
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelsToFixed(const LabelImageType * labels) const
-  -> LabelImagePointer
-{
-  return this->TransportLabelsTo(SideEnum::Alpha, labels);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelsToMoving(const LabelImageType * labels) const
-  -> LabelImagePointer
-{
-  return this->TransportLabelsTo(SideEnum::Beta, labels);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelProbabilityTo(SideEnum               side,
-                                                                                     const LabelImageType * labels,
-                                                                                     unsigned short         label) const
-  -> RealImagePointer
-{
-  const auto plan = this->MakePlan();
-  auto       probability =
-    plan.ComputeLabelProbability(side, plan.ComputeLogSum(side), this->SampleLabelsOnGrid(labels), label);
-  this->RestrictToSupport(side, probability);
-  return this->MakeImage(probability);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelProbabilityToFixed(const LabelImageType * labels,
-                                                                                          unsigned short label) const
-  -> RealImagePointer
-{
-  return this->TransportLabelProbabilityTo(SideEnum::Alpha, labels, label);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::TransportLabelProbabilityToMoving(
-  const LabelImageType * labels,
-  unsigned short         label) const -> RealImagePointer
-{
-  return this->TransportLabelProbabilityTo(SideEnum::Beta, labels, label);
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::DisplaceMass(const PlanType & plan, double t) const
-  -> ArrayType
-{
-  const auto &    springs = *this->GetOutput();
-  const ArrayType moved = plan.ComputeMarginal(SideEnum::Alpha, plan.ComputeLogSum(SideEnum::Alpha));
-  const auto &    region = m_Grid->GetBufferedRegion();
-  ArrayType       result(moved.size(), RealType{});
-  auto            index = region.GetIndex();
-  for (SizeValueType i = 0; i < moved.size(); ++i, Sinkhorn::AdvanceIndex(region, index))
-  {
-    if (moved[i] > 0)
-    {
-      Point<double, ImageDimension> point;
-      m_Grid->TransformIndexToPhysicalPoint(index, point);
-      for (unsigned int d = 0; d < ImageDimension; ++d)
-      {
-        point[d] += t * static_cast<double>(springs.GetBufferPointer()[i][d]);
-      }
-      Sinkhorn::SplatLinearly(region, Sinkhorn::LocateInGrid<ImageDimension>(*m_Grid, point), moved[i], result);
-    }
-  }
-  return result;
-}
-
-template <typename TFixedImage, typename TMovingImage>
-auto
-SinkhornTransportImageFilter<TFixedImage, TMovingImage>::Interpolate(double t, InterpolationEnum interpolation) const
-  -> RealImagePointer
-{
-  if (!(t >= 0.0 && t <= 1.0))
-  {
-    itkExceptionMacro("The time of an interpolation must lie in [0, 1], but is " << t << '.');
-  }
-  const auto                     plan = this->MakePlan();
-  const double                   epsilon = m_Parameters.Blur * m_Parameters.Blur;
-  Sinkhorn::Potentials<RealType> scaled;
-  ArrayType                      resting(m_LogAlpha.size(), RealType{});
-  const auto                     separate = [&](SideEnum side, const ArrayType & potential, double share) {
-    const ArrayType   marginal = plan.ComputeMarginal(side, plan.ComputeLogSum(side));
-    const ArrayType & logWeights = this->GetLogWeights(side);
-    ArrayType         result(potential);
-    for (SizeValueType i = 0; i < marginal.size(); ++i)
-    {
-      const double own = std::exp(static_cast<double>(logWeights[i]));
-      if (own >= marginal[i])
-      {
-        resting[i] += static_cast<RealType>(share * (own - marginal[i]));
-      }
-      else
-      {
-        result[i] += static_cast<RealType>(share * epsilon * std::log(own / marginal[i]));
-      }
-    }
-    return result;
-  };
-  scaled.F = separate(SideEnum::Alpha, m_Potentials.F, 1.0 - t);
-  scaled.G = separate(SideEnum::Beta, m_Potentials.G, t);
-  const auto moving = PlanType::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, scaled);
-  ArrayType  mass = interpolation == InterpolationEnum::Entropic ? moving.ComputeInterpolation(SideEnum::Alpha, t)
-                                                                 : this->DisplaceMass(moving, t);
-  std::transform(mass.begin(), mass.end(), resting.begin(), mass.begin(), std::plus<RealType>());
-  return this->MakeImage(mass);
-}
-
-template <typename TFixedImage, typename TMovingImage>
 void
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrintSelf(std::ostream & os, Indent indent) const
 {
   Superclass::PrintSelf(os, indent);
 
-  const auto onOff = [](bool value) { return value ? "On" : "Off"; };
   itkPrintSelfObjectMacro(FixedMask);
   itkPrintSelfObjectMacro(MovingMask);
-  os << indent << "Blur: ";
-  if (m_BlurIsAutomatic)
-  {
-    os << "automatic" << std::endl;
-  }
-  else
-  {
-    os << m_Blur << std::endl;
-  }
-  os << indent << "Reach: " << m_Reach << std::endl;
-  os << indent << "Debias: " << onOff(m_Debias) << std::endl;
-  os << indent << "Tolerance: " << m_Tolerance << std::endl;
-  os << indent << "MaximumNumberOfIterations: " << m_MaximumNumberOfIterations << std::endl;
-  os << indent << "NormalizeMasses: " << onOff(m_NormalizeMasses) << std::endl;
-  os << indent << "PreserveMassRatio: " << onOff(m_PreserveMassRatio) << std::endl;
-  os << indent << "ClampNegative: " << onOff(m_ClampNegative) << std::endl;
+  m_Blur.Print(os, indent);
+  m_Settings.Print(os, indent);
+  os << indent << "NormalizeMasses: " << Sinkhorn::OnOrOff(m_NormalizeMasses) << std::endl;
+  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
+  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
+  os << indent << "ClampNegative: " << Sinkhorn::OnOrOff(m_ClampNegative) << std::endl;
   os << indent << "FixedMass: " << m_FixedMass << std::endl;
   os << indent << "MovingMass: " << m_MovingMass << std::endl;
   os << indent << "TransportValue: " << m_Values.Transport << std::endl;
   os << indent << "Divergence: " << m_Values.Divergence << std::endl;
   os << indent << "NumberOfIterations: " << m_Report.NumberOfIterations << std::endl;
   os << indent << "MarginalError: " << m_Report.GetMarginalError() << std::endl;
-  os << indent << "Converged: " << onOff(m_Report.Converged) << std::endl;
+  os << indent << "Converged: " << Sinkhorn::OnOrOff(m_Report.Converged) << std::endl;
   os << indent << "SolverSeconds: " << m_SolverSeconds << std::endl;
 }
 

@@ -241,7 +241,10 @@ struct StartCase : ImageCase<2>
     initializer.SetFixedMask(MakeMask(0));
     initializer.SetMovingMask(MakeMask(1));
     initializer.SetReach(Reach);
-    initializer.SetBlur(Seed % 2 == 0 ? 0.0 : Blur);
+    if (Seed % 2 != 0)
+    {
+      initializer.SetBlur(Blur);
+    }
     initializer.SetMaximumNumberOfSteps(4);
     initializer.SetGlobalWarningDisplay(false);
   }

@@ -29,6 +29,10 @@ namespace
 {
 
 using namespace itk::Sinkhorn;
+using Testing::Centre;
+using Testing::LargestSpringError;
+using Testing::MakeFilter;
+using Testing::Sum;
 using Image2 = itk::Image<double, 2>;
 using Image3 = itk::Image<double, 3>;
 using Filter2 = itk::SinkhornTransportImageFilter<Image2>;
@@ -51,73 +55,6 @@ Corner(const TPoint & point, const TPoint & corner)
     inSecond = inSecond && x > -0.01 && x < (d == 1 ? 12.0 : 5.0);
   }
   return (inFirst ? 1.0 : 0.0) + (inSecond ? 0.7 : 0.0);
-}
-
-template <typename TFilter, typename TImage>
-typename TFilter::Pointer
-MakeFilter(const TImage * fixed, const TImage * moving, double blur, double tolerance = 1e-6)
-{
-  const auto filter = TFilter::New();
-  filter->SetFixedImage(fixed);
-  filter->SetMovingImage(moving);
-  filter->SetBlur(blur);
-  filter->SetTolerance(tolerance);
-  filter->SetMaximumNumberOfIterations(20000);
-  return filter;
-}
-
-template <typename TImage>
-double
-Sum(const TImage * image)
-{
-  double       sum = 0.0;
-  const auto * buffer = image->GetBufferPointer();
-  for (itk::SizeValueType i = 0; i < image->GetBufferedRegion().GetNumberOfPixels(); ++i)
-  {
-    sum += buffer[i];
-  }
-  return sum;
-}
-
-/** Centre of mass of an image. */
-template <typename TImage>
-typename TImage::PointType
-Centre(const TImage * image)
-{
-  typename TImage::PointType centre;
-  centre.Fill(0.0);
-  const double mass = Sum(image);
-  for (itk::ImageRegionConstIteratorWithIndex<TImage> it(image, image->GetBufferedRegion()); !it.IsAtEnd(); ++it)
-  {
-    typename TImage::PointType point;
-    image->TransformIndexToPhysicalPoint(it.GetIndex(), point);
-    for (unsigned int d = 0; d < TImage::ImageDimension; ++d)
-    {
-      centre[d] += it.Get() / mass * point[d];
-    }
-  }
-  return centre;
-}
-
-/** Largest difference of the springs from what they should be, over the voxels with mass, mm. */
-template <typename TFilter, typename TExpected>
-double
-LargestSpringError(TFilter & filter, const TExpected & expected)
-{
-  const auto * springs = filter.GetSprings();
-  const auto * mass = filter.GetTransportedMass();
-  double       error = 0.0;
-  using FieldType = typename TFilter::DisplacementFieldType;
-  for (itk::ImageRegionConstIteratorWithIndex<FieldType> it(springs, springs->GetBufferedRegion()); !it.IsAtEnd(); ++it)
-  {
-    if (mass->GetPixel(it.GetIndex()) > 0.0)
-    {
-      typename FieldType::PointType point;
-      springs->TransformIndexToPhysicalPoint(it.GetIndex(), point);
-      error = std::max(error, (it.Get() - expected(point)).GetNorm());
-    }
-  }
-  return error;
 }
 
 TEST(SinkhornTransportImageFilter, SpringsOfATranslatedShapeAreTheTranslation2D)

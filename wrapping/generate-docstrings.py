@@ -14,6 +14,9 @@ COMMENT = re.compile(r"/\*\*(?!<|@)(.*?)\*/", re.DOTALL)
 MACROS = (
     (re.compile(r"itk(?:Set|SetGet)\w*Macro\((\w+)"), ("Set{}",)),
     (re.compile(r"itkGet\w*Macro\((\w+)"), ("Get{}",)),
+    (re.compile(r"itkSinkhorn(?:Boolean)?SettingMacro\((\w+)"), ("Set{}", "Get{}")),
+    (re.compile(r"itkSinkhornBooleanSettingMacro\((\w+)"), ("{}On", "{}Off")),
+    (re.compile(r"itkSinkhorn(Blur)Macro\("), ("Set{}", "Get{}", "Set{}ToAutomatic", "Get{}IsAutomatic")),
     (re.compile(r"itkBooleanMacro\((\w+)"), ("{}On", "{}Off")),
 )
 METHOD = re.compile(r"^  (\w+)\(", re.MULTILINE)

@@ -24,6 +24,8 @@
 #include <cmath>
 #include <utility>
 
+#include <algorithm>
+
 namespace itk
 {
 namespace Sinkhorn
@@ -75,11 +77,19 @@ KernelDistance<TReal>::Update(const std::vector<SizeValueType> & size,
                               std::vector<TReal>                 beta,
                               DistanceKernel                     kernel,
                               double                             blur,
-                              ThreadIdType                       numberOfWorkUnits)
+                              ThreadIdType                       numberOfWorkUnits,
+                              const std::vector<double> &        similarities)
 {
   const KernelOnGrid wanted{ size, spacing, kernel, kernel == DistanceKernel::Gaussian ? blur : 0.0 };
-  VerifyKernelOnGrid(wanted, alpha.size(), beta.size());
-  const bool sameKernel = m_Convolution && m_Convolution->GetKernel() == wanted;
+  const auto         bins = std::max<SizeValueType>(
+    1, static_cast<SizeValueType>(std::lround(std::sqrt(static_cast<double>(similarities.size())))));
+  if (!similarities.empty() && (bins * bins != similarities.size() || alpha.size() % bins != 0))
+  {
+    itkGenericExceptionMacro("Sinkhorn: " << similarities.size() << " similarities of bins and " << alpha.size()
+                                          << " masses; give K rows of K for K times as many masses as nodes.");
+  }
+  VerifyKernelOnGrid(wanted, alpha.size() / bins, beta.size() % bins == 0 ? beta.size() / bins : 0);
+  const bool sameKernel = m_Convolution && m_Convolution->GetKernel() == wanted && m_Similarities == similarities;
   if (sameKernel && alpha == m_Alpha && beta == m_Beta)
   {
     return;
@@ -97,16 +107,15 @@ KernelDistance<TReal>::Update(const std::vector<SizeValueType> & size,
     m_Convolution = KernelConvolution<TReal>::New(wanted);
   }
   std::vector<TReal> difference(alpha.size());
-  std::vector<TReal> potential;
   ForEachChunk(difference.size(), numberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
     for (SizeValueType i = begin; i < end; ++i)
     {
       difference[i] = alpha[i] - beta[i];
     }
   });
-  m_Convolution->Convolve(difference, potential, numberOfWorkUnits);
-  ++m_NumberOfConvolutions;
-  const double value =
+  m_Similarities = similarities;
+  std::vector<TReal> potential = this->Convolve(difference, numberOfWorkUnits);
+  const double       value =
     SumOverChunks<double>(difference.size(), numberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
       double sum = 0.0;
       for (SizeValueType i = begin; i < end; ++i)
@@ -119,6 +128,40 @@ KernelDistance<TReal>::Update(const std::vector<SizeValueType> & size,
   m_Alpha = std::move(alpha);
   m_Beta = std::move(beta);
   m_Potential = std::move(potential);
+}
+
+template <typename TReal>
+std::vector<TReal>
+KernelDistance<TReal>::Convolve(const std::vector<TReal> & difference, ThreadIdType numberOfWorkUnits)
+{
+  std::vector<TReal> potential;
+  if (m_Similarities.empty())
+  {
+    m_Convolution->Convolve(difference, potential, numberOfWorkUnits);
+    ++m_NumberOfConvolutions;
+    return potential;
+  }
+  const auto bins = static_cast<SizeValueType>(std::lround(std::sqrt(static_cast<double>(m_Similarities.size()))));
+  const SizeValueType nodes = difference.size() / bins;
+  potential.assign(difference.size(), TReal(0));
+  for (SizeValueType k = 0; k < bins; ++k)
+  {
+    const std::vector<TReal> own(difference.begin() + k * nodes, difference.begin() + (k + 1) * nodes);
+    std::vector<TReal>       convolved;
+    m_Convolution->Convolve(own, convolved, numberOfWorkUnits);
+    ++m_NumberOfConvolutions;
+    for (SizeValueType l = 0; l < bins; ++l)
+    {
+      const auto similarity = static_cast<TReal>(m_Similarities[l * bins + k]);
+      ForEachChunk(nodes, numberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
+        for (SizeValueType i = begin; i < end; ++i)
+        {
+          potential[l * nodes + i] += similarity * convolved[i];
+        }
+      });
+    }
+  }
+  return potential;
 }
 
 template <typename TReal>

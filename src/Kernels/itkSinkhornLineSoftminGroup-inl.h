@@ -24,6 +24,7 @@
 #endif
 
 #include "itkSinkhornLineSoftminLine-inl.h"
+#include "itkSinkhornLineSoftminSimilar-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace itk

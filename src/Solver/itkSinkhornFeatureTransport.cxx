@@ -19,7 +19,7 @@
 
 #include "itkSinkhornDensity.h"
 #include "itkSinkhornGridSoftminOperator.h"
-#include "itkSinkhornPlan.h"
+#include "itkSinkhornSprings.h"
 
 #include "itkMacro.h"
 
@@ -114,49 +114,6 @@ FeatureTransport<TReal>::GetValues() const
 
 template <typename TReal>
 auto
-FeatureTransport<TReal>::AverageBins(Side side, const ArrayType & lifted) const -> ArrayType
-{
-  const ArrayType &   logWeights = this->GetLogWeights(side);
-  std::vector<double> sums(m_NumberOfVoxels, 0.0);
-  std::vector<double> masses(m_NumberOfVoxels, 0.0);
-  for (SizeValueType i = 0; i < lifted.size(); ++i)
-  {
-    const double mass = std::exp(static_cast<double>(logWeights[i]));
-    if (mass > 0.0)
-    {
-      sums[i % m_NumberOfVoxels] += mass * static_cast<double>(lifted[i]);
-      masses[i % m_NumberOfVoxels] += mass;
-    }
-  }
-  ArrayType means(m_NumberOfVoxels, TReal(0));
-  for (SizeValueType i = 0; i < m_NumberOfVoxels; ++i)
-  {
-    means[i] = masses[i] > 0.0 ? static_cast<TReal>(sums[i] / masses[i]) : TReal(0);
-  }
-  return means;
-}
-
-namespace
-{
-
-/** An image, the same in every bin. */
-template <typename TReal>
-std::vector<TReal>
-Repeat(const std::vector<TReal> & values, SizeValueType times)
-{
-  std::vector<TReal> repeated;
-  repeated.reserve(times * values.size());
-  for (SizeValueType k = 0; k < times; ++k)
-  {
-    repeated.insert(repeated.end(), values.begin(), values.end());
-  }
-  return repeated;
-}
-
-} // namespace
-
-template <typename TReal>
-auto
 FeatureTransport<TReal>::ComputeMean(Side side, const ArrayType & values) const -> ArrayType
 {
   this->CheckSolved();
@@ -165,8 +122,10 @@ FeatureTransport<TReal>::ComputeMean(Side side, const ArrayType & values) const 
     itkGenericExceptionMacro("Sinkhorn: " << values.size() << " values for " << m_NumberOfVoxels << " voxels.");
   }
   const auto plan = Plan<TReal>::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, m_Potentials);
-  return this->AverageBins(
-    side, plan.ComputeMean(side, plan.ComputeLogSum(side), Repeat(values, m_Operator->GetNumberOfBins())));
+  return AverageBins(
+    this->GetLogWeights(side),
+    plan.ComputeMean(side, plan.ComputeLogSum(side), RepeatForBins(values, m_Operator->GetNumberOfBins())),
+    m_NumberOfVoxels);
 }
 
 template <typename TReal>
@@ -174,31 +133,8 @@ auto
 FeatureTransport<TReal>::ComputeTransportedMass(Side side) const -> ArrayType
 {
   this->CheckSolved();
-  const auto          plan = Plan<TReal>::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, m_Potentials);
-  const ArrayType     marginal = plan.ComputeMarginal(side, plan.ComputeLogSum(side));
-  std::vector<double> sums(m_NumberOfVoxels, 0.0);
-  for (SizeValueType i = 0; i < marginal.size(); ++i)
-  {
-    sums[i % m_NumberOfVoxels] += static_cast<double>(marginal[i]);
-  }
-  return ArrayType(sums.begin(), sums.end());
-}
-
-template <typename TReal>
-auto
-FeatureTransport<TReal>::MakeCoordinates(std::size_t axis) const -> ArrayType
-{
-  SizeValueType stride = 1;
-  for (std::size_t d = 0; d < axis; ++d)
-  {
-    stride *= m_Size[d];
-  }
-  ArrayType coordinates(m_NumberOfVoxels);
-  for (SizeValueType i = 0; i < m_NumberOfVoxels; ++i)
-  {
-    coordinates[i] = static_cast<TReal>(static_cast<double>(i / stride % m_Size[axis]) * m_Spacing[axis]);
-  }
-  return coordinates;
+  const auto plan = Plan<TReal>::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, m_Potentials);
+  return SumBins(plan.ComputeMarginal(side, plan.ComputeLogSum(side)), m_NumberOfVoxels);
 }
 
 template <typename TReal>
@@ -206,25 +142,20 @@ auto
 FeatureTransport<TReal>::ComputeSprings(Side side) const -> ArrayType
 {
   this->CheckSolved();
-  const ArrayType &   own = this->GetLogWeights(side);
-  const SizeValueType bins = m_Operator->GetNumberOfBins();
-  const auto      cross = Plan<TReal>::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, m_Potentials);
-  const ArrayType crossSum = cross.ComputeLogSum(side);
-  const auto      self =
+  const ArrayType & own = this->GetLogWeights(side);
+  const auto        cross = Plan<TReal>::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, m_Potentials);
+  const auto        self =
     m_Parameters.Debias ? Plan<TReal>::MakeSelf(m_Operator, side, own, m_Parameters.Blur, m_Potentials) : cross;
-  const ArrayType selfSum = m_Parameters.Debias ? self.ComputeLogSum(side) : ArrayType();
-  ArrayType       springs;
-  springs.reserve(m_Size.size() * m_NumberOfVoxels);
-  for (std::size_t d = 0; d < m_Size.size(); ++d)
+  ArrayType springs;
+  for (const ArrayType & ways : Sinkhorn::ComputeSprings(cross,
+                                                         cross.ComputeLogSum(side),
+                                                         m_Parameters.Debias ? &self : nullptr,
+                                                         side,
+                                                         m_Size,
+                                                         m_Spacing,
+                                                         m_Operator->GetNumberOfBins()))
   {
-    const ArrayType from = Repeat(this->MakeCoordinates(d), bins);
-    ArrayType       ways = cross.ComputeMean(side, crossSum, from);
-    const ArrayType begin = m_Parameters.Debias ? self.ComputeMean(side, selfSum, from) : from;
-    for (SizeValueType i = 0; i < ways.size(); ++i)
-    {
-      ways[i] -= begin[i];
-    }
-    const ArrayType means = this->AverageBins(side, ways);
+    const ArrayType means = AverageBins(own, ways, m_NumberOfVoxels);
     springs.insert(springs.end(), means.begin(), means.end());
   }
   return springs;

@@ -203,6 +203,8 @@ def sinkhorn_transport_image_filter(
     maximum_number_of_iterations=None,
     normalize_masses=None,
     preserve_mass_ratio=None,
+    number_of_intensity_bins=None,
+    intensity_weight=None,
     clamp_negative=None,
     fixed_mask=None,
     moving_mask=None,
@@ -233,6 +235,12 @@ def sinkhorn_transport_image_filter(
         Scale the masses to 1 each. Default True.
     preserve_mass_ratio : bool
         With a reach, scale both masses by one common factor instead: their difference means something. Default False.
+    number_of_intensity_bins : int
+        2 to 256: mass prefers mass as bright as itself, by a cost between bins of intensity beside |x-y|²/2; results are
+        means over the bins of a voxel, and there is no interpolation. Default 0: places alone.
+    intensity_weight : float
+        With bins: how far the darkest is from the brightest, mm. Default 0: the root mean square distance of the moving
+        mass from its centre.
     clamp_negative : bool
         Count negative voxels as 0 instead of refusing them. Default False.
     fixed_mask, moving_mask : itk.SpatialObject, itk.Image or array
@@ -271,6 +279,8 @@ def sinkhorn_transport_image_filter(
         "MaximumNumberOfIterations": maximum_number_of_iterations,
         "NormalizeMasses": normalize_masses,
         "PreserveMassRatio": preserve_mass_ratio,
+        "NumberOfIntensityBins": number_of_intensity_bins,
+        "IntensityWeight": intensity_weight,
         "ClampNegative": clamp_negative,
     }
     _configure(instance, settings, progress)
