@@ -21,7 +21,6 @@
 #include "itkSinkhornRegistrationRunStage.hxx"
 
 #include <algorithm>
-#include <array>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -58,18 +57,6 @@ MakePilot(const Stage & stage)
   keep(pilot.TotalSigmas);
   keep(pilot.Radii);
   return pilot;
-}
-
-/** For messages. */
-inline std::string
-Describe(SmoothnessKind smoothness)
-{
-  switch (smoothness)
-  {
-    case SmoothnessKind::Smooth: return ", with a smooth map";
-    case SmoothnessKind::SmoothCoarseLevels: return ", with a map that is smooth on coarse levels";
-    default: return ", with a detailed map";
-  }
 }
 
 /** Runs the stages of mass, from number \a first to the one before the last, on top of a linear start. \a candidates
@@ -116,7 +103,8 @@ TryFinish(const Plan &                  plan,
           const Candidate<VDimension> & candidate,
           Listener &                    listener)
 {
-  listener.Say("coarse levels of the finish from the " + candidate.Name + Describe(finish.Smoothness));
+  listener.Say("coarse levels of the finish from the " + candidate.Name +
+               (finish.Smoothness == SmoothnessKind::SmoothCoarseLevels ? ", with a smoother map" : ""));
   const auto              queue = CopyQueue<VDimension>(candidate.Queue);
   HalfwayMaps<VDimension> maps = candidate.Maps;
   RegistrationReport      trial;
@@ -124,67 +112,18 @@ TryFinish(const Plan &                  plan,
   return MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(queue.GetPointer()).GetPointer());
 }
 
-/** Whether coarse levels can tell how smooth a map is: they span several of the widest Gaussians, and the finish has
- * not been told. */
-template <unsigned int VDimension>
-bool
-CanTellSmoothness(const Stage & finish, const ImagePair<VDimension> & images)
+/** Whether a finish has coarse levels and a choice of how smooth its map is there. */
+inline bool
+MayBeSmoother(const Stage & finish)
 {
-  constexpr SizeValueType fewest = 64; // of the finest level; ten standard deviations and more on the next
-  const auto              size = images.Fixed->GetLargestPossibleRegion().GetSize();
-  return HasSmoothness(finish) && finish.Iterations.size() > 1 && *std::max_element(size.begin(), size.end()) >= fewest;
-}
-
-/** Chooses how smooth the map of a finish is: what is less smooth fits noise, too, and has to be clearly more similar.
- * Whether a deformation is large and smooth or full of detail is not seen before. A trial each. */
-template <unsigned int VDimension>
-void
-ChooseSmoothness(const Plan &                  plan,
-                 Stage &                       finish,
-                 const ImagePair<VDimension> & images,
-                 const Candidate<VDimension> & candidate,
-                 std::string &                 text,
-                 Listener &                    listener)
-{
-  struct Choice
-  {
-    SmoothnessKind Kind;
-    /** How much more similar what is less smooth has to be. */
-    double Clearly;
-  };
-  // Smooth maps of noisy images: 0.1 to 1.4 %; anatomies of two people, stains, breaths: from 5.7 %.
-  static constexpr std::array<Choice, 3> choices{ { { SmoothnessKind::Smooth, 1.03 },
-                                                    { SmoothnessKind::SmoothCoarseLevels, 1.05 },
-                                                    { SmoothnessKind::Detailed, 1.0 } } };
-  std::array<double, choices.size()>     similarities{};
-  const SmoothnessKind                   tried = finish.Smoothness;
-  std::ostringstream                     numbers;
-  for (std::size_t n = 0; n < choices.size(); ++n)
-  {
-    if (choices[n].Kind == SmoothnessKind::Smooth && !MayBeSmooth(finish))
-    {
-      continue;
-    }
-    finish.Smoothness = choices[n].Kind;
-    similarities[n] = choices[n].Kind == tried ? candidate.Similarity
-                                               : TryFinish<VDimension>(plan, finish, images, candidate, listener);
-    numbers << similarities[n] << Describe(choices[n].Kind) << ", ";
-  }
-  text += numbers.str();
-  for (auto n = choices.size(); n-- > 0;)
-  {
-    const double lessSmooth = *std::max_element(similarities.begin() + n, similarities.end());
-    if (similarities[n] > 0.0 && lessSmooth <= choices[n].Clearly * similarities[n])
-    {
-      finish.Smoothness = choices[n].Kind;
-    }
-  }
+  return HasSmoothness(finish) && finish.Iterations.size() > 1;
 }
 
 /** The candidate from which the coarse levels of the finish lead to the most similar images: springs and mass mislead
  * where brightness drifts, mutual information where one image shows a part of the other, and how similar images are
- * before they are deformed tells little about how similar they can become. In the same way it is chosen how smooth the
- * map is. */
+ * before they are deformed tells little about how similar they can become. In the same way the finish gets a less
+ * smooth map on coarse levels where that is clearly better: whether a deformation is large and smooth or full of detail
+ * is not seen before. */
 template <unsigned int VDimension>
 const Candidate<VDimension> &
 ChooseCandidate(Plan &                               plan,
@@ -192,9 +131,8 @@ ChooseCandidate(Plan &                               plan,
                 std::vector<Candidate<VDimension>> & candidates,
                 Listener &                           listener)
 {
-  Stage &    finish = plan.Stages.back();
-  const bool choosesSmoothness = CanTellSmoothness<VDimension>(finish, images);
-  if (candidates.size() == 1 && !choosesSmoothness)
+  Stage & finish = plan.Stages.back();
+  if (candidates.size() == 1 && !MayBeSmoother(finish))
   {
     return candidates.front();
   }
@@ -202,18 +140,29 @@ ChooseCandidate(Plan &                               plan,
   for (auto & candidate : candidates)
   {
     candidate.Similarity = TryFinish<VDimension>(plan, finish, images, candidate, listener);
-    text << candidate.Similarity << " " << candidate.Name << ", ";
+    text << candidate.Name << " " << candidate.Similarity << ", ";
   }
-  const auto  best = std::max_element(candidates.begin(), candidates.end(), [](const auto & one, const auto & other) {
+  const auto best = std::max_element(candidates.begin(), candidates.end(), [](const auto & one, const auto & other) {
     return one.Similarity < other.Similarity;
   });
-  std::string numbers = text.str();
-  if (choosesSmoothness)
+  if (MayBeSmoother(finish))
   {
-    ChooseSmoothness<VDimension>(plan, finish, images, *best, numbers, listener);
+    const bool isSmoother = finish.Smoothness == SmoothnessKind::SmoothCoarseLevels;
+    Stage      other = finish;
+    other.Smoothness = isSmoother ? SmoothnessKind::Detailed : SmoothnessKind::SmoothCoarseLevels;
+    const double similarity = TryFinish<VDimension>(plan, other, images, *best, listener);
+    text << (isSmoother ? "less smooth " : "smoother ") << similarity << ", ";
+    // What is less smooth fits noise, too.
+    constexpr double clearly = 1.05;
+    const double     lessSmooth = isSmoother ? similarity : best->Similarity;
+    const double     smoother = isSmoother ? best->Similarity : similarity;
+    finish.Smoothness =
+      lessSmooth <= clearly * smoother ? SmoothnessKind::SmoothCoarseLevels : SmoothnessKind::Detailed;
   }
-  listener.Say("the finish begins with the " + best->Name + (choosesSmoothness ? Describe(finish.Smoothness) : "") +
-               ": the most similar images on coarse levels (mutual information: " + numbers + "in the order tried)");
+  listener.Say("the finish begins with the " + best->Name +
+               (finish.Smoothness == SmoothnessKind::SmoothCoarseLevels ? ", smoother on coarse levels" : "") +
+               ": that makes the images most similar on coarse levels (mutual information: " + text.str() +
+               "in the order tried)");
   return *best;
 }
 

@@ -24,6 +24,7 @@
 #include "itkSinkhornRegistrationRotations.hxx"
 #include "itkSinkhornRegistrationSettings.h"
 #include "itkSinkhornRegistrationSimilarity.h"
+#include "itkSinkhornRegistrationSmoothFinish.hxx"
 #include "itkSinkhornRegistrationStageInputs.hxx"
 
 #include <algorithm>
@@ -146,7 +147,7 @@ AdaptToContrast(Plan &                                         plan,
 /** Runs the next stage of a plan on top of \a transform. */
 template <unsigned int VDimension>
 void
-RunNextStage(const Plan &                             plan,
+RunNextStage(Plan &                                   plan,
              const ImagePair<VDimension> &            images,
              std::size_t &                            next,
              CompositeTransform<double, VDimension> * transform,
@@ -154,7 +155,14 @@ RunNextStage(const Plan &                             plan,
              RegistrationReport &                     report,
              Listener &                               listener)
 {
-  RunStage<VDimension>(plan, plan.Stages[next], images, transform, maps, report, listener);
+  if (FollowsIntensities(plan) && next + 1 == plan.Stages.size())
+  {
+    RunFinish<VDimension>(plan, images, next, transform, maps, report, listener);
+  }
+  else
+  {
+    RunStage<VDimension>(plan, plan.Stages[next], images, transform, maps, report, listener);
+  }
   ++next;
   listener.Advance(static_cast<double>(next) / static_cast<double>(plan.Stages.size()));
 }
@@ -163,7 +171,7 @@ RunNextStage(const Plan &                             plan,
  * \param next receives the number of the first stage after it. \return the start before its refinement. */
 template <unsigned int VDimension>
 CompositePointer<VDimension>
-RunLinearStages(const Plan &                                   plan,
+RunLinearStages(Plan &                                         plan,
                 const ImagePair<VDimension> &                  images,
                 const CompositeTransform<double, VDimension> * given,
                 CompositeTransform<double, VDimension> *       transform,
@@ -271,7 +279,7 @@ RunStages(Plan &                                   plan,
   }
   linearStart = CopyQueue<VDimension>(transform);
   HalfwayMaps<VDimension> maps;
-  if (followsIntensities && next < plan.Stages.size() && IsDeformation(plan.Stages.back().Transform))
+  if (followsIntensities && next + 1 < plan.Stages.size())
   {
     RunMassStages<VDimension>(plan, images, unrefined, next, transform, linearStart, maps, report, listener);
   }
