@@ -272,6 +272,7 @@ main(int argc, char * argv[])
       RegisterFeatures(size, threads);
       RegisterDivergences(size, threads);
       RegisterMetricBenchmarks(size, threads);
+      RegisterRegistrationBenchmarks(size, threads);
     }
   }
   for (const itk::ThreadIdType threads : { 1, 2 })

@@ -17,6 +17,7 @@
  *=========================================================================*/
 #include "sinkhornBenchmarkMeter.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -70,6 +71,21 @@ Meter::Meter(benchmark::State & state, unsigned int size, itk::ThreadIdType thre
   , m_Voxels(std::pow(size, 3))
   , m_Memory(threads)
 {}
+
+itk::Image<float, 3>::Pointer
+MakeDensityImage(const std::vector<float> & logWeights, unsigned int size)
+{
+  const auto                     image = itk::Image<float, 3>::New();
+  itk::Image<float, 3>::SizeType cube;
+  cube.Fill(size);
+  image->SetRegions(cube);
+  image->Allocate();
+  const float highest = *std::max_element(logWeights.begin(), logWeights.end());
+  std::transform(logWeights.begin(), logWeights.end(), image->GetBufferPointer(), [=](float w) {
+    return 100.0f * std::exp(w - highest);
+  });
+  return image;
+}
 
 void
 Meter::Report()

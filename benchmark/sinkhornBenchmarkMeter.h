@@ -18,6 +18,7 @@
 #ifndef sinkhornBenchmarkMeter_h
 #define sinkhornBenchmarkMeter_h
 
+#include "itkImage.h"
 #include "itkMultiThreaderBase.h"
 #include "sinkhornBenchmarkPair.h"
 
@@ -74,6 +75,14 @@ ThreadsName(itk::ThreadIdType threads);
 /** A pair by its name; bumps, which needs no files, where SINKHORN_TEST_DATA is not set. */
 const BenchmarkPair &
 GetPair(unsigned int size, const std::string & name = "hippocampus");
+
+/** A density as an image of size³ voxels, 100 where it is highest. */
+itk::Image<float, 3>::Pointer
+MakeDensityImage(const std::vector<float> & logWeights, unsigned int size);
+
+/** Registers Registration/…. */
+void
+RegisterRegistrationBenchmarks(unsigned int size, itk::ThreadIdType threads);
 
 /** Registers MetricIteration/…. */
 void

@@ -32,21 +32,6 @@ namespace
 using ImageType = itk::Image<float, 3>;
 using TransformType = itk::DisplacementFieldTransform<double, 3>;
 
-ImageType::Pointer
-MakeImage(const std::vector<float> & logWeights, unsigned int size)
-{
-  const auto          image = ImageType::New();
-  ImageType::SizeType cube;
-  cube.Fill(size);
-  image->SetRegions(cube);
-  image->Allocate();
-  const float highest = *std::max_element(logWeights.begin(), logWeights.end());
-  std::transform(logWeights.begin(), logWeights.end(), image->GetBufferPointer(), [=](float w) {
-    return 100.0f * std::exp(w - highest);
-  });
-  return image;
-}
-
 TransformType::Pointer
 MakeIdentity(const ImageType * image)
 {
@@ -94,9 +79,9 @@ BenchmarkMetric(benchmark::State & state, unsigned int size, itk::ThreadIdType t
 {
   const BenchmarkPair & pair = GetPair(size);
   Meter                 meter(state, size, threads);
-  const auto            fixed = MakeImage(pair.LogAlpha, size);
-  ImageType::Pointer    movings[2] = { MakeImage(pair.LogBeta, size),
-                                       MakeImage(MoveByHalfAVoxel(pair, size).LogBeta, size) };
+  const auto            fixed = MakeDensityImage(pair.LogAlpha, size);
+  ImageType::Pointer    movings[2] = { MakeDensityImage(pair.LogBeta, size),
+                                       MakeDensityImage(MoveByHalfAVoxel(pair, size).LogBeta, size) };
   const auto            metric = TMetric::New();
   Configure(*metric);
   metric->SetFixedImage(fixed);

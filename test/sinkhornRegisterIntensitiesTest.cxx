@@ -20,8 +20,11 @@
 
 #include "itkImageIOFactory.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <memory>
+#include <random>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -307,6 +310,64 @@ TEST_F(SinkhornRegisterIntensities, StartsFromWhatIsMoreSimilar)
   {
     EXPECT_LT((transform->TransformPoint(PointAt(x, 36.0)) - PointAt(x + 2.0, 36.0)).GetNorm(), 0.7) << x;
   }
+}
+
+/** A smooth map of a noisy image is not followed into the noise, a map of narrow waves is followed. */
+TEST_F(SinkhornRegisterIntensities, SmoothMapWhereDetailIsNoise)
+{
+  const auto tissue = [](const itk::Point<double, 2> & p) {
+    const double radius = std::hypot((p[0] - 64.0) / 46.0, (p[1] - 62.0) / 50.0);
+    const double texture = 0.55 + 0.2 * std::sin(0.31 * p[0] + 0.1 * p[1]) * std::cos(0.23 * p[1]) +
+                           0.15 * std::sin(0.17 * p[0] - 0.29 * p[1] + 1.0);
+    return radius < 1.0 ? 100.0 * texture : 0.0;
+  };
+  using Map = std::function<itk::Point<double, 2>(const itk::Point<double, 2> &)>;
+  const auto waves = [](double amplitude, double wavelength) -> Map {
+    return [=](const itk::Point<double, 2> & p) {
+      const double k = itk::Math::twopi / wavelength;
+      return PointAt(p[0] + amplitude * std::sin(k * p[1]), p[1] + amplitude * std::cos(0.9 * k * p[0]));
+    };
+  };
+  const auto make = [&](const Map & map, unsigned int seed) {
+    const auto random = std::make_shared<std::mt19937>(seed);
+    return MakeImage<float, 2>({ { 128, 128 } }, [=](const itk::Point<double, 2> & p) {
+      const double uniform = 2.0 * ((*random)() / 4294967295.0) - 1.0;
+      return std::max(0.0, tissue(map(p)) + 3.0 * uniform);
+    });
+  };
+  /** Mean error in the tissue, voxels. */
+  const auto error = [&](const Map & map, const std::string & options, Outcome & outcome) {
+    Write(make(map, 1).GetPointer(), Path("fixed.mha"));
+    Write(make([](const itk::Point<double, 2> & p) { return p; }, 2).GetPointer(), Path("moving.mha"));
+    outcome = Run("--fixed " + Path("fixed.mha") + " --moving " + Path("moving.mha") + " --output " + Path("out") +
+                  " --threads 1" + options);
+    EXPECT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+    const auto transform = ReadTransform<2>(Path("out/transform.h5"));
+    double     sum = 0.0;
+    double     count = 0.0;
+    for (double y = 0.0; y < 128.0; y += 1.0)
+    {
+      for (double x = 0.0; x < 128.0; x += 1.0)
+      {
+        const auto goal = map(PointAt(x, y));
+        if (tissue(goal) > 0.0)
+        {
+          sum += (transform->TransformPoint(PointAt(x, y)) - goal).GetNorm();
+          count += 1.0;
+        }
+      }
+    }
+    return sum / count;
+  };
+  Outcome      outcome;
+  const double detailed = error(waves(4.0, 96.0), " --total-sigma 1x0.7x0.4", outcome);
+  EXPECT_EQ(outcome.Output.find("smooth map"), std::string::npos) << outcome.Output;
+  const double smooth = error(waves(4.0, 96.0), "", outcome);
+  EXPECT_NE(outcome.Output.find("the smooth map is kept"), std::string::npos) << outcome.Output;
+  EXPECT_LT(smooth, 0.75 * detailed);
+  EXPECT_LT(smooth, 0.4);
+  error(waves(1.5, 16.0), "", outcome);
+  EXPECT_EQ(outcome.Output.find("the smooth map is kept"), std::string::npos) << outcome.Output;
 }
 
 /** The ways from intensity to mass: all but as-is take an image with negative values; a window cuts. */

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The real pairs of the comparison, prepared as files that every program can read.
+"""The pairs of the comparison, real ones and real images deformed by known maps, prepared as files that every program can read.
 
 Each pair becomes a folder with fixed.mha, moving.mha (float), fixed_labels.mha, moving_labels.mha where there are any,
 fixed_mask.mha, moving_mask.mha and points (physical, mm, a line each) where the data has them.
@@ -55,6 +55,12 @@ SIDES = [(2, 3), (8, 9), (65, 66), (67, 68), (75, 76), (77, 78), (80, 81), (82, 
     (92 + rib, 104 + rib) for rib in range(12)]
 
 
+"""Images that are deformed by a known smooth map: file, shrink factor."""
+WARPED = {"head": ("oasis_vxm_3d/A.nii.gz", 2), "hippocampus": ("msd_hippocampus/images/hippocampus_001.nii.gz", 1), "slice": ("oasis_trt_slices/01.nii.gz", 1)}
+"""Width of the Gaussian and largest displacement of the maps, of the longest side of the image."""
+WARPS = {"wide": (0.14, 0.045), "fine": (0.07, 0.025)}
+
+
 def all_pairs():
     pairs = [Pair("amoebas", "shapes")] + [Pair(name, "shapes") for name in SHAPES]
     pairs += [Pair(f"knee2d_{fixed}", "knee2d") for fixed, _ in KNEES]
@@ -65,6 +71,7 @@ def all_pairs():
     pairs += [Pair(f"prostate_{case}", "prostate") for case in PROSTATES]
     pairs.append(Pair("lung", "lung", ["--density", "window:-1000:400"]))
     pairs += [Pair(name, "intensities") for name in INTENSITIES] + [Pair("lobe_he_cd31", "stains")]
+    pairs += [Pair(f"{name}_{warp}", "warps") for name in WARPED for warp in WARPS]
     return pairs
 
 
@@ -88,6 +95,12 @@ def picture(path, longest=256):
         image.SetSpacing([1.0] * 2)
         image.SetOrigin([0.0] * 2)
     return sitk.Clamp(image, sitk.sitkFloat32, 0.0, 255.0)
+
+
+def shrink(image, factor):
+    if factor == 1:
+        return image
+    return sitk.Shrink(sitk.SmoothingRecursiveGaussian(image, [0.5 * factor * each for each in image.GetSpacing()]), [factor] * image.GetDimension())
 
 
 def binary(image, threshold):
@@ -121,6 +134,37 @@ def mirror(labels):
         images.append(sitk.GetImageFromArray(each))
         images[-1].CopyInformation(labels)
     return dict(zip(("fixed", "moving", "fixed_labels", "moving_labels"), images))
+
+
+def warped(name, data, count=500, noise=0.03):
+    """An image and the same deformed by a known smooth map, both with noise, and points of its tissue in both."""
+    stem, warp = name.rsplit("_", 1)
+    path, factor = WARPED[stem]
+    image = shrink(grey(data / path), factor)
+    width, largest = WARPS[warp]
+    longest = max(size * spacing for size, spacing in zip(image.GetSize(), image.GetSpacing()))
+    random = np.random.default_rng([list(WARPED).index(stem), list(WARPS).index(warp)])
+    array = sitk.GetArrayFromImage(image)
+
+    def like_image(values, is_vector=False):
+        out = sitk.GetImageFromArray(values, isVector=is_vector)
+        out.CopyInformation(image)
+        return out
+
+    components = [like_image(random.standard_normal(array.shape)) for _ in range(image.GetDimension())]
+    field = np.stack([sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(each, width * longest)) for each in components], -1)
+    field = field.astype(np.float64)  # as SimpleITK wants it
+    field *= largest * longest / np.linalg.norm(field, axis=-1).max()
+    bright = np.percentile(array[array > array.mean()], 90)
+    deformed = sitk.Resample(image, image, sitk.DisplacementFieldTransform(like_image(field, True)), sitk.sitkLinear, 0.0)
+    tissue = np.argwhere(sitk.GetArrayFromImage(deformed) > 0.15 * bright)
+    chosen = tissue[random.choice(len(tissue), count, replace=False)]
+    start = np.array([image.TransformIndexToPhysicalPoint(index[::-1].tolist()) for index in chosen])
+    out = {"fixed_points": start, "moving_points": start + field[tuple(chosen.T)]}
+    for role, values in (("fixed", sitk.GetArrayFromImage(deformed)), ("moving", array)):
+        noisy = values + noise * bright * random.standard_normal(values.shape)
+        out[role] = like_image(np.maximum(noisy, 0.0).astype(np.float32))
+    return out
 
 
 def load_label_maps(name, data):
@@ -186,6 +230,8 @@ def load(pair, data):
             )
             out[role] = grey(image)
             out[f"{role}_labels"] = sitk.Cast(grey(labels), sitk.sitkUInt16)
+    elif pair.group == "warps":
+        out = warped(pair.name, data)
     elif pair.group == "stains":
         for role, name in (("fixed", "1-he"), ("moving", "2-cd31")):
             out[role] = grey(data / f"cima_lobes1/{name}.png")

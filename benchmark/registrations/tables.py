@@ -47,6 +47,7 @@ GROUPS = {
     "label_maps": "mouse brains of two ages, body and mirror image, heads: 26 to 45 labels",
     "devccf": "mouse brains P14 and P56, outlines", "prostate": "prostates, gland outlines", "lung": "lungs, CT, landmarks",
     "intensities": "head, its slab, slices, thick slab: T1, labels", "stains": "two stains of one section, landmarks, px as mm",
+    "warps": "head (2 mm), hippocampus, slice: deformed by known smooth maps, noise of 3 %, points of the tissue",
 }
 IN_PLANE = ("shapes", "knee2d")
 
