@@ -20,16 +20,19 @@
 
 #include "itkRegistrationForce.h"
 #include "itkSinkhornDensityTransport.h"
+#include "itkSinkhornLabelCosts.h"
 #include "itkSinkhornLabelMixture.h"
 
 #include <map>
+#include <utility>
+#include <vector>
 
 namespace itk
 {
 
 /** \class LabelMassRegistrationForce
  * \brief Mass times the way that it has to go, label by label: optimal transport in space and label with an infinite
- * cost between labels.
+ * cost between labels, or finite ones.
  *
  * Each label's mass is normalised to 1 on both sides and transported by itself (entropic, debiased; reach 0: balanced),
  * in the box that holds it in both maps; the background is not transported. A label counts with its share of the mass,
@@ -37,7 +40,10 @@ namespace itk
  * map is the sum over labels of share times mass times the way −∇φ_k, φ_k the first variation of the divergence, by
  * central differences. The weight is the same without the way. Labels that only one map has do not take part.
  *
- * The last transports are kept for warm starts, label by label; the two maps swapped, as SyN asks for them, cost no
+ * Labels with finite costs between them (SetLabelCosts()) are transported together, as a group whose mass is normalised
+ * and that takes part if both maps have one of its labels; φ_k is that of the group at label k.
+ *
+ * The last transports are kept for warm starts, group by group; the two maps swapped, as SyN asks for them, cost no
  * second solve.
  *
  * After J. Feydy, B. Charlier, F.-X. Vialard, G. Peyré, Optimal Transport for Diffeomorphic Registration, MICCAI 2017
@@ -73,6 +79,21 @@ public:
   itkSetClampMacro(Reach, double, 0.0, NumericTraits<double>::max());
   itkGetConstMacro(Reach, double);
 
+  /** Costs between the labels 1, 2, 3 ..., mm², rows of a square table; empty, the default: infinite. See
+   * Sinkhorn::LabelCosts, also for the exception. */
+  void
+  SetLabelCosts(const std::vector<double> & costs)
+  {
+    m_Costs = Sinkhorn::LabelCosts(costs);
+    m_Memory.clear();
+    this->Modified();
+  }
+  const std::vector<double> &
+  GetLabelCosts() const
+  {
+    return m_Costs.GetTable();
+  }
+
   /** Of the last evaluation, the largest over all labels. */
   itkGetConstMacro(MarginalError, double);
   itkGetConstMacro(Converged, bool);
@@ -96,13 +117,15 @@ private:
   using RegionType = ImageRegion<ImageDimension>;
   using TransportType = Sinkhorn::DensityTransport<float>;
 
-  /** A label in both maps. */
+  /** A label, or the first one of a group, in both maps. */
   struct Extent
   {
     std::uint32_t Label{ 0 };
     double        Fixed{ 0.0 }; ///< mass, voxels
     double        Moving{ 0.0 };
     RegionType    Box;
+    /** All of them. */
+    std::vector<std::uint32_t> Group;
   };
   struct Memory
   {
@@ -115,13 +138,16 @@ private:
   /** All labels of the maps, in the order in which these have them. */
   static std::vector<Extent>
   FindExtents(const MapPair & fixed, const MapPair & moving);
-  /** A box for a label, that of its last transport if it will do. */
+  /** Puts labels with finite costs between them together, in the order of their first ones. */
+  std::vector<Extent>
+  JoinGroups(std::vector<Extent> extents) const;
+  /** A box for a group, that of its last transport if it will do. */
   RegionType
   ChooseBox(const Extent & extent, const RegionType & whole) const;
-  /** Logarithms of the masses in a box, which add up to 1. */
+  /** Logarithms of the masses in a group's box, label after label, which add up to 1. */
   static std::vector<float>
-  Rasterize(const MapPair & map, std::uint32_t label, const RegionType & box, double mass);
-  /** Solves the transport of a label. */
+  Rasterize(const MapPair & map, const Extent & extent, double mass);
+  /** Solves the transport of a group. */
   const TransportType &
   Transport(const Extent & extent, const MapPair & fixed, const MapPair & moving) const;
   static void
@@ -133,6 +159,7 @@ private:
 
   double                                  m_Blur{ 0.0 };
   double                                  m_Reach{ 0.0 };
+  Sinkhorn::LabelCosts                    m_Costs;
   mutable double                          m_MarginalError{ 0.0 };
   mutable bool                            m_Converged{ false };
   mutable std::map<std::uint32_t, Memory> m_Memory;

@@ -54,6 +54,37 @@ LabelMassRegistrationForce<TImage>::FindExtents(const MapPair & fixed, const Map
 
 template <typename TImage>
 auto
+LabelMassRegistrationForce<TImage>::JoinGroups(std::vector<Extent> extents) const -> std::vector<Extent>
+{
+  std::vector<Extent> groups;
+  for (Extent & extent : extents)
+  {
+    const auto group = std::find_if(groups.begin(), groups.end(), [&](const Extent & other) {
+      return !m_Costs.IsEmpty() && m_Costs.AreLinked(other.Label, extent.Label);
+    });
+    if (group == groups.end())
+    {
+      extent.Group = { extent.Label };
+      groups.push_back(extent);
+      continue;
+    }
+    group->Group.push_back(extent.Label);
+    group->Fixed += extent.Fixed;
+    group->Moving += extent.Moving;
+    Sinkhorn::IncludeIndex(group->Box, extent.Box.GetIndex());
+    Sinkhorn::IncludeIndex(group->Box, extent.Box.GetUpperIndex());
+  }
+  // The two maps swapped must lead to the same order.
+  for (Extent & group : groups)
+  {
+    std::sort(group.Group.begin(), group.Group.end());
+    group.Label = group.Group.front();
+  }
+  return groups;
+}
+
+template <typename TImage>
+auto
 LabelMassRegistrationForce<TImage>::ChooseBox(const Extent & extent, const RegionType & whole) const -> RegionType
 {
   constexpr SizeValueType mostGrowth = 2;
@@ -78,18 +109,20 @@ LabelMassRegistrationForce<TImage>::ChooseBox(const Extent & extent, const Regio
 
 template <typename TImage>
 std::vector<float>
-LabelMassRegistrationForce<TImage>::Rasterize(const MapPair &    map,
-                                              std::uint32_t      label,
-                                              const RegionType & box,
-                                              double             mass)
+LabelMassRegistrationForce<TImage>::Rasterize(const MapPair & map, const Extent & extent, double mass)
 {
-  std::vector<float> density(box.GetNumberOfPixels());
-  auto               index = box.GetIndex();
-  for (SizeValueType i = 0; i < density.size(); ++i, Sinkhorn::AdvanceIndex(box, index))
+  const RegionType & box = extent.Box;
+  std::vector<float> density;
+  density.reserve(box.GetNumberOfPixels() * extent.Group.size());
+  for (const std::uint32_t label : extent.Group)
   {
-    const auto at = map.first->ComputeOffset(index);
-    const bool isIn = !map.second || map.second->GetBufferPointer()[at] != 0;
-    density[i] = isIn ? static_cast<float>(map.first->GetBufferPointer()[at].GetPart(label)) : 0.0F;
+    auto index = box.GetIndex();
+    for (SizeValueType i = 0; i < box.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(box, index))
+    {
+      const auto at = map.first->ComputeOffset(index);
+      const bool isIn = !map.second || map.second->GetBufferPointer()[at] != 0;
+      density.push_back(isIn ? static_cast<float>(map.first->GetBufferPointer()[at].GetPart(label)) : 0.0F);
+    }
   }
   Sinkhorn::ConvertToLogWeights(density, 1.0 / mass, 0);
   return density;
@@ -115,10 +148,11 @@ LabelMassRegistrationForce<TImage>::Transport(const Extent &  extent,
   parameters.Reach = m_Reach;
   memory.Transport.Update(size,
                           spacing,
-                          Rasterize(fixed, extent.Label, extent.Box, extent.Fixed),
-                          Rasterize(moving, extent.Label, extent.Box, extent.Moving),
+                          Rasterize(fixed, extent, extent.Fixed),
+                          Rasterize(moving, extent, extent.Moving),
                           parameters,
-                          0);
+                          0,
+                          m_Costs.Take(extent.Group));
   m_MarginalError = std::max(m_MarginalError, memory.Transport.GetReport().GetMarginalError());
   m_Converged = m_Converged && memory.Transport.GetReport().Converged;
   return memory.Transport;
@@ -141,9 +175,12 @@ LabelMassRegistrationForce<TImage>::AddForces(const TransportType & transport,
                                   0);
   const auto & masses = transport.GetLogWeights(Sinkhorn::Side::Alpha);
   const auto & direction = forces->GetDirection();
-  auto         index = box.GetIndex();
+  // Label after label: the box begins anew.
+  const SizeValueType voxels = box.GetNumberOfPixels();
+  auto                index = box.GetIndex();
   for (SizeValueType i = 0; i < masses.size(); ++i, Sinkhorn::AdvanceIndex(box, index))
   {
+    index = i % voxels == 0 ? box.GetIndex() : index;
     const double mass = share * std::exp(static_cast<double>(masses[i]));
     if (!(mass > 0.0))
     {
@@ -179,7 +216,7 @@ LabelMassRegistrationForce<TImage>::ComputeLabelForces(const LabelsType *    fix
 {
   const MapPair       from(fixed, fixedMask);
   const MapPair       to(moving, movingMask);
-  std::vector<Extent> extents = FindExtents(from, to);
+  std::vector<Extent> extents = this->JoinGroups(FindExtents(from, to));
   // What is less than a thousandth of a voxel is rounding.
   const auto isMissing = [](const Extent & extent) { return std::min(extent.Fixed, extent.Moving) < 1e-3; };
   extents.erase(std::remove_if(extents.begin(), extents.end(), isMissing), extents.end());
@@ -215,6 +252,7 @@ LabelMassRegistrationForce<TImage>::PrintSelf(std::ostream & os, Indent indent) 
   Superclass::PrintSelf(os, indent);
   os << indent << "Blur: " << m_Blur << std::endl;
   os << indent << "Reach: " << m_Reach << std::endl;
+  os << indent << "LabelCosts: " << m_Costs.GetTable().size() << std::endl;
   os << indent << "MarginalError: " << m_MarginalError << std::endl;
   os << indent << "Converged: " << (m_Converged ? "Yes" : "No") << std::endl;
 }

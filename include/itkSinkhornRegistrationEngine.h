@@ -30,6 +30,18 @@ namespace itk
 namespace SinkhornRegistration
 {
 
+/** What finite distances between labels come to, for the numbers that label maps have for a registration. */
+struct LabelLinks
+{
+  /** See Sinkhorn::LabelCosts; empty: infinite, and then there is nothing else. */
+  std::vector<double> Costs;
+  /** By number, from 0 on: the number in a stage that compares label by label, where a label that only one map has is
+   * the one of the other map that it is closest to. */
+  std::vector<std::uint32_t> Names;
+  /** By number, from 0 on: the same for all between which mass can go. */
+  std::vector<std::uint32_t> Groups;
+};
+
 /** What is registered. */
 template <unsigned int VDimension>
 struct ImagePair
@@ -45,6 +57,7 @@ struct ImagePair
   /** The images as label maps, on the same grids, if they may be compared label by label; both or none. */
   typename LabelImageType<VDimension>::Pointer FixedLabelMap;
   typename LabelImageType<VDimension>::Pointer MovingLabelMap;
+  LabelLinks                                   Links;
   /** For messages. */
   std::string FixedName{ "fixed image" };
   std::string MovingName{ "moving image" };
@@ -67,8 +80,10 @@ IsLabelMap(const ImageType<VDimension> * image);
  * if that is left open, and with labels the pair that is registered: the images become outlines of the labels that both
  * have, and the label maps hold these as 1, 2, 3 ... in the order in which the fixed image has them, so that their
  * numbers do not matter, 0, and Sinkhorn::UnknownLabel where a label or a mask says that nothing is to be compared.
+ * With finite distances between labels those take part, too, from which mass can go to a label of the other map; labels
+ * at the distance 0 have one number.
  * Without, the pair has no label maps. \exception UsageError if labels were asked for and there are no maps, or none
- * that both have. */
+ * that both have, or if distances between labels were given and have no meaning or are beyond what images span. */
 template <unsigned int VDimension>
 Sinkhorn_EXPORT ImagePair<VDimension>
                 ChooseFeatures(Plan & plan, const ImagePair<VDimension> & images);

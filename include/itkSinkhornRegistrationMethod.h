@@ -141,6 +141,16 @@ public:
   {
     this->Change(m_Request.Features, features);
   }
+  /** Distances w between labels, mm: the cost of going from one to the other is w²/2 mm². A file with a table of them,
+   * or the table itself, if it has more than one line; see SinkhornRegistration::ParseLabelDistances(). Parts that are
+   * labelled differently in the two images, or of which only one image has the label, are matched at that cost by the
+   * start and by the stages that transport mass; labels at the distance 0 are one everywhere. Empty, the default:
+   * infinite between all labels. \exception ExceptionObject by Update() that names row, column, value and remedy. */
+  void
+  SetLabelCosts(const std::string & fileOrTable)
+  {
+    this->Change(m_Request.LabelCosts, fileOrTable);
+  }
   /** Start also from the rotations that align the principal axes. Default off. */
   void
   SetMultiStart(bool on)
@@ -148,7 +158,7 @@ public:
     this->Change(m_Request.MultiStart, on);
   }
   /** A setting of the stages: blur, reach, mass-model, iterations, shrink, update-sigma, learning-rate, radius or
-   * standardize; or features; an empty value leaves it to be chosen. */
+   * standardize; or features or label-costs; an empty value leaves it to be chosen. */
   void
   SetSetting(const std::string & name, const std::string & value);
   /** One stage more, "syn,sinkhorn,blur=4": a transform, a metric, and settings. */

@@ -125,6 +125,11 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::SetSetting(const std::str
     this->SetFeatures(value);
     return;
   }
+  if (name == "label-costs")
+  {
+    this->SetLabelCosts(value);
+    return;
+  }
   if (value.empty())
   {
     m_Request.Settings.erase(name);
@@ -397,6 +402,7 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::PrintSelf(std::ostream & 
   os << indent << "Initialize: " << m_Request.Initialize << std::endl;
   os << indent << "Density: " << m_Request.Density << std::endl;
   os << indent << "Features: " << m_Request.Features << std::endl;
+  os << indent << "LabelCosts: " << m_Request.LabelCosts << std::endl;
   os << indent << "MultiStart: " << (m_Request.MultiStart ? "On" : "Off") << std::endl;
   for (const auto & setting : m_Request.Settings)
   {

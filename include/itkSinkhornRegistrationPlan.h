@@ -18,6 +18,7 @@
 #ifndef itkSinkhornRegistrationPlan_h
 #define itkSinkhornRegistrationPlan_h
 
+#include "itkSinkhornLabelDistances.h"
 #include "itkSinkhornRegistrationStage.h"
 
 #include <cstdint>
@@ -34,9 +35,11 @@ namespace SinkhornRegistration
 struct LabelSets
 {
   std::vector<std::uint32_t> Common;
-  /** They take part in nothing. */
+  /** They take part in nothing: no label of the other map is at a finite distance. */
   std::vector<std::uint32_t> FixedOnly;
   std::vector<std::uint32_t> MovingOnly;
+  /** Labels between which mass can go, of both maps, in groups of more than one. */
+  std::vector<std::vector<std::uint32_t>> Linked;
 };
 
 /** What a registration does. */
@@ -49,6 +52,8 @@ struct Plan
   /** As it was asked for, and by ChooseFeatures() what it comes to, with the labels if these are compared. */
   FeatureKind Features{ FeatureKind::Automatic };
   LabelSets   Labels;
+  /** Between labels that are not the same; empty: infinite. */
+  LabelDistances Distances;
   /** FeatureKind::Intensity: see itk::SinkhornTransformInitializer. */
   unsigned int NumberOfIntensityBins{ 0 };
   double       IntensityWeight{ 0.0 };
@@ -86,6 +91,8 @@ struct PlanRequest
   std::string Initialize;
   std::string Density;
   std::string Features; ///< auto
+  /** File of distances between labels, or the table itself; see ReadLabelDistances(). Empty: infinite. */
+  std::string LabelCosts;
   bool        MultiStart{ false };
   /** Of stages: blur, reach, mass-model, iterations, shrink, update-sigma, learning-rate, radius, standardize. */
   std::map<std::string, std::string> Settings;

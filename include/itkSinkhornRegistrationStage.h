@@ -170,6 +170,8 @@ struct Stage
   double SmallestWay{ 0.0 };
   /** Label maps are compared label by label in place of the images. */
   bool ComparesLabels{ false };
+  /** sinkhorn: costs between these labels, mm², see Sinkhorn::LabelCosts; empty: infinite. */
+  std::vector<double> LabelCosts;
   /** Metrics other than sinkhorn: standard deviation, voxels of the fixed image, of the Gaussian within which
    * intensities are brought to mean 0 and variance 1; 0: they are left alone. */
   double Standardize{ 0.0 };

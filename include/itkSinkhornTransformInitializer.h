@@ -21,6 +21,7 @@
 #include "itkImage.h"
 #include "itkObject.h"
 #include "itkObjectFactory.h"
+#include "itkSinkhornLabelCosts.h"
 #include "itkSinkhornLabelMixture.h"
 #include "itkSinkhornLinearFit.h"
 #include "itkSinkhornTransportImageFilter.h"
@@ -97,6 +98,22 @@ public:
   itkGetConstObjectMacro(FixedLabels, LabelImageType);
   itkSetConstObjectMacro(MovingLabels, LabelImageType);
   itkGetConstObjectMacro(MovingLabels, LabelImageType);
+
+  /** With label maps: costs between the labels 1, 2, 3 ..., mm², rows of a square table, see Sinkhorn::LabelCosts.
+   * Labels with finite costs between them are transported together, with one balance, and take part if both maps have
+   * one of them. Empty, the default: infinite. \exception itk::ExceptionObject that names the entry if the costs are
+   * none. */
+  virtual void
+  SetLabelCosts(const std::vector<double> & costs)
+  {
+    m_LabelCosts = Sinkhorn::LabelCosts(costs);
+    this->Modified();
+  }
+  virtual const std::vector<double> &
+  GetLabelCosts() const
+  {
+    return m_LabelCosts.GetTable();
+  }
 
   /** Bins of intensity beside the place, 2 to 256: mass prefers mass as bright as itself, and a map fits the springs of
    * all bins together. Intensities are compared after the hundredth of the mass that is darkest and that which is
@@ -208,6 +225,13 @@ private:
     SizeValueType               Voxels{ 0 };
     ImageRegion<ImageDimension> Box;
   };
+  /** Labels between which mass can go, as each map has them. */
+  struct LabelGroup
+  {
+    std::vector<std::uint32_t> Labels;
+    LabelExtent                Fixed;
+    LabelExtent                Moving;
+  };
 
   /** An image in bins of several voxels each, which lie around its middle. */
   struct Lattice
@@ -291,14 +315,27 @@ private:
   /** Labels in the order in which the map has them. */
   static std::vector<LabelExtent>
   FindLabels(const LabelImageType & labels);
-  /** 1 where a box, which may reach beyond the map, has a label. */
+  /** All labels by groups, also those that only one map has. */
+  std::vector<LabelGroup>
+  FindLabelGroups() const;
+  /** 1 where a box, which may reach beyond the map, has one of some labels. */
   static DensityPointer
-  TakeLabel(const LabelImageType & labels, std::uint32_t label, const ImageRegion<ImageDimension> & box);
+  TakeLabels(const LabelImageType &              map,
+             const std::vector<std::uint32_t> &  labels,
+             const ImageRegion<ImageDimension> & box);
+  /** The mass of labels, each on the voxels of \a binned, which was made of all of them in the same box. */
+  static std::vector<DensityPointer>
+  BinLabels(const LabelImageType &              map,
+            const std::vector<std::uint32_t> &  labels,
+            const ImageRegion<ImageDimension> & box,
+            const DensityType &                 binned);
   /** \param to in the moving map, grown until it holds the box \a from of the fixed one. */
   ImageRegion<ImageDimension>
   FindCommonBox(const LabelImageType &              fixed,
                 const ImageRegion<ImageDimension> & from,
                 ImageRegion<ImageDimension>         to) const;
+  Pair
+  MakeLabelPair(const LabelGroup & group, SizeValueType maximumNumberOfVoxels) const;
   Pairs
   MakeLabelPairs() const;
   /** Transports of the mass that a map carries. The divergence stays infinite if a grid would be too large, or if there
@@ -331,6 +368,7 @@ private:
   typename MovingImageType::ConstPointer m_MovingImage;
   typename LabelImageType::ConstPointer  m_FixedLabels;
   typename LabelImageType::ConstPointer  m_MovingLabels;
+  Sinkhorn::LabelCosts                   m_LabelCosts;
   typename FixedImageType::ConstPointer  m_FixedIntensities;
   typename MovingImageType::ConstPointer m_MovingIntensities;
   SizeValueType                          m_NumberOfIntensityBins{ 0 };
@@ -352,6 +390,7 @@ private:
 #ifndef ITK_MANUAL_INSTANTIATION
 #include "itkSinkhornTransformInitializer.hxx"
 #include "itkSinkhornTransformInitializerFeatures.hxx"
+#include "itkSinkhornTransformInitializerLabels.hxx"
 #include "itkSinkhornTransformInitializerPairs.hxx"
 #endif
 

@@ -357,6 +357,7 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::PrintSelf(s
   itkPrintSelfObjectMacro(MovingImage);
   itkPrintSelfObjectMacro(FixedLabels);
   itkPrintSelfObjectMacro(MovingLabels);
+  os << indent << "LabelCosts: " << m_LabelCosts.GetTable().size() << std::endl;
   itkPrintSelfObjectMacro(FixedMask);
   itkPrintSelfObjectMacro(MovingMask);
   itkPrintSelfObjectMacro(FixedIntensities);

@@ -133,6 +133,13 @@ AddPlanOptions(CLI::App & app, PlanRequest & request)
     "intensity:BINS[:MM] (these, and the springs of the start move mass to mass as bright as itself; MM: what lies "
     "between the darkest and the brightest, by default the extent of the mass) | "
     "auto (labels where both images are label maps of more than one label) [auto]");
+  app.add_option(
+    "--label-costs",
+    request.LabelCosts,
+    "label maps: file of distances between labels, mm, a table whose first row and first column are labels (CSV or "
+    "white "
+    "space; inf: never), so that the start and the first stage match a part that is labelled differently in the two "
+    "images, or in one image alone; 0: the labels are one [inf between all labels]");
   app.add_option("--metric",
                  request.Metric,
                  "sinkhorn | kernel (distance by a Gaussian kernel) | meansquares | cc | mattes (32 bins) [sinkhorn]");
@@ -211,7 +218,7 @@ GroupOptions(CLI::App & app)
         "fixed-points",
         "moving-points",
         "report" } },
-    { "What is compared", { "density", "features", "metric", "mass-model" } },
+    { "What is compared", { "density", "features", "label-costs", "metric", "mass-model" } },
     { "How it is registered", { "transform", "initialize", "multi-start", "finish", "stage" } },
     { "Scales",
       { "blur",
@@ -291,7 +298,8 @@ ListInputFiles(const Options & options)
                                                           { "fixed labels", options.FixedLabels },
                                                           { "moving labels", options.MovingLabels },
                                                           { "fixed points", options.FixedPoints },
-                                                          { "moving points", options.MovingPoints } };
+                                                          { "moving points", options.MovingPoints },
+                                                          { "label costs", options.Distances.Name } };
   for (std::size_t i = 0; i < options.Landmarks.size(); ++i)
   {
     files.emplace_back(i == 0 ? "fixed landmarks" : "moving landmarks", options.Landmarks[i]);

@@ -218,6 +218,15 @@ SayFeatures(const Plan & plan, Listener & listener)
   std::ostringstream text;
   text << "label maps, compared label by label: " << plan.Labels.Common.size() << " labels";
   listener.Say(text.str());
+  if (!plan.Distances.IsEmpty() && plan.Labels.Linked.empty())
+  {
+    listener.Say("no finite distance of " + plan.Prefix +
+                 "label-costs is between labels of these maps: it changes nothing");
+  }
+  for (const auto & group : plan.Labels.Linked)
+  {
+    listener.Say("labels at finite distances of each other, transported together:" + list(group));
+  }
   for (const auto & only :
        { std::make_pair("fixed", &plan.Labels.FixedOnly), std::make_pair("moving", &plan.Labels.MovingOnly) })
   {

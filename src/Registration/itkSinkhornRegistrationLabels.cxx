@@ -18,6 +18,7 @@
 // Label maps: how they are told from other images, and what is registered of them.
 #include "itkSinkhornRegistrationEngine.h"
 #include "itkSinkhornRegistrationExclusions.h"
+#include "itkSinkhornRegistrationLabelLinks.h"
 #include "itkSinkhornRegistrationMetrics.h"
 
 #include "itkSinkhornDensity.h"
@@ -26,8 +27,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <set>
+#include <sstream>
 #include <unordered_map>
 
 namespace itk
@@ -159,45 +160,61 @@ ListLabels(const LabelImageType<VDimension> * map, const MaskImageType<VDimensio
   return labels;
 }
 
-/** The labels of both maps. */
+/** Numbers labels that have none, those of \a same as the labels that they cannot be told from, in the order in which
+ * \a map has them. */
 template <unsigned int VDimension>
-LabelSets
-CompareSets(const ImagePair<VDimension> & images)
+void
+NumberLabels(const LabelImageType<VDimension> * map,
+             const std::vector<std::uint32_t> & labels,
+             const LabelNumbers &               same,
+             std::uint32_t &                    most,
+             LabelNumbers &                     numbers)
 {
-  const auto fixed = ListLabels<VDimension>(images.FixedLabelMap, images.FixedMask);
-  const auto moving = ListLabels<VDimension>(images.MovingLabelMap, images.MovingMask);
-  LabelSets  sets;
-  std::set_intersection(fixed.begin(), fixed.end(), moving.begin(), moving.end(), std::back_inserter(sets.Common));
-  std::set_difference(fixed.begin(), fixed.end(), moving.begin(), moving.end(), std::back_inserter(sets.FixedOnly));
-  std::set_difference(moving.begin(), moving.end(), fixed.begin(), fixed.end(), std::back_inserter(sets.MovingOnly));
-  return sets;
+  std::set<std::uint32_t> missing(labels.begin(), labels.end());
+  for (const auto & number : numbers)
+  {
+    missing.erase(number.first);
+  }
+  const std::uint32_t * first = map->GetBufferPointer();
+  for (SizeValueType i = 0; i < map->GetBufferedRegion().GetNumberOfPixels() && !missing.empty(); ++i)
+  {
+    if (numbers.count(first[i]) > 0 || missing.erase(first[i]) == 0)
+    {
+      continue;
+    }
+    const auto          found = same.find(first[i]);
+    const std::uint32_t name = found == same.end() ? first[i] : found->second;
+    if (numbers.count(name) == 0)
+    {
+      numbers[name] = ++most;
+    }
+    numbers[first[i]] = numbers[name];
+  }
 }
 
-/** Numbers for labels, from 1 on in the order in which \a map has them. */
+/** Numbers for all labels that take part, from 1 on; linked labels come first. */
 template <unsigned int VDimension>
-std::unordered_map<std::uint32_t, std::uint32_t>
-NumberLabels(const LabelImageType<VDimension> * map, const std::vector<std::uint32_t> & labels)
+LabelNumbers
+NumberLabels(const ImagePair<VDimension> & images, const LabelSets & sets, const LabelDistances & distances)
 {
-  const std::set<std::uint32_t>                    common(labels.begin(), labels.end());
-  std::unordered_map<std::uint32_t, std::uint32_t> numbers{ { 0, 0 } };
-  const std::uint32_t *                            first = map->GetBufferPointer();
-  for (SizeValueType i = 0; i < map->GetBufferedRegion().GetNumberOfPixels() && numbers.size() <= common.size(); ++i)
+  const LabelNumbers         same = FindSame(sets, distances);
+  std::vector<std::uint32_t> linked;
+  for (const auto & group : sets.Linked)
   {
-    if (numbers.count(first[i]) == 0 && common.count(first[i]) > 0)
-    {
-      const auto number = static_cast<std::uint32_t>(numbers.size());
-      numbers[first[i]] = number;
-    }
+    linked.insert(linked.end(), group.begin(), group.end());
   }
+  LabelNumbers  numbers{ { 0, 0 } };
+  std::uint32_t most = 0;
+  NumberLabels<VDimension>(images.FixedLabelMap, linked, same, most, numbers);
+  NumberLabels<VDimension>(images.MovingLabelMap, linked, same, most, numbers);
+  NumberLabels<VDimension>(images.FixedLabelMap, sets.Common, same, most, numbers);
   return numbers;
 }
 
 /** Renumbers a map; what has no number, or lies outside the mask, is unknown. */
 template <unsigned int VDimension>
 typename LabelImageType<VDimension>::Pointer
-Renumber(const LabelImageType<VDimension> *                       map,
-         const MaskImageType<VDimension> *                        mask,
-         const std::unordered_map<std::uint32_t, std::uint32_t> & numbers)
+Renumber(const LabelImageType<VDimension> * map, const MaskImageType<VDimension> * mask, const LabelNumbers & numbers)
 {
   const typename LabelImageType<VDimension>::Pointer renumbered = Sinkhorn::CopyImage(map);
   for (SizeValueType i = 0; i < map->GetBufferedRegion().GetNumberOfPixels(); ++i)
@@ -227,7 +244,61 @@ MakeOutline(const LabelImageType<VDimension> * map)
 bool
 AreManifold(const LabelSets & sets)
 {
-  return !sets.Common.empty() && sets.Common.size() + std::max(sets.FixedOnly.size(), sets.MovingOnly.size()) > 1;
+  return !sets.Linked.empty() ||
+         (!sets.Common.empty() && sets.Common.size() + std::max(sets.FixedOnly.size(), sets.MovingOnly.size()) > 1);
+}
+
+/** \exception UsageError for a finite distance that is so far beyond what the images span that numbers of single
+ * precision could not tell ways in them any more. */
+template <unsigned int VDimension>
+void
+CheckDistances(const Plan & plan, const ImagePair<VDimension> & images)
+{
+  constexpr double most = 10.0;
+  const auto       span = [](const LabelImageType<VDimension> * map) {
+    double squares = 0.0;
+    for (unsigned int d = 0; d < VDimension; ++d)
+    {
+      squares += Math::sqr(static_cast<double>(map->GetBufferedRegion().GetSize(d)) * map->GetSpacing()[d]);
+    }
+    return std::sqrt(squares);
+  };
+  const double      limit = most * std::max(span(images.FixedLabelMap), span(images.MovingLabelMap));
+  const auto &      distances = plan.Distances;
+  const std::size_t count = distances.Labels.size();
+  for (std::size_t i = 0; i < distances.Values.size(); ++i)
+  {
+    if (distances.Values[i] > limit && std::isfinite(distances.Values[i]))
+    {
+      std::ostringstream text;
+      text << plan.Prefix << "label-costs '" << distances.Name << "': row of label " << distances.Labels[i / count]
+           << ", column of label " << distances.Labels[i % count] << ": " << distances.Values[i] << " mm is beyond "
+           << limit << " mm, ten times what the images span; write inf where labels must not mix";
+      throw UsageError(text.str());
+    }
+  }
+}
+
+/** The labels of both maps, if they may be compared; none otherwise. */
+template <unsigned int VDimension>
+LabelSets
+CompareSets(const Plan & plan, const ImagePair<VDimension> & images)
+{
+  const bool hasMaps = images.FixedLabelMap && images.MovingLabelMap;
+  if (!plan.Distances.IsEmpty() && !hasMaps)
+  {
+    throw UsageError(plan.Prefix + "label-costs: has no meaning here, " + images.FixedName + " and " +
+                     images.MovingName + " do not look like label maps; leave it out, or say " + plan.Prefix +
+                     "features labels if they are");
+  }
+  if (!hasMaps || !MayCompareLabels(plan))
+  {
+    return LabelSets();
+  }
+  CheckDistances<VDimension>(plan, images);
+  return LinkLabels(ListLabels<VDimension>(images.FixedLabelMap, images.FixedMask),
+                    ListLabels<VDimension>(images.MovingLabelMap, images.MovingMask),
+                    plan.Distances);
 }
 
 } // namespace
@@ -239,17 +310,19 @@ ChooseFeatures(Plan & plan, const ImagePair<VDimension> & given)
   const ImagePair<VDimension> images = ApplyExclusions<VDimension>(given);
   ImagePair<VDimension>       pair = images;
   const bool                  hasMaps = images.FixedLabelMap && images.MovingLabelMap;
-  const bool                  isAsked = plan.Features == FeatureKind::Labels;
-  if (isAsked && !hasMaps)
+  // Who gives distances between labels wants these compared.
+  const bool isAsked = plan.Features == FeatureKind::Labels || !plan.Distances.IsEmpty();
+  if (plan.Features == FeatureKind::Labels && !hasMaps)
   {
     throw UsageError(plan.Prefix + "features labels: both images must be label maps");
   }
-  const LabelSets sets = hasMaps && MayCompareLabels(plan) ? CompareSets<VDimension>(images) : LabelSets();
-  if (isAsked && sets.Common.empty())
+  const LabelSets sets = CompareSets<VDimension>(plan, images);
+  if (isAsked && sets.Common.empty() && sets.Linked.empty())
   {
     throw UsageError(plan.Prefix + "features labels: " + images.FixedName + " and " + images.MovingName +
-                     " have no label in common" + (images.FixedMask || images.MovingMask ? " inside their masks" : "") +
-                     "; " + plan.Prefix + "features none compares their outlines");
+                     " have no label in common" + (plan.Distances.IsEmpty() ? "" : ", nor two at a finite distance") +
+                     (images.FixedMask || images.MovingMask ? " inside their masks" : "") + "; " + plan.Prefix +
+                     "features none compares their outlines");
   }
   pair.FixedLabelMap = nullptr;
   pair.MovingLabelMap = nullptr;
@@ -264,7 +337,12 @@ ChooseFeatures(Plan & plan, const ImagePair<VDimension> & given)
   }
   plan.Features = FeatureKind::Labels;
   plan.Labels = sets;
-  const auto numbers = NumberLabels<VDimension>(images.FixedLabelMap, sets.Common);
+  const LabelNumbers numbers = NumberLabels<VDimension>(images, sets, plan.Distances);
+  pair.Links = MakeLinks(sets,
+                         ListLabels<VDimension>(images.FixedLabelMap, images.FixedMask),
+                         ListLabels<VDimension>(images.MovingLabelMap, images.MovingMask),
+                         plan.Distances,
+                         numbers);
   pair.FixedLabelMap = Renumber<VDimension>(images.FixedLabelMap, images.FixedMask, numbers);
   pair.MovingLabelMap = Renumber<VDimension>(images.MovingLabelMap, images.MovingMask, numbers);
   pair.Fixed = MakeOutline<VDimension>(pair.FixedLabelMap);

@@ -122,6 +122,7 @@ FollowLabels(const Stage & stage, Metric<VDimension> & metric)
   constexpr double smallestWay = 0.15; // as transport of images has it: what is less the grid can't tell
   const auto       force = LabelMassRegistrationForce<MetricImage>::New();
   force->SetReach(stage.Reach);
+  force->SetLabelCosts(stage.LabelCosts);
   force->SetSmallestWay(smallestWay);
   metric.Force = force;
   metric.SetBlur = [force](double blur) { force->SetBlur(blur); };

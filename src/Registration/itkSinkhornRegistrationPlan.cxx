@@ -232,6 +232,23 @@ ChooseFeatures(const PlanRequest & request, Plan & plan)
   }
 }
 
+/** \exception UsageError if there are none, or if no stage compares labels. */
+void
+ReadDistances(const PlanRequest & request, Plan & plan)
+{
+  if (request.LabelCosts.empty())
+  {
+    return;
+  }
+  const std::string name = request.Prefix + "label-costs";
+  if (!MayCompareLabels(plan))
+  {
+    throw UsageError(name + ": has no meaning here, where no labels are compared; leave it out, or choose " +
+                     request.Prefix + "features labels and a deformation with sinkhorn");
+  }
+  plan.Distances = ReadLabelDistances(name, request.LabelCosts);
+}
+
 } // namespace
 
 bool
@@ -301,6 +318,7 @@ MakePlan(const PlanRequest & request)
     PlanStages(request, defaults, plan);
   }
   ChooseFeatures(request, plan);
+  ReadDistances(request, plan);
   CheckUse(request, plan);
   return plan;
 }

@@ -152,6 +152,8 @@ ToJson(const Plan & plan, const RegistrationReport & report)
   put("labels", listLabels(plan.Labels.Common));
   put("labels_fixed_only", listLabels(plan.Labels.FixedOnly));
   put("labels_moving_only", listLabels(plan.Labels.MovingOnly));
+  put("labels_linked",
+      List(plan.Labels.Linked.size(), [&](std::size_t i) { return listLabels(plan.Labels.Linked[i]); }));
   put("density", Quote(plan.Mass.ToString()));
   put("density_fixed", Quote(plan.FixedMass.ToString()));
   put("density_moving", Quote(plan.MovingMass.ToString()));

@@ -22,6 +22,7 @@
 #include "itkSinkhornRegistrationImages.h"
 #include "itkSinkhornRegistrationIntensities.h"
 
+#include "itkSinkhornFieldAlgebra.h"
 #include "itkSinkhornLabelMixture.h"
 
 #include <algorithm>
@@ -167,6 +168,22 @@ MeasureOverlap(const LabelImageType<VDimension> *                fixed,
 }
 
 template <unsigned int VDimension>
+typename LabelImageType<VDimension>::Pointer
+RenameLabels(LabelImageType<VDimension> * map, const std::vector<std::uint32_t> & names)
+{
+  if (names.empty())
+  {
+    return map;
+  }
+  const auto renamed = Sinkhorn::CopyImage(map);
+  std::transform(map->GetBufferPointer(),
+                 map->GetBufferPointer() + map->GetBufferedRegion().GetNumberOfPixels(),
+                 renamed->GetBufferPointer(),
+                 [&names](std::uint32_t label) { return label < names.size() ? names[label] : label; });
+  return renamed;
+}
+
+template <unsigned int VDimension>
 bool
 AreEqual(const ImageType<VDimension> * fixed, const ImageType<VDimension> * moving)
 {
@@ -212,8 +229,9 @@ AreEqualLabels(const LabelImageType<VDimension> * fixed, const LabelImageType<VD
   template double MeasureMassOverlap<D>(const ImageType<D> *, const ImageType<D> *, const Transform<double, D, D> *); \
   template double MeasureOverlap<D>(                                                                                  \
     const LabelImageType<D> *, const LabelImageType<D> *, const Transform<double, D, D> *);                           \
-  template bool AreEqualLabels<D>(const LabelImageType<D> *, const LabelImageType<D> *);                              \
-  template bool AreEqual<D>(const ImageType<D> *, const ImageType<D> *);
+  template LabelImageType<D>::Pointer RenameLabels<D>(LabelImageType<D> *, const std::vector<std::uint32_t> &);       \
+  template bool                       AreEqualLabels<D>(const LabelImageType<D> *, const LabelImageType<D> *);        \
+  template bool                       AreEqual<D>(const ImageType<D> *, const ImageType<D> *);
 SINKHORN_INSTANTIATE(2)
 SINKHORN_INSTANTIATE(3)
 #undef SINKHORN_INSTANTIATE

@@ -55,14 +55,21 @@ MeasureOverlap(const LabelImageType<VDimension> *                fixed,
                const LabelImageType<VDimension> *                moving,
                const Transform<double, VDimension, VDimension> * transform);
 
+/** A map of other names, by label from 0 on; labels beyond keep theirs. Without names it is the map itself. */
+template <unsigned int VDimension>
+typename LabelImageType<VDimension>::Pointer
+RenameLabels(LabelImageType<VDimension> * map, const std::vector<std::uint32_t> & names);
+
 /** How well a map brings a pair together, whatever the metric: mutual information, of label maps the mean overlap of
- * the labels. */
+ * the labels; those between which mass can go are one. */
 template <unsigned int VDimension>
 double
 MeasureSimilarityOf(const ImagePair<VDimension> & images, const Transform<double, VDimension, VDimension> * map)
 {
   return images.FixedLabelMap
-           ? MeasureOverlap<VDimension>(images.FixedLabelMap, images.MovingLabelMap, map)
+           ? MeasureOverlap<VDimension>(RenameLabels<VDimension>(images.FixedLabelMap, images.Links.Groups),
+                                        RenameLabels<VDimension>(images.MovingLabelMap, images.Links.Groups),
+                                        map)
            : MeasureSimilarity<VDimension>(images.Fixed, images.Moving, images.FixedMask, images.MovingMask, map);
 }
 

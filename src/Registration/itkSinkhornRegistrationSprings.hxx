@@ -22,6 +22,7 @@
 #include "itkSinkhornRegistrationSimilarity.h"
 
 #include "itkImageMomentsCalculator.h"
+#include "itkSinkhornLabelCosts.h"
 #include "itkSinkhornLinearFit.h"
 #include "itkSinkhornTransformInitializer.h"
 
@@ -52,6 +53,7 @@ FitToSprings(const StageInput<VDimension> & input, bool multiStart)
   initializer->SetMovingImage(input.Moving);
   initializer->SetFixedLabels(input.FixedLabels);
   initializer->SetMovingLabels(input.MovingLabels);
+  initializer->SetLabelCosts(input.Parameters.LabelCosts);
   initializer->SetFixedIntensities(input.FixedIntensities);
   initializer->SetMovingIntensities(input.MovingIntensities);
   initializer->SetNumberOfIntensityBins(input.NumberOfIntensityBins);
@@ -108,8 +110,11 @@ FitToSprings(const StageInput<VDimension> & input, InitialKind kind, bool multiS
     // the whole may fit none of them.
     constexpr double largestGrowth = 4.0;
     const auto       rigid = FitRigidlyToSprings<VDimension>(input, multiStart);
-    const auto       overlap = [&input](const SpringFit<VDimension> & fit) {
-      return MeasureOverlap<VDimension>(input.FixedLabels, input.MovingLabels, fit.Transform);
+    const auto       groups = Sinkhorn::LabelCosts(input.Parameters.LabelCosts).FindGroups();
+    const auto       overlap = [&](const SpringFit<VDimension> & fit) {
+      return MeasureOverlap<VDimension>(RenameLabels<VDimension>(input.FixedLabels, groups),
+                                        RenameLabels<VDimension>(input.MovingLabels, groups),
+                                        fit.Transform);
     };
     return Sinkhorn::IsModest<VDimension>(matrix, largestGrowth) && overlap(affine) >= overlap(rigid) ? affine : rigid;
   }

@@ -23,6 +23,7 @@
 #include "itkSinkhornRegistrationIntensities.h"
 #include "itkSinkhornRegistrationMetrics.h"
 #include "itkSinkhornRegistrationSettings.h"
+#include "itkSinkhornRegistrationSimilarity.h"
 #include "itkSinkhornRegistrationStages.h"
 
 #include "itkLocalStandardizationImageFilter.h"
@@ -89,8 +90,11 @@ PrepareStage(const Plan & plan, const Stage & stage, const ImagePair<VDimension>
   if (stage.ComparesLabels)
   {
     // They know where nothing is to be compared.
-    input.FixedLabels = images.FixedLabelMap;
-    input.MovingLabels = images.MovingLabelMap;
+    input.FixedLabels =
+      asMass ? images.FixedLabelMap : RenameLabels<VDimension>(images.FixedLabelMap, images.Links.Names);
+    input.MovingLabels =
+      asMass ? images.MovingLabelMap : RenameLabels<VDimension>(images.MovingLabelMap, images.Links.Names);
+    input.Parameters.LabelCosts = images.Links.Costs;
   }
   if (plan.Features == FeatureKind::Intensity)
   {

@@ -17,6 +17,7 @@
 # ==========================================================================
 """itk.sinkhorn_registration_method(): the whole registration in one call."""
 import json
+import os
 import warnings
 
 import numpy as np
@@ -53,6 +54,32 @@ def _as_text(value):
     return f"{value:.17g}" if isinstance(value, float) else str(value)
 
 
+def _as_label_costs(costs):
+    """A file's name, or a table of distances: from a square table, or from pairs of labels."""
+    if isinstance(costs, (str, os.PathLike)):
+        name = os.fspath(costs)
+        if "\n" in name:
+            raise ValueError("label_costs: the name of a file has one line; give a table as a dict.")
+        return name
+    if not isinstance(costs, dict):
+        labels, distances = costs
+        labels = [int(label) for label in labels]
+        distances = np.asarray(distances, float)
+        if distances.shape != (len(labels), len(labels)):
+            raise ValueError(f"label_costs: the distances have the shape {distances.shape} for {len(labels)} labels.")
+    else:
+        labels = sorted({int(label) for pair in costs for label in pair})
+        places = {label: place for place, label in enumerate(labels)}
+        distances = np.where(np.eye(len(labels), dtype=bool), 0.0, np.inf)
+        for (one, other), distance in costs.items():
+            if distance != costs.get((other, one), distance):
+                raise ValueError(f"label_costs: from {one} to {other} it is {distance}, but {costs[other, one]} back.")
+            distances[places[int(one)], places[int(other)]] = distance
+            distances[places[int(other)], places[int(one)]] = distance
+    rows = [["-", *labels]] + [[label, *map(float, row)] for label, row in zip(labels, distances)]
+    return "".join(",".join(map(_as_text, row)) + "\n" for row in rows)
+
+
 def sinkhorn_registration_method(
     fixed,
     moving,
@@ -71,6 +98,7 @@ def sinkhorn_registration_method(
     initialize=None,
     density=None,
     features=None,
+    label_costs=None,
     multi_start=False,
     settings=None,
     progress=None,
@@ -113,6 +141,12 @@ def sinkhorn_registration_method(
         What is compared: labels (of label maps, each with its like), none (intensities), intensity:BINS or intensity:BINS:MM
         (these, and the springs of the start move mass to mass as bright as itself) or auto (default: labels where both images
         are label maps of more than one label).
+    label_costs : dict, (labels, distances) or path
+        Distances between labels of label maps, mm: {(2, 5): 10.0}, a list of labels and a symmetric table of their
+        distances, or a file of such a table (CSV or white space, first row and first column labels). Mass that changes
+        from one label to the other pays w²/2 mm² beside its way, in the start and the stages that transport mass: so a
+        part that is labelled differently in the two images, or in one image alone, is matched. At the distance 0 labels
+        are one. Default: infinite between all labels.
     multi_start : bool
         Start also from the rotations that align the principal axes.
     settings : dict
@@ -139,7 +173,7 @@ def sinkhorn_registration_method(
         of_images = {"metric": metric, "stages": stages, "fixed_mask": fixed_mask, "moving_mask": moving_mask,
                      "fixed_exclusion": fixed_exclusion, "moving_exclusion": moving_exclusion,
                      "initial_transform": initial_transform, "finish": finish, "density": density, "features": features,
-                     "multi_start": multi_start or None}
+                     "label_costs": label_costs, "multi_start": multi_start or None}
         for name, value in of_images.items():
             if value is not None:
                 raise ValueError(f"{name} has no meaning with curves and surfaces; leave it out.")
@@ -167,6 +201,8 @@ def sinkhorn_registration_method(
     for name, text in texts.items():
         if text is not None:
             getattr(method, "Set" + name)(text)
+    if label_costs is not None:
+        method.SetLabelCosts(_as_label_costs(label_costs))
     method.SetMultiStart(bool(multi_start))
     given = {"blur": blur, "reach": reach, **(settings or {})}
     for name, value in given.items():
