@@ -58,8 +58,8 @@ MeasureWithoutDetail(const ImagePair<VDimension> &                  images,
 /** Runs the finish of a recipe and, where the detail of its map brings nothing, once more with a smooth map.
  *
  * Local correlation follows noise if its map may. The anatomies of two people, or two stains, differ in every detail,
- * and a map without it makes them clearly less similar; one brain twice, or breath, differ by a smooth map, and detail
- * is noise that doubles the error. What decides is seen on the finest level only: first the map is smoothed by a voxel,
+ * and a map without it makes them clearly less similar; one brain twice differs by a smooth map, and detail is noise
+ * that doubles the error. What decides is seen on the finest level only: first the map is smoothed by a voxel,
  * which costs little (known smooth maps of heads, hippocampi and slices, with noise, keep 97.6 % of their mutual
  * information and more, anatomies and stains 96.9 % and less), then the finish with a smooth map has to come close
  * (known maps: within 4.7 %, others 7.3 % and more). \param next number of the finish in the plan. */
