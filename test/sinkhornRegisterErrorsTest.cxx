@@ -84,6 +84,8 @@ TEST_F(SinkhornRegisterErrors, UnknownOptionsAndValues)
   ExpectRefusal("--density window:5", { "--density", "window:5" });
   ExpectRefusal("--density window:7:7", { "--density", "both limits" });
   ExpectRefusal("--density window:a:7", { "--density", "'a'", "not a number" });
+  ExpectRefusal("--label-costs " + Path("none.csv"), { "--label-costs", "none.csv", "cannot be read" });
+  ExpectRefusal("--features none --label-costs " + Path("none.csv"), { "--label-costs", "no meaning" });
   ExpectRefusal("--blur 0", { "--blur", "greater than 0" });
   ExpectRefusal("--blur -2", { "--blur", "greater than 0" });
   ExpectRefusal("--blur nan", { "--blur" });

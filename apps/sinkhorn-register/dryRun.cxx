@@ -86,7 +86,7 @@ PrintPlan(const Options & options)
   {
     for (const auto & file : ListInputFiles(options))
     {
-      if (file.first.find("landmarks") != std::string::npos)
+      if (file.first.find("landmarks") != std::string::npos || file.first == "label costs")
       {
         std::cout << "reads " << file.first << " '" << file.second << "'\n";
         continue;
