@@ -26,10 +26,10 @@ namespace Sinkhorn
 {
 
 /** The flow of a velocity that stays the same, for the time 1, by scaling and squaring (Arsigny, Commowick, Pennec and
- * Ayache, "A log-Euclidean framework for statistics on diffeomorphisms", MICCAI 2006): a power of ½ of the velocity
- * whose derivatives are at most 0.3 is followed as it is, which cannot fold, and the map is then composed with itself
- * as often as it was halved. Of first order in the derivative of that part: where the velocity is steeper than 0.3, a
- * way is right to about a twentieth. Nothing moves outside of the grid.
+ * Ayache, "A log-Euclidean framework for statistics on diffeomorphisms", MICCAI 2006): the velocity is halved until no
+ * derivative is larger than 0.3, so that it can be followed as it is, and the map is then composed with itself as often
+ * as that was needed. Of first order: a way is wrong by less than half of 0.3 of its length. Nothing moves outside of
+ * the grid.
  * \param velocity mm. \return displacement, mm, on the same grid. */
 template <typename TField>
 typename TField::Pointer

@@ -42,9 +42,10 @@ struct PointSchedule
 {
   unsigned int NumberOfIterations{ 40 };
   double       Diagonal{ 1.0 };
-  /** Standard deviation of the Gaussians that smooth the springs; falls geometrically over the first three quarters. */
+  /** Standard deviation of the Gaussians that smooth the springs; falls geometrically over the first three quarters, to
+   * the blur that is chosen: springs tell nothing finer, and more smoothing would lose some of what they tell. */
   double FirstSigma{ 0.25 };
-  double LastSigma{ 0.0177 };
+  double LastSigma{ 0.0125 };
   /** mm, of the transport; falls over the first 60 %. */
   double FirstBlur{ 0.0 };
   double LastBlur{ 0.0 };
