@@ -20,7 +20,8 @@
 
 #include "itkSinkhornPointRegistrationSprings.h"
 
-#include "itkSinkhornDiffeomorphicMap.h"
+#include "itkDisplacementFieldJacobianCalculator.h"
+#include "itkSinkhornFieldExponential.h"
 #include "itkSinkhornFoldRegularizer.h"
 #include "itkSinkhornRegistrationListener.h"
 #include "itkSinkhornVoxelSplatter.h"
@@ -41,9 +42,10 @@ struct PointSchedule
 {
   unsigned int NumberOfIterations{ 40 };
   double       Diagonal{ 1.0 };
-  /** Standard deviation of the Gaussians that smooth the springs; falls geometrically over the first three quarters. */
+  /** Standard deviation of the Gaussians that smooth the springs; falls geometrically over the first three quarters, to
+   * the blur that is chosen: springs tell nothing finer, and more smoothing would lose some of what they tell. */
   double FirstSigma{ 0.25 };
-  double LastSigma{ 0.0177 };
+  double LastSigma{ 0.0125 };
   /** mm, of the transport; falls over the first 60 %. */
   double FirstBlur{ 0.0 };
   double LastBlur{ 0.0 };
@@ -152,6 +154,7 @@ public:
   using FieldType = Sinkhorn::DisplacementField<VDimension>;
   using FieldPointer = typename FieldType::Pointer;
   using PairType = Sinkhorn::MapPair<VDimension>;
+  using MarksType = typename Sinkhorn::FoldRegularizer<VDimension>::MarksType;
   using MeasureType = Sinkhorn::PointMeasure;
   using SpringsType = PointSprings<VDimension>;
   using PointType = Point<double, VDimension>;
@@ -202,9 +205,9 @@ public:
 
 private:
   static constexpr double stepTolerance = 0.01;
-  /** Of the step, per mm: it must not fold by itself. */
-  static constexpr double largestDerivative = 0.3;
   static constexpr double smallestDeterminant = 0.05;
+  /** Of what is handed over. */
+  static constexpr double leastDeterminant = 0.001;
   /** Of the largest smoothed mass: where less is, springs fade out. */
   static constexpr double faintPart = 0.01;
   /** Of the diagonal, around both shapes; the outer half fades out. */
@@ -247,15 +250,8 @@ private:
   {
     const MeasureType moved = this->MoveParticles();
     m_Springs.Solve(moved);
-    const FieldPointer step = this->SmoothSprings(moved, sigma);
-    const double       steepest = Sinkhorn::ComputeLargestDerivative(*step);
-    if (steepest > largestDerivative)
-    {
-      auto * const voxels = step->GetBufferPointer();
-      std::for_each(voxels, voxels + step->GetBufferedRegion().GetNumberOfPixels(), [steepest](auto & way) {
-        way *= largestDerivative / steepest;
-      });
-    }
+    // Scaled down until its steepest place does not fold, a step would hold back all other places.
+    const FieldPointer step = Sinkhorn::ExponentiateField<FieldType>(this->SmoothSprings(moved, sigma));
     m_Map.Forward = Sinkhorn::ComposeFields<FieldType>(step, m_Map.Forward);
     Sinkhorn::FoldRegularizer<VDimension>::RelaxForward(m_Map.Forward, smallestDeterminant);
     return MeasureWay<VDimension>(moved, this->MoveParticles());
@@ -294,9 +290,11 @@ private:
   Finish()
   {
     constexpr unsigned int rounds = 4;
-    constexpr double       leastDeterminant = 0.001;
     using Regularizer = Sinkhorn::FoldRegularizer<VDimension>;
-    Regularizer::RelaxForward(m_Map.Forward, leastDeterminant);
+    if (this->MendInverse())
+    {
+      return;
+    }
     for (unsigned int round = 0; round < rounds; ++round)
     {
       this->Invert();
@@ -310,6 +308,49 @@ private:
         return;
       }
     }
+  }
+
+  /** Smooths the map where voxels of its inverse that fold come from. Where the map compresses, a voxel of the inverse
+   * spans many of the map: smoothing the inverse itself would smear the map, and the shape, over all of them.
+   * \return whether neither folds any more. */
+  bool
+  MendInverse()
+  {
+    constexpr unsigned int rounds = 20;
+    constexpr double       firstWidth = 0.7; // voxels, as in RelaxForward()
+    constexpr double       growth = 0.1;
+    using Regularizer = Sinkhorn::FoldRegularizer<VDimension>;
+    Regularizer::RelaxForward(m_Map.Forward, leastDeterminant);
+    for (unsigned int round = 0; round < rounds; ++round)
+    {
+      this->Invert();
+      const auto marks = this->MarkFoldsOfInverse();
+      if (!marks)
+      {
+        return true;
+      }
+      m_Map.Forward = Regularizer::Blend(
+        m_Map.Forward, Regularizer::Carry(marks, m_Map.Inverse), firstWidth + growth * static_cast<double>(round));
+      Regularizer::RelaxForward(m_Map.Forward, leastDeterminant);
+    }
+    return false;
+  }
+
+  /** Nullptr if there are none. */
+  typename MarksType::Pointer
+  MarkFoldsOfInverse() const
+  {
+    const auto calculator = DisplacementFieldJacobianCalculator<FieldType>::New();
+    calculator->SetDisplacementField(m_Map.Inverse);
+    const auto    marks = calculator->ComputeImage();
+    float * const voxels = marks->GetBufferPointer();
+    bool          any = false;
+    std::for_each(voxels, voxels + marks->GetBufferedRegion().GetNumberOfPixels(), [&any](float & voxel) {
+      const bool isSound = voxel >= leastDeterminant; // not where it is not a number
+      any = any || !isSound;
+      voxel = isSound ? 0.0F : 1.0F;
+    });
+    return any ? marks : nullptr;
   }
 
   MeasureType   m_Fixed;
