@@ -220,6 +220,8 @@ TEST_F(SinkhornRegisterShapes, DamagedFilesAreRefusedByName)
   ExpectRefusalOfCut("a.off", ToOff(surface));
   ExpectRefusalOfCut("a.gii", ToGifti(surface));
   ExpectRefusalOfCut("lh.white", ToFreeSurfer(surface));
+  const std::string whole = ToFreeSurfer(surface);
+  ExpectRefusal("lh.white", whole.substr(0, whole.size() - 1), { "lh.white", "triangles take" });
   ExpectRefusal("empty.ply", "", { "empty.ply", "empty" });
   Surface wrong = surface;
   wrong.Faces[3][1] = 5000;

@@ -28,6 +28,8 @@
 #include "itkOBJMeshIO.h"
 #include "itkOFFMeshIO.h"
 
+#include <cstdint>
+#include <filesystem>
 #include <fstream>
 
 namespace SinkhornRegister
@@ -66,6 +68,26 @@ MakeMeshIO(const std::string & path)
   std::string   magic(3, '\0');
   file.read(&magic[0], 3);
   return magic == "\xFF\xFF\xFE" ? itk::MeshIOBase::Pointer(itk::FreeSurferBinaryMeshIO::New().GetPointer()) : nullptr;
+}
+
+/** Refuses a binary FreeSurfer surface that ends early: ITK would take what is missing from memory as it happens to be.
+ * A line of comment, perhaps an empty one, two numbers, three coordinates a point and three vertices a triangle. */
+void
+CheckFreeSurferSize(const std::string & path, const std::string & what, const itk::MeshIOBase & io)
+{
+  std::ifstream file(path, std::ios::binary);
+  std::string   comment;
+  std::getline(file, comment);
+  std::uintmax_t needed = comment.size() + 1 + (file.peek() == '\n' ? 1 : 0) + 2 * sizeof(std::uint32_t);
+  needed += 3 * sizeof(float) * io.GetNumberOfPoints() + 3 * sizeof(std::uint32_t) * io.GetNumberOfCells();
+  const std::uintmax_t size = std::filesystem::file_size(path);
+  if (size < needed)
+  {
+    ThrowDamaged(what,
+                 "it has " + std::to_string(size) + " bytes, and " + std::to_string(io.GetNumberOfPoints()) +
+                   " points and " + std::to_string(io.GetNumberOfCells()) + " triangles take " +
+                   std::to_string(needed));
+  }
 }
 
 std::size_t
@@ -120,6 +142,10 @@ public:
     {
       m_IO->SetFileName(path);
       m_IO->ReadMeshInformation();
+      if (dynamic_cast<const itk::FreeSurferBinaryMeshIO *>(m_IO.GetPointer()) != nullptr)
+      {
+        CheckFreeSurferSize(path, what, *m_IO);
+      }
       this->Read();
     }
     catch (const UsageError &)

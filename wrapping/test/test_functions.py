@@ -40,6 +40,18 @@ def test_arrays_in_arrays_out(dimension, dtype):
         assert image.shape == fixed.shape and np.isfinite(image).all()
 
 
+def test_bins_of_intensity_send_bright_mass_to_bright_mass():
+    """Two boxes of equal mass that have changed places, the one small and bright, the other large and dim."""
+    fixed, moving = np.zeros((2, 48, 64), np.float32)
+    fixed[20:28, 10:18] = fixed[16:32, 40:56] = 1.0
+    moving[20:28, 44:52] = moving[16:32, 6:22] = 1.0
+    for image, bright in ((fixed, np.s_[20:28, 10:18]), (moving, np.s_[20:28, 44:52])):
+        image[bright] = 4.0
+    spring = lambda **options: itk.sinkhorn_transport_image_filter(fixed, moving, blur=2.0, **options).springs[24, 14]
+    assert abs(spring()[0]) < 2.0
+    assert spring(number_of_intensity_bins=8, intensity_weight=100.0) == pytest.approx([34.0, 0.0], abs=1.0)
+
+
 def test_itk_images_keep_their_geometry():
     fixed, moving = [itk.image_from_array(a) for a in make_pair(2)]
     direction = itk.matrix_from_array(np.array([[0.0, -1.0], [1.0, 0.0]]))

@@ -81,10 +81,24 @@ def test_a_progress_bar_needs_no_tqdm():
     assert result.report["levels"]
 
 
+@pytest.mark.parametrize("costs", [{(2, 5): 5.0}, ([2, 5], [[0, 5], [5, 0]])])
+def test_label_costs_match_a_part_of_another_name(costs):
+    y, x = np.mgrid[:64, :64]
+    disc = lambda center, radius: np.hypot(x - center, y - 32) < radius
+    fixed = (disc(16, 8) * 1 + disc(40, 7) * 2).astype(np.uint8)
+    moving = (disc(18, 8) * 1 + disc(48, 7) * 5).astype(np.uint8)
+    overlap = lambda result: dice(fixed == 2, np.asarray(result.warped) == 5)
+    assert overlap(itk.sinkhorn_registration_method(fixed, moving, features="labels")) < 0.6
+    result = itk.sinkhorn_registration_method(fixed, moving, features="labels", label_costs=costs)
+    assert overlap(result) > 0.9
+    assert result.report["labels_linked"]
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
         ({"metric": "ssd"}, "metric: 'ssd' is unknown"),
+        ({"label_costs": {(1, 2): -3.0}}, "is negative"),
         ({"settings": {"blurr": 2}}, "there is no setting 'blurr'"),
         ({"blur": 1e6}, r"blur 1e\+06"),
         ({"stages": ["syn"]}, "stage 'syn'"),
