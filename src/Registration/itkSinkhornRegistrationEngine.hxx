@@ -69,8 +69,7 @@ KeepBetter(const Plan &                                   plan,
     return;
   }
   const bool keepsLinear = linear >= report.SimilarityBefore;
-  transform->ClearTransformQueue();
-  Append<VDimension>(keepsLinear ? linearStart : given, transform);
+  Assign<VDimension>(keepsLinear ? linearStart : given, transform);
   AddIdentityIfEmpty<VDimension>(transform);
   report.Kept = keepsLinear ? "linear start" : "start";
   report.SimilarityAfter = std::max(report.SimilarityBefore, linear);
@@ -158,8 +157,7 @@ MendFolds(const ImageType<VDimension> * grid, CompositeTransform<double, VDimens
   const auto field = FieldTransform::New();
   field->SetDisplacementField(map.Forward);
   field->SetInverseDisplacementField(map.Inverse);
-  transform->ClearTransformQueue();
-  Append<VDimension>(linear, transform);
+  Assign<VDimension>(linear, transform);
   transform->AddTransform(field);
 }
 
@@ -272,8 +270,7 @@ Register(Plan &                                   plan,
     KeepBetter<VDimension>(plan, images, main, given, linearStart, result, report, listener);
   }
   EvaluateEnds<VDimension>(main, given, result, report);
-  transform->ClearTransformQueue();
-  Append<VDimension>(result, transform);
+  Assign<VDimension>(result, transform);
   return report;
 }
 

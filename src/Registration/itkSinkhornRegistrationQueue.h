@@ -41,6 +41,15 @@ Append(const CompositeTransform<double, VDimension> * several, CompositeTransfor
   }
 }
 
+/** \a queue then holds what \a other does. */
+template <unsigned int VDimension>
+void
+Assign(const CompositeTransform<double, VDimension> * other, CompositeTransform<double, VDimension> * queue)
+{
+  queue->ClearTransformQueue();
+  Append<VDimension>(other, queue);
+}
+
 template <unsigned int VDimension>
 CompositePointer<VDimension>
 CopyQueue(const CompositeTransform<double, VDimension> * transform)

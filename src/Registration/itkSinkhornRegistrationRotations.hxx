@@ -183,8 +183,7 @@ SearchRotations(const Plan &                             plan,
   });
   if (best->Similarity > clearly * starts.front().Similarity)
   {
-    transform->ClearTransformQueue();
-    Append<VDimension>(best->Queue, transform);
+    Assign<VDimension>(best->Queue, transform);
     std::ostringstream text;
     text << "the images are more similar in another orientation (mutual information " << starts.front().Similarity
          << " -> " << best->Similarity << "): start rotated";

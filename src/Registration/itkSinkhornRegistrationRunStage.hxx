@@ -215,8 +215,7 @@ RunStage(const Plan &                             plan,
   else
   {
     facts.MovedNothing = AreClose<VDimension>(transform, GetMap<VDimension>(before.GetPointer()), images.Fixed);
-    transform->ClearTransformQueue();
-    Append<VDimension>(before, transform);
+    Assign<VDimension>(before, transform);
     std::ostringstream text;
     text << "the stage ended worse than it began (" << facts.ValueBefore << " -> " << facts.ValueAfter
          << "): its result is dropped";

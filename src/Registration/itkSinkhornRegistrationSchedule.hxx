@@ -99,8 +99,7 @@ KeepBetterStart(const ImagePair<VDimension> &                  images,
   {
     return false;
   }
-  transform->ClearTransformQueue();
-  Append<VDimension>(given, transform);
+  Assign<VDimension>(given, transform);
   listener.Say("the start from springs is less similar than what it began with: it is left out");
   return true;
 }
@@ -230,8 +229,7 @@ RunMassStages(Plan &                                   plan,
     report.Stages.back().Kept = false;
   }
   linearStart = best.LinearStart;
-  transform->ClearTransformQueue();
-  Append<VDimension>(best.Queue, transform);
+  Assign<VDimension>(best.Queue, transform);
   maps = best.Maps;
   report.Stages.insert(report.Stages.end(), best.Report.Stages.begin(), best.Report.Stages.end());
   report.Levels.insert(report.Levels.end(), best.Report.Levels.begin(), best.Report.Levels.end());

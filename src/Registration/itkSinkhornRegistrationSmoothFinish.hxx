@@ -107,8 +107,7 @@ RunFinish(Plan &                                   plan,
   if (isAsGood)
   {
     finish = smooth;
-    transform->ClearTransformQueue();
-    Append<VDimension>(before, transform);
+    Assign<VDimension>(before, transform);
     maps = smoothMaps;
     report = smoothReport;
   }
