@@ -97,11 +97,30 @@ MakeCorrelationMetric(const Stage &)
   return metric;
 }
 
+/** ITK's metric by one work unit: several add to its histogram in any order, and a default run must not depend on that.
+ * ITK 5.2 fixes their number when the threaders are made; SetMaximumNumberOfWorkUnits() comes too late. */
+template <unsigned int VDimension>
+class SequentialMattesMetric
+  : public MattesMutualInformationImageToImageMetricv4<ImageType<VDimension>, ImageType<VDimension>>
+{
+public:
+  using Self = SequentialMattesMetric;
+  using Pointer = SmartPointer<Self>;
+  itkNewMacro(Self);
+
+protected:
+  SequentialMattesMetric()
+  {
+    this->m_SparseGetValueAndDerivativeThreader->SetNumberOfWorkUnits(1);
+    this->m_DenseGetValueAndDerivativeThreader->SetNumberOfWorkUnits(1);
+  }
+};
+
 template <unsigned int VDimension>
 Metric<VDimension>
 MakeMattesMetric(const Stage &)
 {
-  const auto mattes = MattesMutualInformationImageToImageMetricv4<ImageType<VDimension>, ImageType<VDimension>>::New();
+  const auto mattes = SequentialMattesMetric<VDimension>::New();
   mattes->SetNumberOfHistogramBins(32);
   Metric<VDimension> metric;
   metric.Pointer = mattes;
