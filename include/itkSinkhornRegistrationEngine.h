@@ -88,18 +88,18 @@ template <unsigned int VDimension>
 Sinkhorn_EXPORT ImagePair<VDimension>
                 ChooseFeatures(Plan & plan, const ImagePair<VDimension> & images);
 
-/** How the intensities of each image become mass, if that is left open (DensityRule::Mode::Automatic); "shift" counts
- * from the smallest intensity that was measured.
+/** How the intensities of each image become mass, if that is left open (DensityRule::Mode::Automatic). A constant far
+ * below everything, as scanners fill with what they did not measure, is replaced by the smallest intensity that was
+ * measured, whatever the density: in copies of the images, for all metrics.
  *
  * Where most of the border is alike it shows the background, dark or bright: mass is what lies above it, or below it
  * where things are dark on a bright ground, beyond its noise; the distance from it where a good part lies on both sides
- * (signed data). A constant far below everything, as scanners fill with what they did not measure, is left out. Single
- * voxels far brighter than all others count as no more than these. Where a border shows no background, negative
- * intensities count from the lowest on. Images that are 0 or nearly so at their border and hold no negative values are
- * taken as they are. Call before AdaptRecipe() and Register(). */
+ * (signed data). Single voxels far brighter than all others count as no more than these. Where a border shows no
+ * background, negative intensities count from the lowest on. Images that are 0 or nearly so at their border and hold no
+ * negative values are taken as they are. Call before AdaptRecipe() and Register(). */
 template <unsigned int VDimension>
 Sinkhorn_EXPORT void
-ChooseDensities(Plan & plan, const ImagePair<VDimension> & images);
+ChooseDensities(Plan & plan, ImagePair<VDimension> & images);
 
 /** Chooses what a recipe leaves open from what the images show. */
 template <unsigned int VDimension>

@@ -120,23 +120,37 @@ TEST(SinkhornRegistrationBackground, AirOfCtWithAndWithoutPadding)
   }
 }
 
-/** "shift" counts from what was measured, where the rest would be a disc of air. */
-TEST(SinkhornRegistrationBackground, ShiftLeavesPaddingOut)
+/** Where the rest would be a disc of air for "shift" and an outline to match for metrics of intensities. */
+TEST(SinkhornRegistrationBackground, PaddingCountsAsTheLowestIntensityThatWasMeasured)
 {
-  for (const double padding : { -1000.0, -3024.0 })
+  for (const char * density : { "auto", "shift", "clamp", "window:-200:200" })
   {
-    const auto rule = Choose(MakeScene([padding](double r, double) {
-                               return r > 36.0 ? padding : r > 20.0 ? -1000.0 : -600.0 + 2.0 * Tissue(r);
-                             }),
-                             "shift");
-    if (padding == -1000.0)
+    const auto make = [](double padding) {
+      return MakeScene([padding](double r, double) {
+        return r > 36.0 ? padding : r > 20.0 ? -1000.0 : -600.0 + 2.0 * Tissue(r);
+      });
+    };
+    const auto                 air = make(-1000.0);
+    const auto                 padded = make(-3024.0);
+    const auto                 untouched = make(-3024.0);
+    Registration::ImagePair<2> images;
+    images.Fixed = padded;
+    images.Moving = air;
+    Registration::PlanRequest request;
+    request.Density = density;
+    Registration::Plan plan = Registration::MakePlan(request);
+    Registration::ChooseDensities<2>(plan, images);
+    const itk::SizeValueType count = side * side;
+    EXPECT_TRUE(std::equal(air->GetBufferPointer(), air->GetBufferPointer() + count, images.Fixed->GetBufferPointer()))
+      << density;
+    EXPECT_EQ(images.Moving, air) << density;
+    EXPECT_TRUE(
+      std::equal(padded->GetBufferPointer(), padded->GetBufferPointer() + count, untouched->GetBufferPointer()))
+      << density;
+    if (std::string(density) != "auto")
     {
-      EXPECT_EQ(rule.How, Mode::Shift);
-      continue;
+      EXPECT_EQ(plan.FixedMass.ToString(), density);
     }
-    EXPECT_EQ(rule.How, Mode::Window);
-    EXPECT_EQ(rule.Low, -1000.0);
-    EXPECT_NEAR(rule.High, 200.0, 10.0);
   }
 }
 

@@ -112,8 +112,8 @@ BringTogether(const Options & options, Inputs<VDimension> & inputs)
                              const char *                      role) {
     return asMass ? MakeDensity<VDimension>(image, mask, rule, true, role) : Pointer();
   };
-  Plan                        plan = options;
-  const ImagePair<VDimension> pair = ChooseFeatures<VDimension>(plan, inputs);
+  Plan                  plan = options;
+  ImagePair<VDimension> pair = ChooseFeatures<VDimension>(plan, inputs);
   ChooseDensities<VDimension>(plan, pair);
   const Pointer fixed = densityOf(pair.Fixed, pair.FixedMask, plan.FixedMass, "fixed image");
   const Pointer moving = densityOf(pair.Moving, pair.MovingMask, plan.MovingMass, "moving image");

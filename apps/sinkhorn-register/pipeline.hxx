@@ -87,7 +87,7 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
     progress.Warn(notice);
   }
   CheckLimits<VDimension>(options, inputs.Fixed, inputs.Moving);
-  const ImagePair<VDimension> pair = ChooseFeatures<VDimension>(options, inputs);
+  ImagePair<VDimension> pair = ChooseFeatures<VDimension>(options, inputs);
   ChooseDensities<VDimension>(options, pair);
   if (options.IsRecipe)
   {

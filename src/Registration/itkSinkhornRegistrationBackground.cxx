@@ -224,9 +224,8 @@ ChooseByBackground(const Voxels & voxels, const Background & background)
 
 template <unsigned int VDimension>
 DensityRule
-ChooseDensity(const ImageType<VDimension> * image)
+ChooseDensity(const ImageType<VDimension> * image, float padding)
 {
-  const float      padding = FindPadding<VDimension>(image);
   Voxels           voxels = Collect<VDimension>(image, [padding](float value) { return value == padding; });
   const Background background = FindBackground(voxels);
   if (!(background.Range > 0.0))
@@ -236,47 +235,54 @@ ChooseDensity(const ImageType<VDimension> * image)
   return background.IsEven ? ChooseByBackground(voxels, background) : ChooseWithoutBackground(voxels);
 }
 
-/** From the smallest intensity that was measured on: what a scanner has filled in is none. */
+/** What a scanner has filled in becomes the smallest intensity that was measured. \return a copy of \a image, or itself
+ * if there is nothing to replace. */
 template <unsigned int VDimension>
-DensityRule
-ShiftAbovePadding(const DensityRule & shift, const ImageType<VDimension> * image)
+typename ImageType<VDimension>::Pointer
+ReplacePadding(ImageType<VDimension> * image, float padding)
 {
-  const float padding = FindPadding<VDimension>(image);
   if (padding == NumericTraits<float>::NonpositiveMin())
   {
-    return shift;
+    return image;
   }
-  const Voxels rest = Collect<VDimension>(image, [padding](float value) { return value == padding; });
-  const auto   ends = std::minmax_element(rest.Values.begin(), rest.Values.end());
-  return MakeWindow(*ends.first, *ends.second);
+  const auto    count = static_cast<std::ptrdiff_t>(image->GetBufferedRegion().GetNumberOfPixels());
+  const float * first = image->GetBufferPointer();
+  float         smallest = NumericTraits<float>::max();
+  std::for_each(first, first + count, [&smallest, padding](float value) {
+    smallest = value == padding ? smallest : std::min(smallest, value);
+  });
+  const auto result = ImageType<VDimension>::New();
+  result->CopyInformation(image);
+  result->SetRegions(image->GetBufferedRegion());
+  result->Allocate();
+  std::replace_copy(first, first + count, result->GetBufferPointer(), padding, smallest);
+  return result;
 }
 
 } // namespace
 
 template <unsigned int VDimension>
 void
-ChooseDensities(Plan & plan, const ImagePair<VDimension> & images)
+ChooseDensities(Plan & plan, ImagePair<VDimension> & images)
 {
   const bool seesMass = plan.Initial != InitialKind::None || ComparesMass(plan.Main) ||
                         std::any_of(plan.Stages.begin(), plan.Stages.end(), ComparesMass);
-  plan.FixedMass = plan.Mass;
-  plan.MovingMass = plan.Mass;
-  if (plan.Mass.How == DensityRule::Mode::Automatic)
-  {
-    plan.FixedMass = seesMass ? ChooseDensity<VDimension>(images.Fixed) : DensityRule();
-    plan.MovingMass = seesMass ? ChooseDensity<VDimension>(images.Moving) : DensityRule();
-  }
-  else if (plan.Mass.How == DensityRule::Mode::Shift)
-  {
-    plan.FixedMass = ShiftAbovePadding<VDimension>(plan.Mass, images.Fixed);
-    plan.MovingMass = ShiftAbovePadding<VDimension>(plan.Mass, images.Moving);
-  }
+  const bool isOpen = plan.Mass.How == DensityRule::Mode::Automatic;
+  const auto choose = [&](typename ImageType<VDimension>::Pointer & image) {
+    const float       padding = FindPadding<VDimension>(image);
+    const DensityRule rule = !isOpen ? plan.Mass : seesMass ? ChooseDensity<VDimension>(image, padding) : DensityRule();
+    // Not for mass alone: the other metrics would match the outlines of what two scanners have measured.
+    image = ReplacePadding<VDimension>(image, padding);
+    return rule;
+  };
+  plan.FixedMass = choose(images.Fixed);
+  plan.MovingMass = choose(images.Moving);
 }
 
 template void
-ChooseDensities<2>(Plan &, const ImagePair<2> &);
+ChooseDensities<2>(Plan &, ImagePair<2> &);
 template void
-ChooseDensities<3>(Plan &, const ImagePair<3> &);
+ChooseDensities<3>(Plan &, ImagePair<3> &);
 
 } // namespace SinkhornRegistration
 } // namespace itk
