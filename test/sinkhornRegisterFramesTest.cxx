@@ -128,6 +128,23 @@ TEST_P(SinkhornRegisterFrames, WindowsInPlace)
   EXPECT_LT(this->FindError(fixed, moving, none, report), 0.1);
 }
 
+/** The default recipe: nothing but the place of the frames differs, so nothing is to be bent. */
+class SinkhornRegisterDeformedFrames : public SinkhornRegisterFrames
+{};
+
+TEST_P(SinkhornRegisterDeformedFrames, WindowsThatOverlap)
+{
+  json         report;
+  const auto   moved = VectorOf(5.0, 4.0);
+  const auto   fixed = Window(VectorOf(0.0, 0.0), { { 96, 90 } }, VectorOf(0.0, 0.0), 1.0);
+  const auto   moving = Window(VectorOf(12.0, 8.0), { { 92, 96 } }, moved, this->GetFactor());
+  const double error = this->FindError(fixed, moving, moved, report);
+  EXPECT_LT(error, 0.4);
+  EXPECT_EQ(report["kept"], "result");
+}
+
+INSTANTIATE_TEST_SUITE_P(Default, SinkhornRegisterDeformedFrames, testing::Values(Parameters("syn", "sinkhorn")));
+
 INSTANTIATE_TEST_SUITE_P(Linear,
                          SinkhornRegisterFrames,
                          testing::Combine(testing::Values("rigid", "affine"),

@@ -40,11 +40,11 @@ namespace SinkhornRegistration
 /** Small, smoothed copies of two images, with voxels about as long as they are wide. */
 template <unsigned int VDimension>
 ImagePair<VDimension>
-MakeSmallPair(const ImagePair<VDimension> & images)
+MakeSmallPair(const ImagePair<VDimension> & images,
+              double                        mostVoxels = VDimension == 2 ? 96.0 * 96.0 : 32.0 * 32.0 * 32.0)
 {
-  constexpr double mostVoxels = VDimension == 2 ? 96.0 * 96.0 : 32.0 * 32.0 * 32.0;
-  const auto       identity = IdentityTransform<double, VDimension>::New();
-  const auto       sampleMask = [&](const MaskImageType<VDimension> * mask, const ImageType<VDimension> * grid) {
+  const auto identity = IdentityTransform<double, VDimension>::New();
+  const auto sampleMask = [&](const MaskImageType<VDimension> * mask, const ImageType<VDimension> * grid) {
     return mask ? WarpMask<VDimension>(mask, identity, grid) : nullptr;
   };
   ImagePair<VDimension> small = images;
@@ -144,6 +144,18 @@ RefineStart(const ImagePair<VDimension> & images, StageInput<VDimension> input, 
   return similarity > start.Similarity ? RatedStart<VDimension>{ refined, similarity } : start;
 }
 
+/** One level of a rigid registration by mutual information, of small images. */
+inline Stage
+MakeSmallRigidStage()
+{
+  Stage stage;
+  stage.Transform = TransformKind::Rigid;
+  stage.Metric = MetricKind::Mattes;
+  stage.Iterations = { 50 };
+  stage.Shrink = { 1 };
+  return stage;
+}
+
 /** Mass tells little of the orientation of what is nearly as long as it is wide, a head for example: where another
  * orientation than that of \a transform makes the images clearly more similar, it takes its place. A few of the most
  * promising rotations are refined before they are compared. */
@@ -168,12 +180,7 @@ SearchRotations(const Plan &                             plan,
     return one.Similarity > other.Similarity;
   });
   starts.resize(std::min(starts.size(), refined));
-  Stage stage;
-  stage.Transform = TransformKind::Rigid;
-  stage.Metric = MetricKind::Mattes;
-  stage.Iterations = { 50 };
-  stage.Shrink = { 1 };
-  const StageInput<VDimension> input = PrepareStage<VDimension>(plan, stage, small);
+  const StageInput<VDimension> input = PrepareStage<VDimension>(plan, MakeSmallRigidStage(), small);
   for (auto & start : starts)
   {
     start = RefineStart<VDimension>(small, input, start);

@@ -21,6 +21,7 @@
 #include "itkSinkhornRegistrationCandidates.hxx"
 #include "itkSinkhornRegistrationContrast.h"
 #include "itkSinkhornRegistrationQueue.h"
+#include "itkSinkhornRegistrationRigidStart.hxx"
 #include "itkSinkhornRegistrationRotations.hxx"
 #include "itkSinkhornRegistrationSettings.h"
 #include "itkSinkhornRegistrationSimilarity.h"
@@ -267,6 +268,10 @@ RunStages(Plan &                                   plan,
     if (followsIntensities)
     {
       KeepBetterStart<VDimension>(images, given, transform, listener);
+      if (IsDeformation(plan.Stages.front().Transform))
+      {
+        PreferRigidStart<VDimension>(plan, images, given, transform, listener);
+      }
     }
   }
   std::size_t next = 0;
