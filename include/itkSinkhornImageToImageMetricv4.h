@@ -131,24 +131,6 @@ public:
   itkGetConstMacro(UseWarmStart, bool);
   itkBooleanMacro(UseWarmStart);
 
-  /** Bins of intensity beside the place, 2 to 256; 0, the default: places alone. Each image's bins lie at equal
-   * distances between the intensities below and above which a hundredth of its mass is (found by Initialize()), so that
-   * the scale of one image changes nothing. There is no image of potentials then. */
-  itkSetMacro(NumberOfIntensityBins, SizeValueType);
-  SizeValueType
-  GetNumberOfIntensityBins() const override
-  {
-    return m_NumberOfIntensityBins;
-  }
-
-  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic,
-   * the root mean square distance of the moving mass from its centre. */
-  itkSetMacro(IntensityWeight, double);
-  itkGetConstMacro(IntensityWeight, double);
-
-  void
-  Initialize() override;
-
   /** \name What the last evaluation found. */
   /**@{*/
   /** Dual potential of the fixed and of the moving side, mm² (g and f of OT_ε(moving, fixed)); Debias does not subtract
@@ -243,6 +225,12 @@ protected:
   GetMassNormalization() const override;
 
   bool
+  ComparesIntensityBins() const override
+  {
+    return true;
+  }
+
+  bool
   RequiresEqualMasses() const override
   {
     return m_Settings.Reach == 0.0;
@@ -273,10 +261,6 @@ private:
   Sinkhorn::TransportSettings m_Settings;
   AccelerationEnum            m_Acceleration{ AccelerationEnum::OverRelaxation };
   bool                        m_UseWarmStart{ true };
-
-  SizeValueType       m_NumberOfIntensityBins{ 0 };
-  double              m_IntensityWeight{ 0.0 };
-  std::vector<double> m_Costs; ///< between bins, mm²
 
   mutable Sinkhorn::DensityTransport<SolverRealType> m_Transport;
 

@@ -23,6 +23,7 @@
 #include "itkSinkhornCommonGrid.h"
 #include "itkSinkhornCompatibility.h"
 #include "itkSinkhornDivergence.h"
+#include "itkSinkhornIntensityBins.h"
 #include "itkSinkhornPlan.h"
 #include "itkSinkhornTransportSettings.h"
 
@@ -181,13 +182,7 @@ public:
    * distances between the intensities below and above which a hundredth of its mass is, so that the scale of one image
    * changes nothing. Results are means over the bins of a voxel by their mass, and so 0 where a side has no mass; the
    * potentials' integrals against the masses stay. There is no interpolation. */
-  itkSetMacro(NumberOfIntensityBins, SizeValueType);
-  itkGetConstMacro(NumberOfIntensityBins, SizeValueType);
-
-  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic, the
-   * root mean square distance of the moving mass from its centre. */
-  itkSetMacro(IntensityWeight, double);
-  itkGetConstMacro(IntensityWeight, double);
+  itkSinkhornIntensityBinsMacro();
 
   /** Negative voxels are an exception by default. On: they count as 0, with a warning. */
   itkSetMacro(ClampNegative, bool);
@@ -403,8 +398,7 @@ private:
   Sinkhorn::TransportSettings     m_Settings;
   bool                            m_NormalizeMasses{ true };
   bool                            m_ClampNegative{ false };
-  SizeValueType                   m_NumberOfIntensityBins{ 0 };
-  double                          m_IntensityWeight{ 0.0 };
+  Sinkhorn::IntensityBinSettings  m_Bins;
 
   typename GridType::Pointer     m_Grid;
   OperatorPointer                m_Operator;
