@@ -131,6 +131,17 @@ public:
   itkGetConstMacro(UseWarmStart, bool);
   itkBooleanMacro(UseWarmStart);
 
+#ifndef ITK_WRAPPING_PARSER
+  /** Makes the operator of the transport, for a kernel of one's own; null, the default: that of the grid, with bins of
+   * intensity if there are any. In C++ only. */
+  void
+  SetOperatorMaker(Sinkhorn::OperatorMaker<SolverRealType> maker)
+  {
+    m_Transport.SetOperatorMaker(std::move(maker));
+    this->Modified();
+  }
+#endif
+
   /** \name What the last evaluation found. */
   /**@{*/
   /** Dual potential of the fixed and of the moving side, mm² (g and f of OT_ε(moving, fixed)); Debias does not subtract

@@ -20,8 +20,6 @@
 
 #include "itkSinkhornTransportImageFilter.h"
 
-#include "itkSinkhornFeatureSoftminOperator.h"
-#include "itkSinkhornGridSoftminOperator.h"
 #include "itkSinkhornSprings.h"
 #include "itkTimeProbe.h"
 
@@ -187,13 +185,9 @@ auto
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::MakeOperator(const std::vector<SizeValueType> & size) const
   -> OperatorPointer
 {
-  const OperatorPointer space = std::make_shared<const Sinkhorn::GridSoftminOperator<RealType>>(
-    size, Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid), this->GetNumberOfWorkUnits());
-  if (m_Costs.empty())
-  {
-    return space;
-  }
-  return std::make_shared<const Sinkhorn::FeatureSoftminOperator<RealType>>(space, m_Costs);
+  return Sinkhorn::MakeGridOperator<RealType>(
+    { size, Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid), m_Costs, this->GetNumberOfWorkUnits() },
+    m_OperatorMaker);
 }
 
 template <typename TFixedImage, typename TMovingImage>
