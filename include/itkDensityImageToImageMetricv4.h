@@ -24,7 +24,7 @@
 #include "itkSinkhornCompatibility.h"
 #include "itkSinkhornDensity.h"
 #include "itkSinkhornDensityPushForward.h"
-#include "itkSinkhornImageFeatures.h"
+#include "itkSinkhornIntensityBins.h"
 #include "itkSinkhornSide.h"
 #include "itkSinkhornTransportSettings.h"
 
@@ -64,11 +64,11 @@ namespace itk
  * GRADIENT_SOURCE_MOVING is supported.
  *
  * \par Bins of intensity
- * A subclass may compare intensities beside places, see SinkhornImageToImageMetricv4::SetNumberOfIntensityBins(). Then
- * the mass of a sample of intensity I is shared between the two bins around I: α_k = α w_k(I), and φ has a value for
- * each bin. With MassModel::Intensity the derivative acts through \f$\sum_k(\varphi_k-\bar\varphi)(w_k + M w_k')\f$ in
- * place of \f$\varphi-\bar\varphi\f$, with MassModel::PushForward mass carries the bins of the fixed voxel along,
- * \f$\nabla\sum_k w_k\varphi_k\f$.
+ * With NumberOfIntensityBins the metrics compare intensities beside places: a way from one bin to another costs what
+ * Sinkhorn::MakeIntensityCosts() says. Then the mass of a sample of intensity I is shared between the two bins around
+ * I: α_k = α w_k(I), and φ has a value for each bin. With MassModel::Intensity the derivative acts through
+ * \f$\sum_k(\varphi_k-\bar\varphi)(w_k + M w_k')\f$ in place of \f$\varphi-\bar\varphi\f$, with MassModel::PushForward
+ * mass carries the bins of the fixed voxel along, \f$\nabla\sum_k w_k\varphi_k\f$.
  *
  * \par Masks
  * Outside an image's mask there is no mass of that image and no derivative; beyond its border the density falls to 0
@@ -161,6 +161,13 @@ public:
   itkSetMacro(NormalizeMasses, bool);
   itkGetConstMacro(NormalizeMasses, bool);
   itkBooleanMacro(NormalizeMasses);
+
+  /** Bins of intensity beside the place, NumberOfIntensityBins, 2 to 256; 0, the default: places alone. Each image's
+   * bins lie at equal distances between the intensities below and above which a hundredth of its mass is (found by
+   * Initialize()), so that the scale of one image changes nothing. There is no image of potentials then.
+   * IntensityWeight says how far the darkest bin is from the brightest one, mm; 0, the default, is automatic, the root
+   * mean square distance of the moving mass from its centre. Both are refused by metrics that compare places alone. */
+  itkSinkhornIntensityBinsMacro();
 
   /** Negative voxels are an exception by default. On: they count as 0, with a warning. In either case negative voxels
    * of at most 0.005 of the largest voxel count as 0, because the smoothing of ITK's registration methods makes them.
@@ -257,11 +264,12 @@ protected:
   virtual void
   ClearComparison() const = 0;
 
-  /** Bins of intensity that densities are shared by, bin after bin; 0: none. */
-  virtual SizeValueType
-  GetNumberOfIntensityBins() const
+  /** Whether CompareDensities() also compares densities that are shared by bins of intensity, bin after bin, with
+   * GetIntensityCosts() between the bins. Otherwise VerifyParameters() refuses them. */
+  virtual bool
+  ComparesIntensityBins() const
   {
-    return 0;
+    return false;
   }
 
   virtual MassNormalization
@@ -284,6 +292,11 @@ protected:
   virtual std::string
   DescribeSettings() const;
   /**@}*/
+
+  /** Costs between the bins of intensity, mm², K rows of K; empty without bins.
+   * \exception itk::ExceptionObject if the number of bins has changed since Initialize(). */
+  const std::vector<double> &
+  GetIntensityCosts() const;
 
   /** Shows a warning unless the settings are still those of the last one of its kind. */
   void
@@ -416,11 +429,12 @@ private:
   void
   AccumulateDerivative(const TForce & forceAt) const;
 
-  Sinkhorn::BlurSetting m_Blur;
-  bool                  m_NormalizeMasses{ true };
-  bool                  m_ClampNegative{ false };
-  MassModelEnum         m_MassModel{ MassModelEnum::Intensity };
-  ThreadIdType          m_MaximumNumberOfWorkUnits{ 1 };
+  Sinkhorn::BlurSetting          m_Blur;
+  Sinkhorn::IntensityBinSettings m_Bins;
+  bool                           m_NormalizeMasses{ true };
+  bool                           m_ClampNegative{ false };
+  MassModelEnum                  m_MassModel{ MassModelEnum::Intensity };
+  ThreadIdType                   m_MaximumNumberOfWorkUnits{ 1 };
 
   /** State of the last evaluation; α is the active side: the moving image pulled back, or the fixed mass pushed
    * forward. */
@@ -429,8 +443,10 @@ private:
   mutable double                     m_FixedMass{ 0.0 };
   mutable double                     m_MovingMass{ 0.0 };
 
-  IntensityRange m_FixedRange{ 0.0, 1.0 };
-  IntensityRange m_MovingRange{ 0.0, 1.0 };
+  /** Found by Initialize(). */
+  IntensityRange      m_FixedRange{ 0.0, 1.0 };
+  IntensityRange      m_MovingRange{ 0.0, 1.0 };
+  std::vector<double> m_IntensityCosts;
 
   /** The settings for which a warning was given last. */
   mutable std::string m_NegativeWarning;

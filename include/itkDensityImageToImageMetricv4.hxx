@@ -67,6 +67,12 @@ itkDensityMetricTemplate void
 itkDensityMetricClass::VerifyParameters() const
 {
   m_Blur.Verify(this->GetNameOfClass());
+  m_Bins.Verify(this->GetNameOfClass());
+  if (m_Bins.AreOn() && !this->ComparesIntensityBins())
+  {
+    itkExceptionMacro("NumberOfIntensityBins is " << m_Bins.NumberOfIntensityBins
+                                                  << ", but this metric compares places alone. Set it to 0.");
+  }
   if (m_MaximumNumberOfWorkUnits == 0)
   {
     itkExceptionMacro("MaximumNumberOfWorkUnits must be at least 1.");
@@ -178,6 +184,7 @@ itkDensityMetricTemplate std::string
 {
   std::ostringstream settings;
   settings << this->GetVirtualRegion().GetSize() << this->GetBlurInUse();
+  m_Bins.Print(settings, Indent());
   return settings.str();
 }
 
@@ -200,11 +207,23 @@ itkDensityMetricClass::Initialize()
   this->VerifyImage(*this->m_FixedImage, this->m_FixedImageMask.GetPointer(), "fixed");
   this->VerifyImage(*this->m_MovingImage, this->m_MovingImageMask.GetPointer(), "moving");
   this->VerifyOverlap();
-  if (this->GetNumberOfIntensityBins() > 0)
+  if (m_Bins.AreOn())
   {
     m_FixedRange = FindRange(*this->m_FixedImage, this->m_FixedImageMask.GetPointer());
     m_MovingRange = FindRange(*this->m_MovingImage, this->m_MovingImageMask.GetPointer());
   }
+  m_IntensityCosts = m_Bins.MakeCosts(*this->m_MovingImage, this->m_MovingImageMask.GetPointer());
+}
+
+itkDensityMetricTemplate const std::vector<double> &
+                               itkDensityMetricClass::GetIntensityCosts() const
+{
+  const SizeValueType bins = this->GetNumberOfIntensityBins();
+  if (m_IntensityCosts.size() != bins * bins)
+  {
+    itkExceptionMacro("NumberOfIntensityBins has changed since Initialize(): call it again.");
+  }
+  return m_IntensityCosts;
 }
 
 itkDensityMetricTemplate void
@@ -427,6 +446,7 @@ itkDensityMetricClass::PrintSelf(std::ostream & os, Indent indent) const
   Superclass::PrintSelf(os, indent);
 
   m_Blur.Print(os, indent, this->GetBlurInUse());
+  m_Bins.Print(os, indent);
   os << indent << "NormalizeMasses: " << Sinkhorn::OnOrOff(m_NormalizeMasses) << std::endl;
   os << indent << "ClampNegative: " << Sinkhorn::OnOrOff(m_ClampNegative) << std::endl;
   os << indent << "MassModel: " << m_MassModel << std::endl;

@@ -50,6 +50,11 @@ namespace itk
  * is \f$2k\star(\alpha-\beta)\f$. The value of equal densities is exactly 0. The last result is kept: equal densities,
  * or the same swapped, as SyN asks for them, cost no second convolution.
  *
+ * \par Bins of intensity
+ * With NumberOfIntensityBins the kernel is the product k(x,y)·exp(−c(k,l)/Blur²) with the cost of
+ * Sinkhorn::MakeIntensityCosts(): a Gaussian of place and intensity, whose axis of intensity is IntensityWeight long.
+ * One convolution for each bin. For the Gaussian kernel alone.
+ *
  * \par NormalizeMasses
  * On (default), both masses are scaled to 1. Off, the Gaussian kernel sees a difference of mass, and the value has the
  * unit of mass squared; the energy kernel needs masses that differ by at most a thousandth.
@@ -99,26 +104,6 @@ public:
   itkSetEnumMacro(Kernel, KernelEnum);
   itkGetEnumMacro(Kernel, KernelEnum);
 
-  /** Bins of intensity beside the place, 2 to 256; 0, the default: places alone. Each image's bins lie at equal
-   * distances between the intensities below and above which a hundredth of its mass is (found by Initialize()). The
-   * kernel is then the product k(x,y)·exp(−c(k,l)/Blur²) with the cost of Sinkhorn::MakeIntensityCosts(): a Gaussian of
-   * place and intensity, whose axis of intensity is IntensityWeight long. One convolution for each bin. For the
-   * Gaussian kernel alone. */
-  itkSetMacro(NumberOfIntensityBins, SizeValueType);
-  SizeValueType
-  GetNumberOfIntensityBins() const override
-  {
-    return m_NumberOfIntensityBins;
-  }
-
-  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic,
-   * the root mean square distance of the moving mass from its centre. */
-  itkSetMacro(IntensityWeight, double);
-  itkGetConstMacro(IntensityWeight, double);
-
-  void
-  Initialize() override;
-
   /** Convolutions computed since this object was made; an evaluation that needed none is not counted. */
   SizeValueType
   GetNumberOfConvolutions() const
@@ -160,6 +145,12 @@ protected:
   }
 
   bool
+  ComparesIntensityBins() const override
+  {
+    return true;
+  }
+
+  bool
   RequiresEqualMasses() const override
   {
     return m_Kernel == KernelEnum::Energy;
@@ -174,18 +165,11 @@ protected:
   void
   VerifyParameters() const override;
 
-  std::string
-  DescribeSettings() const override;
-
   void
   PrintSelf(std::ostream & os, Indent indent) const override;
 
 private:
-  KernelEnum          m_Kernel{ KernelEnum::Gaussian };
-  SizeValueType       m_NumberOfIntensityBins{ 0 };
-  double              m_IntensityWeight{ 0.0 };
-  std::vector<double> m_Costs; ///< between bins, mm²
-
+  KernelEnum                                       m_Kernel{ KernelEnum::Gaussian };
   mutable Sinkhorn::KernelDistance<SolverRealType> m_Distance;
 };
 

@@ -21,7 +21,6 @@
 #include "itkKernelDistanceImageToImageMetricv4.h"
 
 #include <cmath>
-#include <sstream>
 #include <vector>
 
 // The class of this file has five template parameters.
@@ -45,47 +44,19 @@ itkKernelDistanceMetricTemplate void
 itkKernelDistanceMetricClass::VerifyParameters() const
 {
   Superclass::VerifyParameters();
-  if (m_NumberOfIntensityBins > 0)
+  if (this->GetNumberOfIntensityBins() > 0 && m_Kernel != KernelEnum::Gaussian)
   {
-    Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
-    if (m_Kernel != KernelEnum::Gaussian)
-    {
-      itkExceptionMacro("NumberOfIntensityBins is " << m_NumberOfIntensityBins << ", but the " << m_Kernel
-                                                    << " kernel has no bins of intensity. Set it to 0, or choose the "
-                                                       "Gaussian kernel.");
-    }
+    itkExceptionMacro("NumberOfIntensityBins is " << this->GetNumberOfIntensityBins() << ", but the " << m_Kernel
+                                                  << " kernel has no bins of intensity. Set it to 0, or choose the "
+                                                     "Gaussian kernel.");
   }
-}
-
-itkKernelDistanceMetricTemplate void
-itkKernelDistanceMetricClass::Initialize()
-{
-  Superclass::Initialize();
-  m_Costs.clear();
-  if (m_NumberOfIntensityBins > 0)
-  {
-    m_Costs = Sinkhorn::MakeIntensityCostsFor(
-      *this->m_MovingImage, this->m_MovingImageMask.GetPointer(), m_NumberOfIntensityBins, m_IntensityWeight);
-  }
-}
-
-itkKernelDistanceMetricTemplate std::string
-                                itkKernelDistanceMetricClass::DescribeSettings() const
-{
-  std::ostringstream settings;
-  settings << Superclass::DescribeSettings() << ' ' << m_NumberOfIntensityBins << ' ' << m_IntensityWeight;
-  return settings.str();
 }
 
 itkKernelDistanceMetricTemplate double
 itkKernelDistanceMetricClass::CompareDensities(const GridType & grid, ScaledDensity alpha, ScaledDensity beta) const
 {
-  if (m_Costs.size() != m_NumberOfIntensityBins * m_NumberOfIntensityBins)
-  {
-    itkExceptionMacro("NumberOfIntensityBins has changed since Initialize(): call it again.");
-  }
   const double        blur = this->GetBlurInUse();
-  std::vector<double> similarities(m_Costs);
+  std::vector<double> similarities(this->GetIntensityCosts());
   for (double & similarity : similarities)
   {
     similarity = std::exp(-similarity / (blur * blur));
@@ -147,8 +118,6 @@ itkKernelDistanceMetricClass::PrintSelf(std::ostream & os, Indent indent) const
   Superclass::PrintSelf(os, indent);
 
   os << indent << "Kernel: " << m_Kernel << std::endl;
-  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
-  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
   os << indent << "NumberOfConvolutions: " << this->GetNumberOfConvolutions() << std::endl;
 }
 

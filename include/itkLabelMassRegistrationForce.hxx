@@ -71,8 +71,7 @@ LabelMassRegistrationForce<TImage>::JoinGroups(std::vector<Extent> extents) cons
     group->Group.push_back(extent.Label);
     group->Fixed += extent.Fixed;
     group->Moving += extent.Moving;
-    Sinkhorn::IncludeIndex(group->Box, extent.Box.GetIndex());
-    Sinkhorn::IncludeIndex(group->Box, extent.Box.GetUpperIndex());
+    Sinkhorn::IncludeBox(group->Box, extent.Box);
   }
   // The two maps swapped must lead to the same order.
   for (Extent & group : groups)

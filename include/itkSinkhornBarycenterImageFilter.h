@@ -23,6 +23,7 @@
 #include "itkSinkhornBarycenter.h"
 #include "itkSinkhornCommonGrid.h"
 #include "itkSinkhornCompatibility.h"
+#include "itkSinkhornGridOperator.h"
 #include "itkSinkhornTransportSettings.h"
 
 #include <type_traits>
@@ -115,6 +116,10 @@ public:
   /** Iterations allowed at the final blur, 2N+1 softmins each. Default 500. */
   itkSinkhornSettingMacro(MaximumNumberOfIterations, unsigned int);
 
+  /** Makes the operator of the transports, for a kernel of one's own; null, the default: that of the grid. In C++ only.
+   */
+  itkSinkhornOperatorMakerMacro(RealType);
+
   /** \name What the last update found. */
   /**@{*/
   unsigned int
@@ -154,10 +159,11 @@ private:
   WeightsType
   MakeWeights() const;
 
-  WeightsType                 m_Weights;
-  Sinkhorn::BlurSetting       m_Blur;
-  Sinkhorn::IterationSettings m_Settings;
-  Sinkhorn::BarycenterReport  m_Report;
+  WeightsType                       m_Weights;
+  Sinkhorn::BlurSetting             m_Blur;
+  Sinkhorn::IterationSettings       m_Settings;
+  Sinkhorn::OperatorMaker<RealType> m_OperatorMaker;
+  Sinkhorn::BarycenterReport        m_Report;
 };
 
 } // namespace itk

@@ -19,7 +19,6 @@
 #define itkSinkhornBarycenterImageFilter_hxx
 
 #include "itkSinkhornBarycenterImageFilter.h"
-#include "itkSinkhornGridSoftminOperator.h"
 
 #include <algorithm>
 #include <cmath>
@@ -145,9 +144,12 @@ SinkhornBarycenterImageFilter<TInputImage>::GenerateData()
   parameters.Debias = m_Settings.Debias;
   parameters.Tolerance = m_Settings.Tolerance;
   parameters.MaximumNumberOfIterations = m_Settings.MaximumNumberOfIterations;
-  const auto op = std::make_shared<Sinkhorn::GridSoftminOperator<RealType>>(
-    Sinkhorn::GetSizeOfGrid<ImageDimension>(output), Sinkhorn::GetSpacingOfGrid<ImageDimension>(output), workUnits);
-  ArrayType barycenter;
+  const auto op = Sinkhorn::MakeGridOperator<RealType>({ Sinkhorn::GetSizeOfGrid<ImageDimension>(output),
+                                                         Sinkhorn::GetSpacingOfGrid<ImageDimension>(output),
+                                                         {},
+                                                         workUnits },
+                                                       m_OperatorMaker);
+  ArrayType  barycenter;
   m_Report = Sinkhorn::ComputeBarycenter<RealType>(
     op, densities, weights, parameters, barycenter, [&](const Sinkhorn::SolverProgress & progress) {
       this->UpdateProgress(static_cast<float>(progress.Fraction));

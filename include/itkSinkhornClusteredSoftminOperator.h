@@ -109,25 +109,10 @@ public:
   double
   GetResolution() const override;
 
-  Pointer
+  /** Potentials go to the clusters as the mean weighted by the masses given to the constructor, and come back by the
+   * affine function that fits the potential of neighbouring clusters best. */
+  CoarserOperator<double>
   MakeCoarser() const override;
-
-  void
-  RestrictLogWeights(const SoftminOperator & coarse,
-                     Side                    side,
-                     const double *          fine,
-                     double *                restricted) const override;
-
-  /** By the affine function that fits the potential of neighbouring points best. */
-  void
-  ProlongPotential(const SoftminOperator & coarse, Side side, const double * restricted, double * fine) const override;
-
-  /** The mean, weighted by the masses given to the constructor. */
-  void
-  RestrictPotential(const SoftminOperator & coarse, Side side, const double * fine, double * restricted) const override;
-
-  void
-  RestrictMass(const SoftminOperator & coarse, Side side, const double * fine, double * restricted) const override;
 
   ThreadIdType
   GetNumberOfWorkUnits() const override
@@ -141,6 +126,9 @@ private:
 
   /** A softmin, and means if there are values. */
   struct Task;
+
+  /** Between the points and their clusters. */
+  class Transfer;
 
   const Cloud &
   GetCloud(Side side) const
@@ -166,7 +154,7 @@ private:
   unsigned int           m_Dimension;
   PairPrecision          m_Precision;
   ThreadIdType           m_NumberOfWorkUnits;
-  std::unique_ptr<Cloud> m_Clouds[2];
+  std::shared_ptr<Cloud> m_Clouds[2]; ///< once made they stay as they are, and transfers hold them
   double                 m_Diameter{ 0.0 };
   double                 m_Resolution{ 0.0 };
   bool                   m_HasOneSupport{ false };

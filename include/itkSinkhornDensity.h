@@ -90,6 +90,20 @@ template <unsigned int VDimension>
 void
 AdvanceIndex(const ImageRegion<VDimension> & region, Index<VDimension> & index);
 
+/** Grows a box until it holds an index, or another box. */
+template <unsigned int VDimension>
+void
+IncludeIndex(ImageRegion<VDimension> & box, const Index<VDimension> & index);
+template <unsigned int VDimension>
+void
+IncludeBox(ImageRegion<VDimension> & box, const ImageRegion<VDimension> & other);
+
+/** The smallest box that holds all voxels of a region for which isIn(position in the region) is true; empty, at the
+ * region's start, if there is none. */
+template <unsigned int VDimension, typename TPredicate>
+ImageRegion<VDimension>
+FindBox(const ImageRegion<VDimension> & region, const TPredicate & isIn);
+
 /** Volume of a voxel, mm^dimension. */
 template <unsigned int VDimension>
 double

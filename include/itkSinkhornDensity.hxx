@@ -75,6 +75,48 @@ AdvanceIndex(const ImageRegion<VDimension> & region, Index<VDimension> & index)
 }
 
 template <unsigned int VDimension>
+void
+IncludeIndex(ImageRegion<VDimension> & box, const Index<VDimension> & index)
+{
+  for (unsigned int d = 0; d < VDimension; ++d)
+  {
+    const auto lower = std::min(box.GetIndex(d), index[d]);
+    const auto upper = std::max(box.GetUpperIndex()[d], index[d]);
+    box.SetIndex(d, lower);
+    box.SetSize(d, static_cast<SizeValueType>(upper - lower + 1));
+  }
+}
+
+template <unsigned int VDimension>
+void
+IncludeBox(ImageRegion<VDimension> & box, const ImageRegion<VDimension> & other)
+{
+  IncludeIndex(box, other.GetIndex());
+  IncludeIndex(box, other.GetUpperIndex());
+}
+
+template <unsigned int VDimension, typename TPredicate>
+ImageRegion<VDimension>
+FindBox(const ImageRegion<VDimension> & region, const TPredicate & isIn)
+{
+  ImageRegion<VDimension> box(region.GetIndex(), Size<VDimension>::Filled(0));
+  auto                    index = region.GetIndex();
+  for (SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i, AdvanceIndex(region, index))
+  {
+    if (!isIn(i))
+    {
+      continue;
+    }
+    if (box.GetNumberOfPixels() == 0)
+    {
+      box = ImageRegion<VDimension>(index, Size<VDimension>::Filled(1));
+    }
+    IncludeIndex(box, index);
+  }
+  return box;
+}
+
+template <unsigned int VDimension>
 double
 ComputeVoxelVolume(const ImageBase<VDimension> & grid)
 {

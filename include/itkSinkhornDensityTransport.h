@@ -19,7 +19,9 @@
 #define itkSinkhornDensityTransport_h
 
 #include "itkSinkhornDivergence.h"
+#include "itkSinkhornGridOperator.h"
 
+#include <utility>
 #include <vector>
 
 namespace itk
@@ -80,6 +82,14 @@ public:
     m_UseWarmStart = use;
   }
 
+  /** Makes the operators from now on; forgets everything but the number of solves. */
+  void
+  SetOperatorMaker(OperatorMaker<TReal> maker)
+  {
+    m_OperatorMaker = std::move(maker);
+    this->Clear();
+  }
+
   /** \name The last result, in the order in which the densities were last given. */
   /**@{*/
   const std::vector<TReal> &
@@ -130,6 +140,7 @@ private:
   void
   ChooseStart(bool sameProblem, const std::vector<TReal> & logAlpha, const std::vector<TReal> & logBeta);
 
+  OperatorMaker<TReal>       m_OperatorMaker;
   std::vector<SizeValueType> m_Size;
   std::vector<double>        m_Spacing;
   std::vector<double>        m_Costs;

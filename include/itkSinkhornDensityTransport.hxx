@@ -19,8 +19,6 @@
 #define itkSinkhornDensityTransport_hxx
 
 #include "itkSinkhornDensityTransport.h"
-#include "itkSinkhornFeatureSoftminOperator.h"
-#include "itkSinkhornGridSoftminOperator.h"
 
 #include <algorithm>
 #include <cmath>
@@ -76,12 +74,7 @@ DensityTransport<TReal>::Update(const std::vector<SizeValueType> & size,
   std::vector<TReal>().swap(m_LogBeta);
   try
   {
-    typename SoftminOperator<TReal>::Pointer op =
-      std::make_shared<const GridSoftminOperator<TReal>>(size, spacing, numberOfWorkUnits);
-    if (!costs.empty())
-    {
-      op = std::make_shared<const FeatureSoftminOperator<TReal>>(op, costs);
-    }
+    const auto op = MakeGridOperator<TReal>({ size, spacing, costs, numberOfWorkUnits }, m_OperatorMaker);
     ++m_NumberOfSolves;
     m_Report = Solver<TReal>::Solve(op, logAlpha, logBeta, parameters, m_Potentials);
     m_Values = ComputeTransportValues(logAlpha, logBeta, parameters, m_Potentials, numberOfWorkUnits);

@@ -136,13 +136,7 @@ public:
    * Sinkhorn::MakeIntensityCosts(), and takes its bin along the map. Each image's bins lie at equal distances between
    * the intensities below and above which a hundredth of its mass is. Bins have four times MaximumNumberOfVoxels
    * together. 0, the default: places alone. Not with PreserveMassRatio. */
-  itkSetMacro(NumberOfIntensityBins, SizeValueType);
-  itkGetConstMacro(NumberOfIntensityBins, SizeValueType);
-
-  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic, the
-   * root mean square distance of the moving mass from its centre. */
-  itkSetMacro(IntensityWeight, double);
-  itkGetConstMacro(IntensityWeight, double);
+  itkSinkhornIntensityBinsMacro();
 
   /** Steps allowed, of one transport each. Default 20. */
   itkSetMacro(MaximumNumberOfSteps, unsigned int);
@@ -275,8 +269,7 @@ private:
   double                                 m_Smoothing{ 0.0 };
   Sinkhorn::BlurSetting                  m_Blur;
   Sinkhorn::ReachSettings                m_Settings;
-  SizeValueType                          m_NumberOfIntensityBins{ 0 };
-  double                                 m_IntensityWeight{ 0.0 };
+  Sinkhorn::IntensityBinSettings         m_Bins;
   unsigned int                           m_MaximumNumberOfSteps{ 20 };
   unsigned int                           m_NumberOfSteps{ 0 };
   double                                 m_InitialDivergence{ 0.0 };

@@ -20,7 +20,6 @@
 
 #include "itkSinkhornDisplacementFieldInitializer.h"
 
-#include "itkSinkhornImageFeatures.h"
 #include "itkSmoothingRecursiveGaussianImageFilter.h"
 
 #include <algorithm>
@@ -61,13 +60,10 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Ver
   }
   m_Blur.Verify(this->GetNameOfClass());
   m_Settings.Verify(this->GetNameOfClass());
-  if (m_NumberOfIntensityBins > 0)
+  m_Bins.Verify(this->GetNameOfClass());
+  if (m_Bins.AreOn() && m_Settings.PreserveMassRatio)
   {
-    Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
-    if (m_Settings.PreserveMassRatio)
-    {
-      itkExceptionMacro("PreserveMassRatio is on, but bins of intensity compare masses of 1; set it off.");
-    }
+    itkExceptionMacro("PreserveMassRatio is on, but bins of intensity compare masses of 1; set it off.");
   }
 }
 
@@ -254,8 +250,7 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Pri
   os << indent << "Smoothing: " << m_Smoothing << std::endl;
   m_Blur.Print(os, indent);
   m_Settings.Print(os, indent);
-  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
-  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
+  m_Bins.Print(os, indent);
   os << indent << "MaximumNumberOfSteps: " << m_MaximumNumberOfSteps << std::endl;
   os << indent << "NumberOfSteps: " << m_NumberOfSteps << std::endl;
   os << indent << "InitialDivergence: " << m_InitialDivergence << std::endl;

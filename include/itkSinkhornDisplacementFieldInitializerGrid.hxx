@@ -21,6 +21,8 @@
 // Where the steps are made.
 #include "itkSinkhornDisplacementFieldInitializer.h"
 
+#include "itkSinkhornFeatureSprings.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -66,11 +68,7 @@ SizeValueType
 SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::GetLargestNumberOfVoxels() const
 {
   constexpr SizeValueType smallestGrid = SizeValueType{ 1 } << (3 * ImageDimension);
-  constexpr SizeValueType times = 4;
-  return m_NumberOfIntensityBins > 0
-           ? std::min(m_MaximumNumberOfVoxels,
-                      std::max(smallestGrid, times * m_MaximumNumberOfVoxels / m_NumberOfIntensityBins))
-           : m_MaximumNumberOfVoxels;
+  return Sinkhorn::LimitVoxelsForBins(m_MaximumNumberOfVoxels, smallestGrid, m_Bins.NumberOfIntensityBins);
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>

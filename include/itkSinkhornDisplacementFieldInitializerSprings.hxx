@@ -21,11 +21,10 @@
 // The springs that a step follows, by place alone or by place and intensity.
 #include "itkSinkhornDisplacementFieldInitializer.h"
 
-#include "itkSinkhornFeatureTransport.h"
-#include "itkSinkhornImageFeatures.h"
-#include "itkSinkhornLabelMixture.h"
+#include "itkSinkhornFeatureSprings.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace itk
 {
@@ -35,24 +34,14 @@ auto
 SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::MakeMasses(const GridType & grid) const
   -> Masses
 {
-  Masses masses;
-  if (m_NumberOfIntensityBins > 0)
-  {
-    const auto carry = [&](const auto & image, const MaskType * mask, const char * name) {
-      return Sinkhorn::CarryIntensities<float>(image, mask, grid, name, m_NumberOfIntensityBins, 0).Mass;
-    };
-    masses.Fixed = carry(*m_FixedImage, m_FixedMask.GetPointer(), "fixed");
-    masses.Moving = carry(*m_MovingImage, m_MovingMask.GetPointer(), "moving");
-    masses.Costs = Sinkhorn::MakeIntensityCostsFor(
-      *m_MovingImage, m_MovingMask.GetPointer(), m_NumberOfIntensityBins, m_IntensityWeight);
-    return masses;
-  }
-  auto fixed = Sinkhorn::CarryDensity<float>(*m_FixedImage, m_FixedMask.GetPointer(), grid, "fixed", 0);
-  auto moving = Sinkhorn::CarryDensity<float>(*m_MovingImage, m_MovingMask.GetPointer(), grid, "moving", 0);
+  auto fixed = m_Bins.Carry<float>(*m_FixedImage, m_FixedMask.GetPointer(), grid, "fixed", 0);
+  auto moving = m_Bins.Carry<float>(*m_MovingImage, m_MovingMask.GetPointer(), grid, "moving", 0);
   if (m_Settings.PreserveMassRatio)
   {
     Sinkhorn::ScaleMasses(moving.Mass, moving.Unit / fixed.Unit, 0);
   } // else the transport scales both to 1 in any case, and images in very different units would not fit into float
+  Masses masses;
+  masses.Costs = m_Bins.MakeCosts(*m_MovingImage, m_MovingMask.GetPointer());
   masses.Fixed = std::move(fixed.Mass);
   masses.Moving = std::move(moving.Mass);
   return masses;
@@ -64,25 +53,18 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Fin
                                                                                      const std::vector<float> & masses)
   -> ImageRegion<ImageDimension>
 {
-  const auto & whole = grid.GetBufferedRegion();
-  auto         lower = whole.GetUpperIndex();
-  auto         upper = whole.GetIndex();
-  for (SizeValueType first = 0; first < masses.size(); first += whole.GetNumberOfPixels())
-  {
-    auto index = whole.GetIndex();
-    for (SizeValueType i = 0; i < whole.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(whole, index))
+  const auto &        whole = grid.GetBufferedRegion();
+  const SizeValueType voxels = whole.GetNumberOfPixels();
+  return Sinkhorn::FindBox(whole, [&](SizeValueType voxel) {
+    for (SizeValueType i = voxel; i < masses.size(); i += voxels)
     {
-      for (unsigned int d = 0; d < ImageDimension && masses[first + i] > 0.0f; ++d)
+      if (masses[i] > 0.0F)
       {
-        lower[d] = std::min(lower[d], index[d]);
-        upper[d] = std::max(upper[d], index[d]);
+        return true;
       }
     }
-  }
-  ImageRegion<ImageDimension> box;
-  box.SetIndex(lower);
-  box.SetUpperIndex(upper);
-  return box;
+    return false;
+  });
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
@@ -191,35 +173,19 @@ SinkhornDisplacementFieldInitializer<TTransform, TFixedImage, TMovingImage>::Tra
 {
   Springs springs;
   springs.Box = FindBox(grid, carried);
-  const auto target = FindBox(grid, masses.Moving);
-  Sinkhorn::IncludeIndex(springs.Box, target.GetIndex());
-  Sinkhorn::IncludeIndex(springs.Box, target.GetUpperIndex());
-  const auto                 size = springs.Box.GetSize();
-  const auto                 spacing = Sinkhorn::GetSpacingOfGrid<ImageDimension>(grid);
-  const SizeValueType        voxels = springs.Box.GetNumberOfPixels();
+  Sinkhorn::IncludeBox(springs.Box, FindBox(grid, masses.Moving));
   Sinkhorn::SolverParameters parameters;
-  parameters.Blur = m_Blur.GetInUse(spacing);
+  parameters.Blur = m_Blur.GetInUse(grid.GetSpacing());
   parameters.Reach = m_Settings.Reach;
-  Sinkhorn::FeatureTransport<float> transport(std::vector<SizeValueType>(size.begin(), size.end()),
-                                              spacing,
-                                              masses.Costs,
-                                              Crop(grid, carried, springs.Box),
-                                              Crop(grid, masses.Moving, springs.Box),
-                                              parameters);
-  transport.Solve();
-  springs.Divergence = transport.GetValues().Divergence;
-  const auto ways = transport.ComputeSprings(Sinkhorn::Side::Alpha);
-  const auto moved = transport.ComputeTransportedMass(Sinkhorn::Side::Alpha);
-  springs.Weights.assign(moved.begin(), moved.end());
-  for (SizeValueType i = 0; i < voxels; ++i)
-  {
-    VectorType way;
-    for (unsigned int d = 0; d < ImageDimension; ++d)
-    {
-      way[d] = static_cast<double>(ways[d * voxels + i]);
-    }
-    springs.Ways.push_back(grid.GetDirection() * way);
-  }
+  auto found = Sinkhorn::ComputeFeatureSprings<ImageDimension>(grid,
+                                                               springs.Box.GetSize(),
+                                                               masses.Costs,
+                                                               Crop(grid, carried, springs.Box),
+                                                               Crop(grid, masses.Moving, springs.Box),
+                                                               parameters);
+  springs.Ways = std::move(found.Ways);
+  springs.Weights = std::move(found.Weights);
+  springs.Divergence = found.Divergence;
   return springs;
 }
 

@@ -91,29 +91,11 @@ public:
     return m_Space->GetResolution();
   }
 
-  Pointer
+  CoarserOperator<TReal>
   MakeCoarser() const override;
 
-  void
-  RestrictLogWeights(const Superclass & coarse, Side side, const TReal * fine, TReal * coarseWeights) const override;
-
-  void
-  ProlongPotential(const Superclass & coarse, Side side, const TReal * coarsePotential, TReal * fine) const override;
-
-  void
-  RestrictPotential(const Superclass & coarse, Side side, const TReal * fine, TReal * coarsePotential) const override;
-
-  void
-  RestrictMass(const Superclass & coarse, Side side, const TReal * fine, TReal * coarseMass) const override;
-
-  Pointer
+  CroppedOperator<TReal>
   MakeCropped(const TReal * logAlpha, const TReal * logBeta) const override;
-
-  void
-  GatherFrom(const Superclass & cropped, Side side, const TReal * whole, TReal * part) const override;
-
-  void
-  ScatterTo(const Superclass & cropped, Side side, const TReal * part, TReal * whole) const override;
 
   ThreadIdType
   GetNumberOfWorkUnits() const override
@@ -122,13 +104,6 @@ public:
   }
 
 private:
-  using TransferType = void (Superclass::*)(const Superclass &, Side, const TReal *, TReal *) const;
-
-  /** Calls a transfer between the space and \a other's space for each bin. */
-  void
-  ForEachBin(const Superclass & other, bool isFromOther, TransferType transfer, Side side, const TReal *, TReal *)
-    const;
-
   /** exp(−c/ε) between bins, and c/ε, which does not leave the range. */
   struct Kernel
   {

@@ -19,7 +19,7 @@
 #define itkSinkhornFeatureTransport_h
 
 #include "itkSinkhornDivergence.h"
-#include "itkSinkhornFeatureSoftminOperator.h"
+#include "itkSinkhornGridOperator.h"
 #include "itkSinkhornSolver.h"
 
 #include "SinkhornExport.h"
@@ -50,16 +50,17 @@ public:
   /** \param size, spacing of the grid of both images, fastest axis first; see GridSoftminOperator.
    * \param costs K rows of K, mm²; see FeatureSoftminOperator.
    * \param alpha, beta masses, bin after bin, K times as many as voxels, ≥ 0; each is normalised to the sum 1.
-   * \param numberOfWorkUnits threads; 0 lets ITK choose.
+   * \param numberOfWorkUnits threads; 0 lets ITK choose. \param maker of the operator, see OperatorMaker.
    * \exception itk::ExceptionObject if there are not as many masses as voxels and bins, one is negative or no number,
    * or all are 0. */
-  FeatureTransport(std::vector<SizeValueType> size,
-                   std::vector<double>        spacing,
-                   std::vector<double>        costs,
-                   const ArrayType &          alpha,
-                   const ArrayType &          beta,
-                   const SolverParameters &   parameters,
-                   ThreadIdType               numberOfWorkUnits = 0);
+  FeatureTransport(std::vector<SizeValueType>   size,
+                   std::vector<double>          spacing,
+                   std::vector<double>          costs,
+                   const ArrayType &            alpha,
+                   const ArrayType &            beta,
+                   const SolverParameters &     parameters,
+                   ThreadIdType                 numberOfWorkUnits = 0,
+                   const OperatorMaker<TReal> & maker = nullptr);
 
   /** \exception itk::ExceptionObject see Solver::Solve(). */
   const SolverReport &
@@ -96,22 +97,28 @@ private:
     return side == Side::Alpha ? m_LogAlpha : m_LogBeta;
   }
 
+  SizeValueType
+  GetNumberOfBins() const
+  {
+    return m_Operator->GetNumberOfPoints(Side::Alpha) / m_NumberOfVoxels;
+  }
+
   void
   CheckSolved() const;
 
   ArrayType
   MakeLogWeights(const char * name, const ArrayType & masses) const;
 
-  std::vector<SizeValueType>                           m_Size;
-  std::vector<double>                                  m_Spacing;
-  SizeValueType                                        m_NumberOfVoxels;
-  SolverParameters                                     m_Parameters;
-  ThreadIdType                                         m_NumberOfWorkUnits;
-  std::shared_ptr<const FeatureSoftminOperator<TReal>> m_Operator;
-  ArrayType                                            m_LogAlpha;
-  ArrayType                                            m_LogBeta;
-  Potentials<TReal>                                    m_Potentials;
-  SolverReport                                         m_Report;
+  std::vector<SizeValueType>               m_Size;
+  std::vector<double>                      m_Spacing;
+  SizeValueType                            m_NumberOfVoxels;
+  SolverParameters                         m_Parameters;
+  ThreadIdType                             m_NumberOfWorkUnits;
+  typename SoftminOperator<TReal>::Pointer m_Operator;
+  ArrayType                                m_LogAlpha;
+  ArrayType                                m_LogBeta;
+  Potentials<TReal>                        m_Potentials;
+  SolverReport                             m_Report;
 };
 
 } // namespace Sinkhorn

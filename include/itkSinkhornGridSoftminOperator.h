@@ -78,30 +78,12 @@ public:
 
   /** Halves every axis whose spacing is less than 1.5 times the smallest one (so that anisotropic voxels become
    * isotropic first) and that has more than four voxels. */
-  Pointer
+  CoarserOperator<TReal>
   MakeCoarser() const override;
 
-  void
-  RestrictLogWeights(const Superclass & coarse, Side side, const TReal * fine, TReal * coarseWeights) const override;
-
-  void
-  ProlongPotential(const Superclass & coarse, Side side, const TReal * coarsePotential, TReal * fine) const override;
-
-  void
-  RestrictPotential(const Superclass & coarse, Side side, const TReal * fine, TReal * coarsePotential) const override;
-
-  void
-  RestrictMass(const Superclass & coarse, Side side, const TReal * fine, TReal * coarseMass) const override;
-
   /** The bounding box of all mass of both sides. */
-  Pointer
+  CroppedOperator<TReal>
   MakeCropped(const TReal * logAlpha, const TReal * logBeta) const override;
-
-  void
-  GatherFrom(const Superclass & cropped, Side side, const TReal * whole, TReal * part) const override;
-
-  void
-  ScatterTo(const Superclass & cropped, Side side, const TReal * part, TReal * whole) const override;
 
   ThreadIdType
   GetNumberOfWorkUnits() const override
@@ -126,8 +108,6 @@ private:
   std::vector<double>        m_Spacing;
   SizeValueType              m_NumberOfPoints{ 1 };
   ThreadIdType               m_NumberOfWorkUnits{ 0 };
-  /** Index of the first voxel in the grid that this one was cropped from. */
-  std::vector<SizeValueType> m_CropStart;
 };
 
 } // namespace Sinkhorn

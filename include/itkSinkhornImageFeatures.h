@@ -68,6 +68,17 @@ template <unsigned int VDimension>
 std::vector<float>
 SplatIntensities(const Image<float, VDimension> * image, double low, double high, SizeValueType numberOfBins);
 
+/** Calls function(index, bin, mass) for the two bins that share the mass of each voxel of a density by its intensity;
+ * not for parts of 0. Bins lie at equal distances over FindIntensityRange(). \param intensities on the density's
+ * voxels; may be the density itself. \param numberOfBins at least 2. \return the sum of the masses. */
+template <typename TDensity, typename TImage, typename TFunction>
+double
+ForEachBinnedMass(const TDensity &                                density,
+                  const TImage &                                  intensities,
+                  const SpatialObject<TDensity::ImageDimension> * mask,
+                  SizeValueType                                   numberOfBins,
+                  const TFunction &                               function);
+
 /** c(k,l) = w²((k−l)/(K−1))²/2, mm²: from the lowest to the highest intensity is as far as \a weight, mm. */
 std::vector<double>
 MakeIntensityCosts(SizeValueType numberOfBins, double weight);
@@ -83,11 +94,6 @@ CarryIntensities(const TImage &                                image,
                  const std::string &                           name,
                  SizeValueType                                 numberOfBins,
                  ThreadIdType                                  numberOfWorkUnits);
-
-/** Refuses what other classes take as NumberOfIntensityBins (2 to 256) and IntensityWeight (mm, 0: automatic).
- * \exception itk::ExceptionObject that names the parameter. */
-inline void
-VerifyIntensityBins(SizeValueType numberOfBins, double weight);
 
 /** MakeIntensityCosts() whose weight, if it is 0, is the root mean square distance of the mass of a density from
  * its centre. */

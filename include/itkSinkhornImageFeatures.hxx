@@ -122,6 +122,34 @@ MakeIntensityCosts(SizeValueType numberOfBins, double weight)
   return costs;
 }
 
+template <typename TDensity, typename TImage, typename TFunction>
+double
+ForEachBinnedMass(const TDensity &                                density,
+                  const TImage &                                  intensities,
+                  const SpatialObject<TDensity::ImageDimension> * mask,
+                  SizeValueType                                   numberOfBins,
+                  const TFunction &                               function)
+{
+  const auto range = FindIntensityRange(CollectIntensities(density, intensities, mask));
+  double     total = 0.0;
+  ForEachMass(density, mask, [&](const typename TDensity::IndexType & index, double mass) {
+    total += mass;
+    const auto place =
+      FindIntensityPlace(static_cast<double>(intensities.GetPixel(index)), range.first, range.second, numberOfBins);
+    const double upper = place.Upper * mass;
+    const double lower = (1.0 - place.Upper) * mass;
+    if (lower > 0.0)
+    {
+      function(index, place.Bin, lower);
+    }
+    if (upper > 0.0)
+    {
+      function(index, place.Bin + 1, upper);
+    }
+  });
+  return total;
+}
+
 template <typename TReal, typename TImage>
 Density<TReal>
 CarryIntensities(const TImage &                                image,
@@ -134,15 +162,12 @@ CarryIntensities(const TImage &                                image,
   auto                                  density = CarryDensity<TReal>(image, mask, grid, name, numberOfWorkUnits);
   VoxelSplatter<TImage::ImageDimension> splatter(IndexMap<TImage::ImageDimension>(image, grid));
   splatter.Initialize(image.GetBufferedRegion(), grid.GetBufferedRegion());
-  const auto                       range = FindIntensityRange(CollectIntensities(image, image, mask));
   const SizeValueType              voxels = density.Mass.size();
   std::vector<std::vector<double>> masses(numberOfBins, std::vector<double>(voxels, 0.0));
-  ForEachMass(image, mask, [&](const typename TImage::IndexType & index, double mass) {
-    const auto place =
-      FindIntensityPlace(static_cast<double>(image.GetPixel(index)), range.first, range.second, numberOfBins);
-    splatter.Splat(index, (1.0 - place.Upper) * mass, masses[place.Bin]);
-    splatter.Splat(index, place.Upper * mass, masses[place.Bin + 1]);
-  });
+  ForEachBinnedMass(
+    image, image, mask, numberOfBins, [&](const typename TImage::IndexType & index, SizeValueType bin, double mass) {
+      splatter.Splat(index, mass, masses[bin]);
+    });
   density.Mass.clear();
   for (const std::vector<double> & own : masses)
   {
@@ -152,23 +177,6 @@ CarryIntensities(const TImage &                                image,
     }
   }
   return density;
-}
-
-inline void
-VerifyIntensityBins(SizeValueType numberOfBins, double weight)
-{
-  constexpr SizeValueType most = 256;
-  if (numberOfBins < 2 || numberOfBins > most)
-  {
-    itkGenericExceptionMacro("Sinkhorn: NumberOfIntensityBins is "
-                             << numberOfBins << ", but must be 0 (none) or from 2 to " << most << '.');
-  }
-  if (!(weight >= 0.0) || !std::isfinite(weight))
-  {
-    itkGenericExceptionMacro("Sinkhorn: IntensityWeight is " << weight
-                                                             << " mm, but must be 0 (automatic) or positive and "
-                                                                "finite.");
-  }
 }
 
 template <typename TDensity>

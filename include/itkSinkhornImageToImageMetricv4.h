@@ -131,23 +131,16 @@ public:
   itkGetConstMacro(UseWarmStart, bool);
   itkBooleanMacro(UseWarmStart);
 
-  /** Bins of intensity beside the place, 2 to 256; 0, the default: places alone. Each image's bins lie at equal
-   * distances between the intensities below and above which a hundredth of its mass is (found by Initialize()), so that
-   * the scale of one image changes nothing. There is no image of potentials then. */
-  itkSetMacro(NumberOfIntensityBins, SizeValueType);
-  SizeValueType
-  GetNumberOfIntensityBins() const override
-  {
-    return m_NumberOfIntensityBins;
-  }
-
-  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic,
-   * the root mean square distance of the moving mass from its centre. */
-  itkSetMacro(IntensityWeight, double);
-  itkGetConstMacro(IntensityWeight, double);
-
+#ifndef ITK_WRAPPING_PARSER
+  /** Makes the operator of the transport, for a kernel of one's own; null, the default: that of the grid, with bins of
+   * intensity if there are any. In C++ only. */
   void
-  Initialize() override;
+  SetOperatorMaker(Sinkhorn::OperatorMaker<SolverRealType> maker)
+  {
+    m_Transport.SetOperatorMaker(std::move(maker));
+    this->Modified();
+  }
+#endif
 
   /** \name What the last evaluation found. */
   /**@{*/
@@ -243,6 +236,12 @@ protected:
   GetMassNormalization() const override;
 
   bool
+  ComparesIntensityBins() const override
+  {
+    return true;
+  }
+
+  bool
   RequiresEqualMasses() const override
   {
     return m_Settings.Reach == 0.0;
@@ -273,10 +272,6 @@ private:
   Sinkhorn::TransportSettings m_Settings;
   AccelerationEnum            m_Acceleration{ AccelerationEnum::OverRelaxation };
   bool                        m_UseWarmStart{ true };
-
-  SizeValueType       m_NumberOfIntensityBins{ 0 };
-  double              m_IntensityWeight{ 0.0 };
-  std::vector<double> m_Costs; ///< between bins, mm²
 
   mutable Sinkhorn::DensityTransport<SolverRealType> m_Transport;
 

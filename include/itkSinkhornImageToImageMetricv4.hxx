@@ -54,29 +54,13 @@ itkSinkhornMetricClass::VerifyParameters() const
 {
   Superclass::VerifyParameters();
   m_Settings.Verify(this->GetNameOfClass());
-  if (m_NumberOfIntensityBins > 0)
-  {
-    Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
-  }
-}
-
-itkSinkhornMetricTemplate void
-itkSinkhornMetricClass::Initialize()
-{
-  Superclass::Initialize();
-  m_Costs.clear();
-  if (m_NumberOfIntensityBins > 0)
-  {
-    m_Costs = Sinkhorn::MakeIntensityCostsFor(
-      *this->m_MovingImage, this->m_MovingImageMask.GetPointer(), m_NumberOfIntensityBins, m_IntensityWeight);
-  }
 }
 
 itkSinkhornMetricTemplate std::string
                           itkSinkhornMetricClass::DescribeSettings() const
 {
   std::ostringstream settings;
-  settings << Superclass::DescribeSettings() << ' ' << m_NumberOfIntensityBins << ' ' << m_IntensityWeight << ' ';
+  settings << Superclass::DescribeSettings() << ' ';
   m_Settings.Print(settings, Indent());
   return settings.str();
 }
@@ -102,11 +86,8 @@ itkSinkhornMetricTemplate Sinkhorn::SolverParameters
 itkSinkhornMetricTemplate double
 itkSinkhornMetricClass::CompareDensities(const GridType & grid, ScaledDensity alpha, ScaledDensity beta) const
 {
-  if (m_Costs.size() != m_NumberOfIntensityBins * m_NumberOfIntensityBins)
-  {
-    itkExceptionMacro("NumberOfIntensityBins has changed since Initialize(): call it again.");
-  }
-  const auto workUnits = this->GetMaximumNumberOfWorkUnits();
+  const auto & costs = this->GetIntensityCosts();
+  const auto   workUnits = this->GetMaximumNumberOfWorkUnits();
   Sinkhorn::ConvertToLogWeights(alpha.Mass, alpha.Scale, workUnits);
   Sinkhorn::ConvertToLogWeights(beta.Mass, beta.Scale, workUnits);
   m_Transport.SetUseWarmStart(m_UseWarmStart);
@@ -116,7 +97,7 @@ itkSinkhornMetricClass::CompareDensities(const GridType & grid, ScaledDensity al
                      std::move(beta.Mass),
                      this->MakeSolverParameters(),
                      workUnits,
-                     m_Costs);
+                     costs);
   const auto & report = m_Transport.GetReport();
   if (!report.Converged)
   {
@@ -189,8 +170,6 @@ itkSinkhornMetricClass::PrintSelf(std::ostream & os, Indent indent) const
   m_Settings.Print(os, indent);
   os << indent << "Acceleration: " << m_Acceleration << std::endl;
   os << indent << "UseWarmStart: " << Sinkhorn::OnOrOff(m_UseWarmStart) << std::endl;
-  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
-  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
   os << indent << "NumberOfIterations: " << this->GetNumberOfIterations() << std::endl;
   os << indent << "MarginalError: " << this->GetMarginalError() << std::endl;
   os << indent << "Converged: " << (this->GetConverged() ? "Yes" : "No") << std::endl;

@@ -165,20 +165,6 @@ private:
 template <unsigned int VDimension>
 using LabelMixtureImage = Image<LabelMixture, VDimension>;
 
-/** Grows a box until it holds an index. */
-template <unsigned int VDimension>
-void
-IncludeIndex(ImageRegion<VDimension> & box, const Index<VDimension> & index)
-{
-  for (unsigned int d = 0; d < VDimension; ++d)
-  {
-    const auto lower = std::min(box.GetIndex(d), index[d]);
-    const auto upper = std::max(box.GetUpperIndex()[d], index[d]);
-    box.SetIndex(d, lower);
-    box.SetSize(d, static_cast<SizeValueType>(upper - lower + 1));
-  }
-}
-
 /** \class LabelExtents
  * \brief What there is to know of each label, in the order in which labels are met, and the boxes that they fill.
  *

@@ -30,6 +30,81 @@ namespace itk
 namespace Sinkhorn
 {
 
+template <typename TReal>
+class SoftminOperator;
+
+/** \class CoarseTransfer
+ * \brief Carries arrays over the points of one side between an operator and a coarser version of it.
+ *
+ * \ingroup Sinkhorn
+ */
+template <typename TReal>
+class CoarseTransfer
+{
+public:
+  virtual ~CoarseTransfer() = default;
+
+  /** Logarithmic weights on the coarse points: the mass of each is that of the fine points it stands for. */
+  virtual void
+  RestrictLogWeights(Side side, const TReal * fine, TReal * coarse) const = 0;
+
+  /** Masses on the coarse points: the sum over the same points. */
+  virtual void
+  RestrictMass(Side side, const TReal * fine, TReal * coarse) const = 0;
+
+  /** Potential on the coarse points: the mean over the fine points that a coarse point stands for. */
+  virtual void
+  RestrictPotential(Side side, const TReal * fine, TReal * coarse) const = 0;
+
+  /** Potential on the fine points from the one on the coarse points, exact where it is an affine function. */
+  virtual void
+  ProlongPotential(Side side, const TReal * coarse, TReal * fine) const = 0;
+};
+
+/** \class CoarserOperator
+ * \brief An operator on about half the points per axis, and how to get there and back; both are null if there is none.
+ *
+ * \ingroup Sinkhorn
+ */
+template <typename TReal>
+struct CoarserOperator
+{
+  std::shared_ptr<const SoftminOperator<TReal>> Operator;
+  std::shared_ptr<const CoarseTransfer<TReal>>  Transfer;
+};
+
+/** \class CropTransfer
+ * \brief Carries arrays over the points of one side between an operator and the part of it that has mass.
+ *
+ * \ingroup Sinkhorn
+ */
+template <typename TReal>
+class CropTransfer
+{
+public:
+  virtual ~CropTransfer() = default;
+
+  /** Reads the points of the part out of an array over the whole. */
+  virtual void
+  Gather(Side side, const TReal * whole, TReal * part) const = 0;
+
+  /** Writes the points of the part into an array over the whole; the others stay as they are. */
+  virtual void
+  Scatter(Side side, const TReal * part, TReal * whole) const = 0;
+};
+
+/** \class CroppedOperator
+ * \brief An operator on a part of the points, and how to get there and back; both are null if there is none.
+ *
+ * \ingroup Sinkhorn
+ */
+template <typename TReal>
+struct CroppedOperator
+{
+  std::shared_ptr<const SoftminOperator<TReal>> Operator;
+  std::shared_ptr<const CropTransfer<TReal>>    Transfer;
+};
+
 /** \class SoftminOperator
  * \brief The only thing that the Sinkhorn solver knows about geometry.
  *
@@ -40,8 +115,8 @@ namespace Sinkhorn
  * where \f$w\f$ is a logarithmic weight (\f$-\infty\f$ for an empty point) and \f$g\f$ a dual potential in mm². A grid,
  * a point cloud or a grid with a feature axis are different operators; the solver is the same.
  *
- * An operator may know a coarser version of itself, with the restriction of weights and the prolongation of potentials
- * that belong to it; the solver then starts on the coarse problem.
+ * An operator may know a coarser version of itself, with the transfer of weights and potentials that belongs to it; the
+ * solver then starts on the coarse problem.
  *
  * All arrays are dense, indexed by the point number, and hold GetNumberOfPoints(side) entries. Operators are immutable
  * and may be shared between threads.
@@ -86,51 +161,20 @@ public:
   virtual double
   GetResolution() const = 0;
 
-  /** The same domain with about half the points per axis, or nullptr if there is none. */
-  virtual Pointer
+  /** The same domain with about half the points per axis, with what leads there and back; by default there is none. */
+  virtual CoarserOperator<TReal>
   MakeCoarser() const
   {
-    return nullptr;
+    return {};
   }
 
-  /** Logarithmic weights of the coarser operator: the mass of each coarse point is that of the fine points it stands
-   * for. */
-  virtual void
-  RestrictLogWeights(const SoftminOperator &, Side, const TReal *, TReal *) const
-  {}
-
-  /** Potential on this operator's points from the one on the points of \a coarse, by linear interpolation. */
-  virtual void
-  ProlongPotential(const SoftminOperator &, Side, const TReal *, TReal *) const
-  {}
-
-  /** Potential on the points of \a coarse: the mean over the points of this operator that a coarse point stands for. */
-  virtual void
-  RestrictPotential(const SoftminOperator &, Side, const TReal *, TReal *) const
-  {}
-
-  /** Masses on the points of \a coarse: the sum over the same points. */
-  virtual void
-  RestrictMass(const SoftminOperator &, Side, const TReal *, TReal *) const
-  {}
-
-  /** The operator on a smaller part of the domain that holds all points with mass, or nullptr if that would not save
-   * much. \param logAlpha, logBeta logarithmic weights of the two sides. */
-  virtual Pointer
+  /** The operator on a smaller part of the domain that holds all points with mass, with what leads there and back;
+   * none, the default, if that would not save much. \param logAlpha, logBeta logarithmic weights of the two sides. */
+  virtual CroppedOperator<TReal>
   MakeCropped(const TReal * itkNotUsed(logAlpha), const TReal * itkNotUsed(logBeta)) const
   {
-    return nullptr;
+    return {};
   }
-
-  /** Reads the points of the cropped operator out of an array of this one. */
-  virtual void
-  GatherFrom(const SoftminOperator &, Side, const TReal *, TReal *) const
-  {}
-
-  /** Writes the points of the cropped operator into an array of this one; the others stay as they are. */
-  virtual void
-  ScatterTo(const SoftminOperator &, Side, const TReal *, TReal *) const
-  {}
 
   /** Number of work units (threads) used by Apply(); 0 lets ITK choose. Never changes a result, not even in the last
    * bit. */

@@ -119,14 +119,7 @@ public:
    * all bins together. Intensities are compared after the hundredth of the mass that is darkest and that which is
    * brightest were given the outermost bins, so that a factor or a shift of the intensities of either image changes
    * nothing. 0, the default: places alone. Not for label maps, nor with PreserveMassRatio. */
-  itkSetMacro(NumberOfIntensityBins, SizeValueType);
-  itkGetConstMacro(NumberOfIntensityBins, SizeValueType);
-
-  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm, see
-   * Sinkhorn::MakeIntensityCosts(); 0 (default) is automatic, the root mean square distance of the moving mass from
-   * its centre. */
-  itkSetMacro(IntensityWeight, double);
-  itkGetConstMacro(IntensityWeight, double);
+  itkSinkhornIntensityBinsMacro();
 
   /** With NumberOfIntensityBins: the intensities, on the voxels of the densities; by default the densities themselves.
    */
@@ -371,8 +364,7 @@ private:
   Sinkhorn::LabelCosts                   m_LabelCosts;
   typename FixedImageType::ConstPointer  m_FixedIntensities;
   typename MovingImageType::ConstPointer m_MovingIntensities;
-  SizeValueType                          m_NumberOfIntensityBins{ 0 };
-  double                                 m_IntensityWeight{ 0.0 };
+  Sinkhorn::IntensityBinSettings         m_Bins;
   typename MaskType::ConstPointer        m_FixedMask;
   typename MaskType::ConstPointer        m_MovingMask;
   SizeValueType                          m_MaximumNumberOfVoxels{ 20000 };

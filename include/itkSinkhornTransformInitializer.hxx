@@ -307,10 +307,7 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::VerifyParam
     Sinkhorn::VerifyDensity(*m_FixedImage, m_FixedMask.GetPointer(), "fixed", false, 0);
     Sinkhorn::VerifyDensity(*m_MovingImage, m_MovingMask.GetPointer(), "moving", false, 0);
   }
-  if (m_NumberOfIntensityBins > 0)
-  {
-    this->VerifyFeatures();
-  }
+  this->VerifyFeatures();
 }
 
 template <typename TTransform, typename TFixedImage, typename TMovingImage>
@@ -362,8 +359,7 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::PrintSelf(s
   itkPrintSelfObjectMacro(MovingMask);
   itkPrintSelfObjectMacro(FixedIntensities);
   itkPrintSelfObjectMacro(MovingIntensities);
-  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
-  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
+  m_Bins.Print(os, indent);
   os << indent << "MaximumNumberOfVoxels: " << m_MaximumNumberOfVoxels << std::endl;
   m_Blur.Print(os, indent);
   m_Settings.Print(os, indent);

@@ -21,8 +21,7 @@
 // Pairs of densities whose mass has an intensity beside its place, and their springs.
 #include "itkSinkhornTransformInitializer.h"
 
-#include "itkSinkhornFeatureTransport.h"
-#include "itkSinkhornImageFeatures.h"
+#include "itkSinkhornFeatureSprings.h"
 
 #include <algorithm>
 #include <cmath>
@@ -35,10 +34,14 @@ template <typename TTransform, typename TFixedImage, typename TMovingImage>
 void
 SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::VerifyFeatures() const
 {
-  Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
+  if (!m_Bins.AreOn())
+  {
+    return;
+  }
+  m_Bins.Verify(this->GetNameOfClass());
   if (m_FixedLabels && m_MovingLabels)
   {
-    itkExceptionMacro("NumberOfIntensityBins is " << m_NumberOfIntensityBins
+    itkExceptionMacro("NumberOfIntensityBins is " << m_Bins.NumberOfIntensityBins
                                                   << ", but label maps have no intensities; set it to 0.");
   }
   if (m_Settings.PreserveMassRatio)
@@ -65,24 +68,14 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::BinIntensit
                                                                                     const DensityType & binned) const
   -> std::vector<DensityPointer>
 {
-  const auto          range = Sinkhorn::FindIntensityRange(Sinkhorn::CollectIntensities(density, intensities, mask));
-  const Lattice       lattice = MakeLattice(density, binned.GetBufferedRegion().GetNumberOfPixels());
-  const SizeValueType voxels = lattice.Density->GetBufferedRegion().GetNumberOfPixels();
-  std::vector<std::vector<double>> masses(m_NumberOfIntensityBins, std::vector<double>(voxels, 0.0));
-  const auto                       add = [&](const auto & index, SizeValueType bin, double mass) {
-    if (mass > 0.0)
-    {
+  const SizeValueType              number = m_Bins.NumberOfIntensityBins;
+  const Lattice                    lattice = MakeLattice(density, binned.GetBufferedRegion().GetNumberOfPixels());
+  const SizeValueType              voxels = lattice.Density->GetBufferedRegion().GetNumberOfPixels();
+  std::vector<std::vector<double>> masses(number, std::vector<double>(voxels, 0.0));
+  const double                     total = Sinkhorn::ForEachBinnedMass(
+    density, intensities, mask, number, [&](const typename TImage::IndexType & index, SizeValueType bin, double mass) {
       AddToLattice(lattice, density.GetBufferedRegion(), index, mass, masses[bin]);
-    }
-  };
-  double total = 0.0;
-  Sinkhorn::ForEachMass(density, mask, [&](const typename TImage::IndexType & index, double mass) {
-    total += mass;
-    const auto place = Sinkhorn::FindIntensityPlace(
-      static_cast<double>(intensities.GetPixel(index)), range.first, range.second, m_NumberOfIntensityBins);
-    add(index, place.Bin, (1.0 - place.Upper) * mass);
-    add(index, place.Bin + 1, place.Upper * mass);
-  });
+    });
   std::vector<DensityPointer> bins;
   for (const std::vector<double> & own : masses)
   {
@@ -99,21 +92,16 @@ auto
 SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::MakeImagePair() const -> Pair
 {
   constexpr SizeValueType fewVoxels = 500;
-  constexpr SizeValueType times = 4;
-  const bool              hasBins = m_NumberOfIntensityBins > 0;
   const SizeValueType     most =
-    hasBins ? std::min(m_MaximumNumberOfVoxels,
-                       std::max(fewVoxels, times * m_MaximumNumberOfVoxels / m_NumberOfIntensityBins))
-                : m_MaximumNumberOfVoxels;
+    Sinkhorn::LimitVoxelsForBins(m_MaximumNumberOfVoxels, fewVoxels, m_Bins.NumberOfIntensityBins);
   Pair pair = this->MakePair(*m_FixedImage, m_FixedMask, *m_MovingImage, m_MovingMask, most);
-  if (hasBins)
+  if (m_Bins.AreOn())
   {
     pair.FixedBins = this->BinIntensities(
       *m_FixedImage, m_FixedIntensities ? *m_FixedIntensities : *m_FixedImage, m_FixedMask, *pair.Fixed);
     pair.MovingBins = this->BinIntensities(
       *m_MovingImage, m_MovingIntensities ? *m_MovingIntensities : *m_MovingImage, m_MovingMask, *pair.Moving);
-    pair.Costs = Sinkhorn::MakeIntensityCostsFor(
-      *pair.Moving, static_cast<const MaskType *>(nullptr), m_NumberOfIntensityBins, m_IntensityWeight);
+    pair.Costs = m_Bins.MakeCosts(*pair.Moving, nullptr);
   }
   return pair;
 }
@@ -127,8 +115,7 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::TransportFe
 {
   auto         box = FindCarriedRegion(*pair.Fixed, trial.Map, *pair.Moving);
   const auto & region = pair.Moving->GetBufferedRegion();
-  Sinkhorn::IncludeIndex(box, region.GetIndex());
-  Sinkhorn::IncludeIndex(box, region.GetUpperIndex());
+  Sinkhorn::IncludeBox(box, region);
   const SizeValueType voxels = box.GetNumberOfPixels();
   std::vector<float>  alpha;
   std::vector<float>  beta(voxels * pair.MovingBins.size(), 0.0F);
@@ -144,31 +131,22 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::TransportFe
         pair.MovingBins[k]->GetBufferPointer()[i];
     }
   }
-  const auto                 size = Sinkhorn::GetSizeOfGrid<ImageDimension>(*grid);
-  const auto                 spacing = Sinkhorn::GetSpacingOfGrid<ImageDimension>(*grid);
   Sinkhorn::SolverParameters parameters;
-  parameters.Blur = m_Blur.GetInUse(spacing);
+  parameters.Blur = m_Blur.GetInUse(grid->GetSpacing());
   parameters.Reach = m_Settings.Reach;
-  Sinkhorn::FeatureTransport<float> transport(size, spacing, pair.Costs, alpha, beta, parameters);
-  transport.Solve();
+  const auto springs =
+    Sinkhorn::ComputeFeatureSprings<ImageDimension>(*grid, box.GetSize(), pair.Costs, alpha, beta, parameters);
   trial.Blur += pair.Share * parameters.Blur;
-  divergence += pair.Share * transport.GetValues().Divergence;
-  const auto springs = transport.ComputeSprings(Sinkhorn::Side::Alpha);
-  const auto masses = transport.ComputeTransportedMass(Sinkhorn::Side::Alpha);
-  auto       index = box.GetIndex();
+  divergence += pair.Share * springs.Divergence;
+  auto index = box.GetIndex();
   for (SizeValueType i = 0; i < voxels; ++i, Sinkhorn::AdvanceIndex(box, index))
   {
-    if (masses[i] > 0.0F)
+    if (springs.Weights[i] > 0.0)
     {
-      VectorType way;
-      for (unsigned int d = 0; d < ImageDimension; ++d)
-      {
-        way[d] = static_cast<double>(springs[d * voxels + i]);
-      }
       Spring spring;
-      spring.Weight = pair.Share * static_cast<double>(masses[i]);
+      spring.Weight = pair.Share * springs.Weights[i];
       grid->TransformIndexToPhysicalPoint(index, spring.Source);
-      spring.Target = spring.Source + grid->GetDirection() * way;
+      spring.Target = spring.Source + springs.Ways[i];
       list.push_back(spring);
     }
   }

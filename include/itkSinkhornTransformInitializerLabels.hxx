@@ -21,6 +21,8 @@
 // Pairs of densities from label maps, one for each label or for each group of labels between which mass can go.
 #include "itkSinkhornTransformInitializer.h"
 
+#include "itkSinkhornFeatureSprings.h"
+
 #include <algorithm>
 #include <numeric>
 
@@ -72,8 +74,7 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::FindLabelGr
         continue;
       }
       whole.Voxels += extent.Voxels;
-      Sinkhorn::IncludeIndex(whole.Box, extent.Box.GetIndex());
-      Sinkhorn::IncludeIndex(whole.Box, extent.Box.GetUpperIndex());
+      Sinkhorn::IncludeBox(whole.Box, extent.Box);
     }
   };
   add(FindLabels(*m_FixedLabels), &LabelGroup::Fixed);
@@ -164,12 +165,11 @@ SinkhornTransformInitializer<TTransform, TFixedImage, TMovingImage>::MakeLabelPa
                                                                                    SizeValueType most) const -> Pair
 {
   constexpr SizeValueType fewVoxels = 500;
-  constexpr SizeValueType times = 4;
   const SizeValueType     count = group.Labels.size();
   double                  unused;
   Pair                    pair;
   // As bins of intensity have it: more voxels together, fewer each.
-  most = count > 1 ? std::min(most, std::max(fewVoxels, times * most / count)) : most;
+  most = Sinkhorn::LimitVoxelsForBins(most, fewVoxels, count);
   pair.MaximumNumberOfVoxels = most;
   const auto & from = group.Fixed.Box;
   auto         to = group.Moving.Box;

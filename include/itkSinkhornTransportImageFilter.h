@@ -23,6 +23,8 @@
 #include "itkSinkhornCommonGrid.h"
 #include "itkSinkhornCompatibility.h"
 #include "itkSinkhornDivergence.h"
+#include "itkSinkhornGridOperator.h"
+#include "itkSinkhornIntensityBins.h"
 #include "itkSinkhornPlan.h"
 #include "itkSinkhornTransportSettings.h"
 
@@ -181,13 +183,11 @@ public:
    * distances between the intensities below and above which a hundredth of its mass is, so that the scale of one image
    * changes nothing. Results are means over the bins of a voxel by their mass, and so 0 where a side has no mass; the
    * potentials' integrals against the masses stay. There is no interpolation. */
-  itkSetMacro(NumberOfIntensityBins, SizeValueType);
-  itkGetConstMacro(NumberOfIntensityBins, SizeValueType);
+  itkSinkhornIntensityBinsMacro();
 
-  /** With NumberOfIntensityBins: how far the darkest bin is from the brightest one, mm; 0 (default) is automatic, the
-   * root mean square distance of the moving mass from its centre. */
-  itkSetMacro(IntensityWeight, double);
-  itkGetConstMacro(IntensityWeight, double);
+  /** Makes the operator of the transport, for a kernel of one's own; null, the default: that of the grid, with bins of
+   * intensity if there are any. In C++ only. */
+  itkSinkhornOperatorMakerMacro(RealType);
 
   /** Negative voxels are an exception by default. On: they count as 0, with a warning. */
   itkSetMacro(ClampNegative, bool);
@@ -339,7 +339,7 @@ private:
   ReportProgress(double fraction);
   PlanType
   MakePlan() const;
-  /** The softmin on a grid, and over bins of intensity if there are any. */
+  /** On the whole grid, or on a box of it. */
   OperatorPointer
   MakeOperator(const std::vector<SizeValueType> & size) const;
   /** Of the densities that are held; 1 without bins of intensity. */
@@ -403,21 +403,21 @@ private:
   Sinkhorn::TransportSettings     m_Settings;
   bool                            m_NormalizeMasses{ true };
   bool                            m_ClampNegative{ false };
-  SizeValueType                   m_NumberOfIntensityBins{ 0 };
-  double                          m_IntensityWeight{ 0.0 };
+  Sinkhorn::IntensityBinSettings  m_Bins;
 
-  typename GridType::Pointer     m_Grid;
-  OperatorPointer                m_Operator;
-  std::vector<double>            m_Costs;    ///< between bins, mm²
-  ArrayType                      m_LogAlpha; ///< bin after bin
-  ArrayType                      m_LogBeta;
-  Sinkhorn::Potentials<RealType> m_Potentials;
-  Sinkhorn::SolverParameters     m_Parameters;
-  Sinkhorn::SolverReport         m_Report;
-  Sinkhorn::TransportValues      m_Values;
-  double                         m_FixedMass{ 0.0 };
-  double                         m_MovingMass{ 0.0 };
-  double                         m_SolverSeconds{ 0.0 };
+  typename GridType::Pointer        m_Grid;
+  Sinkhorn::OperatorMaker<RealType> m_OperatorMaker;
+  OperatorPointer                   m_Operator;
+  std::vector<double>               m_Costs;    ///< between bins, mm²
+  ArrayType                         m_LogAlpha; ///< bin after bin
+  ArrayType                         m_LogBeta;
+  Sinkhorn::Potentials<RealType>    m_Potentials;
+  Sinkhorn::SolverParameters        m_Parameters;
+  Sinkhorn::SolverReport            m_Report;
+  Sinkhorn::TransportValues         m_Values;
+  double                            m_FixedMass{ 0.0 };
+  double                            m_MovingMass{ 0.0 };
+  double                            m_SolverSeconds{ 0.0 };
 };
 
 } // namespace itk

@@ -20,9 +20,6 @@
 
 #include "itkSinkhornTransportImageFilter.h"
 
-#include "itkSinkhornFeatureSoftminOperator.h"
-#include "itkSinkhornGridSoftminOperator.h"
-#include "itkSinkhornImageFeatures.h"
 #include "itkSinkhornSprings.h"
 #include "itkTimeProbe.h"
 
@@ -163,18 +160,9 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrepareDensities()
       itkWarningMacro(<< warning);
     }
   }
-  const auto carry = [&](const auto & image, const MaskType * mask, const char * name) {
-    return m_NumberOfIntensityBins > 0
-             ? Sinkhorn::CarryIntensities<RealType>(image, mask, *m_Grid, name, m_NumberOfIntensityBins, workUnits)
-             : Sinkhorn::CarryDensity<RealType>(image, mask, *m_Grid, name, workUnits);
-  };
-  auto alpha = carry(fixed, m_FixedMask.GetPointer(), "fixed");
-  auto beta = carry(moving, m_MovingMask.GetPointer(), "moving");
-  if (m_NumberOfIntensityBins > 0)
-  {
-    m_Costs =
-      Sinkhorn::MakeIntensityCostsFor(moving, m_MovingMask.GetPointer(), m_NumberOfIntensityBins, m_IntensityWeight);
-  }
+  auto alpha = m_Bins.Carry<RealType>(fixed, m_FixedMask.GetPointer(), *m_Grid, "fixed", workUnits);
+  auto beta = m_Bins.Carry<RealType>(moving, m_MovingMask.GetPointer(), *m_Grid, "moving", workUnits);
+  m_Costs = m_Bins.MakeCosts(moving, m_MovingMask.GetPointer());
   m_FixedMass = alpha.Total;
   m_MovingMass = beta.Total;
 
@@ -197,13 +185,9 @@ auto
 SinkhornTransportImageFilter<TFixedImage, TMovingImage>::MakeOperator(const std::vector<SizeValueType> & size) const
   -> OperatorPointer
 {
-  const OperatorPointer space = std::make_shared<const Sinkhorn::GridSoftminOperator<RealType>>(
-    size, Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid), this->GetNumberOfWorkUnits());
-  if (m_Costs.empty())
-  {
-    return space;
-  }
-  return std::make_shared<const Sinkhorn::FeatureSoftminOperator<RealType>>(space, m_Costs);
+  return Sinkhorn::MakeGridOperator<RealType>(
+    { size, Sinkhorn::GetSpacingOfGrid<ImageDimension>(*m_Grid), m_Costs, this->GetNumberOfWorkUnits() },
+    m_OperatorMaker);
 }
 
 template <typename TFixedImage, typename TMovingImage>
@@ -260,28 +244,16 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::FindMassRegion() const 
 {
   constexpr RealType empty = -std::numeric_limits<RealType>::infinity();
   const auto &       region = m_Grid->GetBufferedRegion();
-  auto               lower = region.GetUpperIndex();
-  auto               upper = region.GetIndex();
-  for (SizeValueType k = 0; k < this->GetNumberOfBins(); ++k)
-  {
-    const SizeValueType first = k * region.GetNumberOfPixels();
-    auto                index = region.GetIndex();
-    for (SizeValueType i = first; i < first + region.GetNumberOfPixels(); ++i, Sinkhorn::AdvanceIndex(region, index))
+  return Sinkhorn::FindBox(region, [&](SizeValueType voxel) {
+    for (SizeValueType i = voxel; i < m_LogAlpha.size(); i += region.GetNumberOfPixels())
     {
       if (m_LogAlpha[i] > empty || m_LogBeta[i] > empty)
       {
-        for (unsigned int d = 0; d < ImageDimension; ++d)
-        {
-          lower[d] = std::min(lower[d], index[d]);
-          upper[d] = std::max(upper[d], index[d]);
-        }
+        return true;
       }
     }
-  }
-  RegionType box;
-  box.SetIndex(lower);
-  box.SetUpperIndex(upper);
-  return box;
+    return false;
+  });
 }
 
 template <typename TFixedImage, typename TMovingImage>
@@ -434,10 +406,7 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::GenerateData()
 {
   m_Blur.Verify(this->GetNameOfClass());
   m_Settings.Verify(this->GetNameOfClass());
-  if (m_NumberOfIntensityBins > 0)
-  {
-    Sinkhorn::VerifyIntensityBins(m_NumberOfIntensityBins, m_IntensityWeight);
-  }
+  m_Bins.Verify(this->GetNameOfClass());
   this->Forget();
   m_Grid = GridType::New();
   m_Grid->CopyInformation(this->GetSprings());
@@ -473,8 +442,7 @@ SinkhornTransportImageFilter<TFixedImage, TMovingImage>::PrintSelf(std::ostream 
   m_Blur.Print(os, indent);
   m_Settings.Print(os, indent);
   os << indent << "NormalizeMasses: " << Sinkhorn::OnOrOff(m_NormalizeMasses) << std::endl;
-  os << indent << "NumberOfIntensityBins: " << m_NumberOfIntensityBins << std::endl;
-  os << indent << "IntensityWeight: " << m_IntensityWeight << std::endl;
+  m_Bins.Print(os, indent);
   os << indent << "ClampNegative: " << Sinkhorn::OnOrOff(m_ClampNegative) << std::endl;
   os << indent << "FixedMass: " << m_FixedMass << std::endl;
   os << indent << "MovingMass: " << m_MovingMass << std::endl;

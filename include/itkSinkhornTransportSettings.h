@@ -278,21 +278,24 @@ struct TransportSettings
   }                                       \
   ITK_MACROEND_NOOP_STATEMENT
 
-/** Set and get of one setting of a class whose settings, of one of the kinds above, are m_Settings. */
-#define itkSinkhornSettingMacro(name, type) \
-  virtual void Set##name(type value)        \
-  {                                         \
-    if (m_Settings.name != value)           \
-    {                                       \
-      m_Settings.name = value;              \
-      this->Modified();                     \
-    }                                       \
-  }                                         \
-  virtual type Get##name() const            \
-  {                                         \
-    return m_Settings.name;                 \
-  }                                         \
+/** Set and get of one setting in a struct that is a member of a class. */
+#define itkSinkhornMemberSettingMacro(member, name, type) \
+  virtual void Set##name(type value)                      \
+  {                                                       \
+    if (member.name != value)                             \
+    {                                                     \
+      member.name = value;                                \
+      this->Modified();                                   \
+    }                                                     \
+  }                                                       \
+  virtual type Get##name() const                          \
+  {                                                       \
+    return member.name;                                   \
+  }                                                       \
   ITK_MACROEND_NOOP_STATEMENT
+
+/** The same in a class whose settings, of one of the kinds above, are m_Settings. */
+#define itkSinkhornSettingMacro(name, type) itkSinkhornMemberSettingMacro(m_Settings, name, type)
 
 /** The same with On and Off. */
 #define itkSinkhornBooleanSettingMacro(name) \

@@ -274,7 +274,8 @@ TEST(SinkhornClusteredSoftminOperator, CoarserVersionsKeepMassAndPotentials)
 {
   const Problem problem(3, 1000, 800);
   const auto    fine = problem.MakeClustered(PairPrecision::Single);
-  const auto    coarse = fine->MakeCoarser();
+  const auto    coarser = fine->MakeCoarser();
+  const auto &  coarse = coarser.Operator;
   ASSERT_TRUE(coarse);
   EXPECT_GT(coarse->GetResolution(), fine->GetResolution());
   EXPECT_EQ(coarse->GetDiameter(), fine->GetDiameter());
@@ -284,9 +285,9 @@ TEST(SinkhornClusteredSoftminOperator, CoarserVersionsKeepMassAndPotentials)
     const size_t points = coarse->GetNumberOfPoints(side);
     EXPECT_LE(2 * points, 1.2 * fine->GetNumberOfPoints(side));
     Array logWeights(points);
-    fine->RestrictLogWeights(*coarse, side, problem.LogWeights[s].data(), logWeights.data());
+    coarser.Transfer->RestrictLogWeights(side, problem.LogWeights[s].data(), logWeights.data());
     Array masses(points);
-    fine->RestrictMass(*coarse, side, problem.Masses[s].data(), masses.data());
+    coarser.Transfer->RestrictMass(side, problem.Masses[s].data(), masses.data());
     double total = 0.0;
     for (size_t i = 0; i < points; ++i)
     {
@@ -308,12 +309,12 @@ TEST(SinkhornClusteredSoftminOperator, CoarserVersionsKeepMassAndPotentials)
     }
     Array restricted(points);
     Array prolonged(affine.size());
-    fine->RestrictPotential(*coarse, side, affine.data(), restricted.data());
-    fine->ProlongPotential(*coarse, side, restricted.data(), prolonged.data());
+    coarser.Transfer->RestrictPotential(side, affine.data(), restricted.data());
+    coarser.Transfer->ProlongPotential(side, restricted.data(), prolonged.data());
     EXPECT_LT(LargestDifference(affine, prolonged), 0.05);
   }
   unsigned int levels = 0;
-  for (auto op = coarse; op; op = op->MakeCoarser())
+  for (auto op = coarse; op; op = op->MakeCoarser().Operator)
   {
     ASSERT_LT(++levels, 20u);
   }

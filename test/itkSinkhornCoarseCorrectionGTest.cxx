@@ -31,7 +31,7 @@ using SizeType = std::vector<itk::SizeValueType>;
 SizeType
 CoarseSizeOf(const GridSoftminOperator<double> & fine)
 {
-  return dynamic_cast<const GridSoftminOperator<double> &>(*fine.MakeCoarser()).GetSize();
+  return dynamic_cast<const GridSoftminOperator<double> &>(*fine.MakeCoarser().Operator).GetSize();
 }
 
 /** The fine voxels that each coarse voxel stands for. */
@@ -88,9 +88,9 @@ TEST(SinkhornGridTransfer, RestrictionsAreSumsAndMeansOfTheBlocks)
     std::vector<double> restricted(blocks.size());
     std::vector<double> means(blocks.size());
     std::vector<double> sums(blocks.size());
-    fine.RestrictLogWeights(*coarse, Side::Alpha, logWeights.data(), restricted.data());
-    fine.RestrictPotential(*coarse, Side::Alpha, values.data(), means.data());
-    fine.RestrictMass(*coarse, Side::Alpha, values.data(), sums.data());
+    coarse.Transfer->RestrictLogWeights(Side::Alpha, logWeights.data(), restricted.data());
+    coarse.Transfer->RestrictPotential(Side::Alpha, values.data(), means.data());
+    coarse.Transfer->RestrictMass(Side::Alpha, values.data(), sums.data());
     for (size_t block = 0; block < blocks.size(); ++block)
     {
       double mass = 0.0;
@@ -144,7 +144,7 @@ TEST(SinkhornGridTransfer, ProlongationIsExactForLinearPotentials)
     const auto coarseValues =
       fill(coarseSize, [&](size_t d, double k) { return coarseSize[d] == size[d] ? k : 2.0 * k + 0.5; });
     std::vector<double> prolonged(expected.size());
-    fine.ProlongPotential(*coarse, Side::Beta, coarseValues.data(), prolonged.data());
+    coarse.Transfer->ProlongPotential(Side::Beta, coarseValues.data(), prolonged.data());
     for (size_t i = 0; i < expected.size(); ++i)
     {
       EXPECT_NEAR(prolonged[i], expected[i], 1e-12);

@@ -74,6 +74,36 @@ TEST(SinkhornMetricError, Parameters)
   ExpectError(*metric, { "UseSampledPointSet", "Switch it off" }, [&] { metric->UseSampledPointSetOff(); });
 }
 
+/** As a distance of one's own may be. */
+class PlacesAlone : public MetricType
+{
+public:
+  using Self = PlacesAlone;
+  using Pointer = itk::SmartPointer<Self>;
+  itkSimpleNewMacro(Self);
+
+protected:
+  bool
+  ComparesIntensityBins() const override
+  {
+    return false;
+  }
+};
+
+TEST(SinkhornMetricError, BinsThatTheMetricDoesNotCompare)
+{
+  const auto whole = MakeMetric();
+  const auto metric = PlacesAlone::New();
+  metric->SetFixedImage(whole->GetFixedImage());
+  metric->SetMovingImage(whole->GetMovingImage());
+  metric->SetFixedTransform(whole->GetModifiableFixedTransform());
+  metric->SetMovingTransform(whole->GetModifiableMovingTransform());
+  metric->SetNumberOfIntensityBins(3);
+  EXPECT_NE(ErrorOf(*metric).find("places alone"), std::string::npos);
+  metric->SetNumberOfIntensityBins(0);
+  EXPECT_EQ(ErrorOf(*metric), "");
+}
+
 TEST(SinkhornMetricError, NegativeVoxels)
 {
   const auto metric = MakeMetric();

@@ -218,14 +218,14 @@ TEST(SinkhornGrid, CoarseGridsKeepTheMassAndInterpolateLinearly)
 {
   const GridSoftminOperator<double> fine({ 11, 6, 1 }, { 1.0, 1.2, 3.0 });
   const auto                        coarse = fine.MakeCoarser();
-  ASSERT_TRUE(coarse);
-  const auto & grid = dynamic_cast<const GridSoftminOperator<double> &>(*coarse);
+  ASSERT_TRUE(coarse.Operator);
+  const auto & grid = dynamic_cast<const GridSoftminOperator<double> &>(*coarse.Operator);
   EXPECT_EQ(grid.GetSize(), (std::vector<itk::SizeValueType>{ 6, 3, 1 }));
   EXPECT_EQ(grid.GetSpacing(), (std::vector<double>{ 2.0, 2.4, 3.0 }));
 
   const auto          weights = Testing::MakeBlobs({ 11, 6, 1 }, { 1.0, 1.2, 3.0 }, 3);
   std::vector<double> coarseLog(18);
-  fine.RestrictLogWeights(*coarse, Side::Alpha, Testing::ToLog<double>(weights).data(), coarseLog.data());
+  coarse.Transfer->RestrictLogWeights(Side::Alpha, Testing::ToLog<double>(weights).data(), coarseLog.data());
   double mass = 0.0;
   for (const double w : coarseLog)
   {
@@ -244,12 +244,12 @@ TEST(SinkhornGrid, CoarseGridsKeepTheMassAndInterpolateLinearly)
     }
   }
   std::vector<double> prolonged(66);
-  fine.ProlongPotential(*coarse, Side::Alpha, potential.data(), prolonged.data());
+  coarse.Transfer->ProlongPotential(Side::Alpha, potential.data(), prolonged.data());
   for (unsigned int i = 0; i < 66; ++i)
   {
     EXPECT_NEAR(prolonged[i], 2.0 * (i % 11) - 3.0 * (i / 11), 1e-12);
   }
-  EXPECT_FALSE(GridSoftminOperator<double>({ 4, 3 }, { 1.0, 1.0 }).MakeCoarser());
+  EXPECT_FALSE(GridSoftminOperator<double>({ 4, 3 }, { 1.0, 1.0 }).MakeCoarser().Operator);
 }
 
 } // namespace

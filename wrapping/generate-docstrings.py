@@ -17,6 +17,10 @@ MACROS = (
     (re.compile(r"itkSinkhorn(?:Boolean)?SettingMacro\((\w+)"), ("Set{}", "Get{}")),
     (re.compile(r"itkSinkhornBooleanSettingMacro\((\w+)"), ("{}On", "{}Off")),
     (re.compile(r"itkSinkhorn(Blur)Macro\("), ("Set{}", "Get{}", "Set{}ToAutomatic", "Get{}IsAutomatic")),
+    (
+        re.compile(r"itkSinkhorn(IntensityBins)Macro\("),
+        ("SetNumberOf{}", "GetNumberOf{}", "SetIntensityWeight", "GetIntensityWeight"),
+    ),
     (re.compile(r"itkBooleanMacro\((\w+)"), ("{}On", "{}Off")),
 )
 METHOD = re.compile(r"^  (\w+)\(", re.MULTILINE)

@@ -46,27 +46,22 @@ AddDistances(const ShapeDistances & distances, const std::string & when, Json & 
 nlohmann::ordered_json
 MakeShapeReport(const Options & options, const ShapeReport & report)
 {
-  Json json;
-  json["metric"] = "sinkhorn";
-  json["transform"] = options.Points.Deform ? "displacement" : ToString(options.Points.Initialize);
-  json["initialize"] = report.Initialize;
-  json["dimension"] = report.Dimension;
-  AddDistances(report.Before, "before", json);
-  AddDistances(report.After, "after", json);
-  json["divergence_before"] = report.DivergenceBefore;
-  json["divergence_after"] = report.DivergenceAfter;
-  json["blur"] = report.Blur;
-  json["reach"] = report.Reach;
-  json["iterations"] = report.Iterations;
-  json["converged"] = report.Converged;
-  json["marginal_error"] = report.MarginalError;
-  json["kept"] = report.Kept;
-  json["min_jacobian"] = report.Folds.MinimumJacobian;
-  json["folded_fraction"] = report.Folds.Fraction;
-  json["fixed_particles"] = report.NumberOfFixedParticles;
-  json["moving_particles"] = report.NumberOfMovingParticles;
-  json["fixed_dropped_cells"] = report.NumberOfDroppedFixedCells;
-  json["moving_dropped_cells"] = report.NumberOfDroppedMovingCells;
+  // What the library tells, and what only the program knows, in the order that readers of the file are used to.
+  const Json library = Json::parse(ToJson(options.Points, report, report.Dimension, report.Folds));
+  Json       json;
+  for (const auto & entry : library.items())
+  {
+    if (entry.key() == "particle_distance_before")
+    {
+      // Those of the segments and triangles stand for those of the particles.
+      AddDistances(report.Before, "before", json);
+      AddDistances(report.After, "after", json);
+    }
+    else if (entry.key() != "particle_distance_after" && entry.key() != "moved_nothing")
+    {
+      json[entry.key()] = entry.value();
+    }
+  }
   if (report.NumberOfLandmarks > 0)
   {
     json["landmark_pairs"] = report.NumberOfLandmarks;

@@ -26,6 +26,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 namespace itk
 {
@@ -306,68 +307,98 @@ ClusteredSoftminOperator::ComputeMeans(Side           to,
   this->IsSingleEnough(blur) ? this->Run<float>(task) : this->Run<double>(task);
 }
 
-auto
-ClusteredSoftminOperator::MakeCoarser() const -> Pointer
+class ClusteredSoftminOperator::Transfer : public CoarseTransfer<double>
 {
-  return m_CellSize > 0.0 ? Pointer(new ClusteredSoftminOperator(*this, m_CellSize)) : nullptr;
+public:
+  Transfer(const ClusteredSoftminOperator & fine, const ClusteredSoftminOperator & coarse)
+    : m_Dimension(fine.m_Dimension)
+    , m_NumberOfWorkUnits(fine.m_NumberOfWorkUnits)
+    , m_Fine{ fine.m_Clouds[0], fine.m_Clouds[1] }
+    , m_Coarse{ coarse.m_Clouds[0], coarse.m_Clouds[1] }
+  {}
+
+  void
+  RestrictLogWeights(Side side, const double * fine, double * coarse) const override;
+  void
+  RestrictMass(Side side, const double * fine, double * coarse) const override;
+  void
+  RestrictPotential(Side side, const double * fine, double * coarse) const override;
+  void
+  ProlongPotential(Side side, const double * coarse, double * fine) const override;
+
+private:
+  const Cloud &
+  GetFine(Side side) const
+  {
+    return *m_Fine[static_cast<size_t>(side)];
+  }
+  const Cloud &
+  GetCoarse(Side side) const
+  {
+    return *m_Coarse[static_cast<size_t>(side)];
+  }
+
+  unsigned int                 m_Dimension;
+  ThreadIdType                 m_NumberOfWorkUnits;
+  std::shared_ptr<const Cloud> m_Fine[2];
+  std::shared_ptr<const Cloud> m_Coarse[2];
+};
+
+CoarserOperator<double>
+ClusteredSoftminOperator::MakeCoarser() const
+{
+  if (!(m_CellSize > 0.0))
+  {
+    return {};
+  }
+  const std::shared_ptr<const ClusteredSoftminOperator> coarse(new ClusteredSoftminOperator(*this, m_CellSize));
+  return { coarse, std::make_shared<const Transfer>(*this, *coarse) };
 }
 
 void
-ClusteredSoftminOperator::RestrictLogWeights(const SoftminOperator & coarse,
-                                             Side                    side,
-                                             const double *          fine,
-                                             double *                restricted) const
+ClusteredSoftminOperator::Transfer::RestrictLogWeights(Side side, const double * fine, double * coarse) const
 {
-  const std::vector<SizeValueType> & parents = this->GetCloud(side).Clusters->Parents;
-  std::fill(restricted, restricted + coarse.GetNumberOfPoints(side), -std::numeric_limits<double>::infinity());
+  const std::vector<SizeValueType> & parents = this->GetFine(side).Clusters->Parents;
+  std::fill(coarse, coarse + this->GetCoarse(side).Masses.size(), -std::numeric_limits<double>::infinity());
   for (size_t i = 0; i < parents.size(); ++i)
   {
-    restricted[parents[i]] = LogAdd(restricted[parents[i]], fine[i]);
+    coarse[parents[i]] = LogAdd(coarse[parents[i]], fine[i]);
   }
 }
 
 void
-ClusteredSoftminOperator::RestrictMass(const SoftminOperator & coarse,
-                                       Side                    side,
-                                       const double *          fine,
-                                       double *                restricted) const
+ClusteredSoftminOperator::Transfer::RestrictMass(Side side, const double * fine, double * coarse) const
 {
-  const std::vector<SizeValueType> & parents = this->GetCloud(side).Clusters->Parents;
-  std::fill(restricted, restricted + coarse.GetNumberOfPoints(side), 0.0);
+  const std::vector<SizeValueType> & parents = this->GetFine(side).Clusters->Parents;
+  std::fill(coarse, coarse + this->GetCoarse(side).Masses.size(), 0.0);
   for (size_t i = 0; i < parents.size(); ++i)
   {
-    restricted[parents[i]] += fine[i];
+    coarse[parents[i]] += fine[i];
   }
 }
 
 void
-ClusteredSoftminOperator::RestrictPotential(const SoftminOperator & coarse,
-                                            Side                    side,
-                                            const double *          fine,
-                                            double *                restricted) const
+ClusteredSoftminOperator::Transfer::RestrictPotential(Side side, const double * fine, double * coarse) const
 {
-  const Cloud &       cloud = this->GetCloud(side);
-  std::vector<double> counts(coarse.GetNumberOfPoints(side), 0.0);
+  const Cloud &       cloud = this->GetFine(side);
+  std::vector<double> counts(this->GetCoarse(side).Masses.size(), 0.0);
   for (const SizeValueType parent : cloud.Clusters->Parents)
   {
     counts[parent] += 1.0;
   }
-  std::fill(restricted, restricted + counts.size(), 0.0);
+  std::fill(coarse, coarse + counts.size(), 0.0);
   for (size_t i = 0; i < cloud.Masses.size(); ++i)
   {
     const SizeValueType parent = cloud.Clusters->Parents[i];
     const double        mass = cloud.Clusters->Masses[parent];
-    restricted[parent] += fine[i] * (mass > 0.0 ? cloud.Masses[i] / mass : 1.0 / counts[parent]);
+    coarse[parent] += fine[i] * (mass > 0.0 ? cloud.Masses[i] / mass : 1.0 / counts[parent]);
   }
 }
 
 void
-ClusteredSoftminOperator::ProlongPotential(const SoftminOperator & coarse,
-                                           Side                    side,
-                                           const double *          restricted,
-                                           double *                fine) const
+ClusteredSoftminOperator::Transfer::ProlongPotential(Side side, const double * coarse, double * fine) const
 {
-  const Cloud &       clusters = static_cast<const ClusteredSoftminOperator &>(coarse).GetCloud(side);
+  const Cloud &       clusters = this->GetCoarse(side);
   const SizeValueType count = clusters.Neighbors.size() / clusters.Masses.size();
   std::vector<double> slopes(clusters.Points.size());
   ForEachChunk(clusters.Masses.size(), m_NumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
@@ -378,7 +409,7 @@ ClusteredSoftminOperator::ProlongPotential(const SoftminOperator & coarse,
       for (SizeValueType k = 0; k < count; ++k)
       {
         const SizeValueType neighbor = clusters.Neighbors[i * count + k];
-        values[k] = restricted[neighbor];
+        values[k] = coarse[neighbor];
         for (unsigned int d = 0; d < m_Dimension; ++d)
         {
           coordinates[d * count + k] = clusters.Points[neighbor * m_Dimension + d];
@@ -393,11 +424,11 @@ ClusteredSoftminOperator::ProlongPotential(const SoftminOperator & coarse,
                &slopes[i * m_Dimension]);
     }
   });
-  const Cloud & cloud = this->GetCloud(side);
+  const Cloud & cloud = this->GetFine(side);
   for (size_t i = 0; i < cloud.Masses.size(); ++i)
   {
     const SizeValueType parent = cloud.Clusters->Parents[i];
-    fine[i] = restricted[parent];
+    fine[i] = coarse[parent];
     for (unsigned int d = 0; d < m_Dimension; ++d)
     {
       fine[i] += slopes[parent * m_Dimension + d] *

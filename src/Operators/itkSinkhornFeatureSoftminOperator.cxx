@@ -26,7 +26,9 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <type_traits>
+#include <utility>
 
 namespace itk
 {
@@ -115,6 +117,116 @@ SumBins(const TReal * rows,
   }
   AddLogarithms(maxima.data(), sums.data(), count, out);
 }
+
+/** How many points of each side a bin has in an operator of the places and in a smaller version of it. */
+class BinCounts
+{
+public:
+  template <typename TReal>
+  BinCounts(const SoftminOperator<TReal> & large, const SoftminOperator<TReal> & small, SizeValueType numberOfBins)
+    : m_NumberOfBins(numberOfBins)
+  {
+    for (const Side side : { Side::Alpha, Side::Beta })
+    {
+      m_Large[static_cast<size_t>(side)] = large.GetNumberOfPoints(side);
+      m_Small[static_cast<size_t>(side)] = small.GetNumberOfPoints(side);
+    }
+  }
+
+  /** Calls transfer(first point in the large operator, in the small one) for each bin. */
+  template <typename TTransfer>
+  void
+  ForEachBin(Side side, const TTransfer & transfer) const
+  {
+    const auto s = static_cast<size_t>(side);
+    for (SizeValueType k = 0; k < m_NumberOfBins; ++k)
+    {
+      transfer(k * m_Large[s], k * m_Small[s]);
+    }
+  }
+
+private:
+  SizeValueType m_NumberOfBins;
+  SizeValueType m_Large[2];
+  SizeValueType m_Small[2];
+};
+
+/** That of the places, bin by bin. */
+template <typename TReal>
+class BinwiseCoarseTransfer : public CoarseTransfer<TReal>
+{
+public:
+  BinwiseCoarseTransfer(std::shared_ptr<const CoarseTransfer<TReal>> places, const BinCounts & counts)
+    : m_Places(std::move(places))
+    , m_Counts(counts)
+  {}
+
+  void
+  RestrictLogWeights(Side side, const TReal * fine, TReal * coarse) const override
+  {
+    m_Counts.ForEachBin(side, [&](SizeValueType inFine, SizeValueType inCoarse) {
+      m_Places->RestrictLogWeights(side, fine + inFine, coarse + inCoarse);
+    });
+  }
+
+  void
+  RestrictMass(Side side, const TReal * fine, TReal * coarse) const override
+  {
+    m_Counts.ForEachBin(side, [&](SizeValueType inFine, SizeValueType inCoarse) {
+      m_Places->RestrictMass(side, fine + inFine, coarse + inCoarse);
+    });
+  }
+
+  void
+  RestrictPotential(Side side, const TReal * fine, TReal * coarse) const override
+  {
+    m_Counts.ForEachBin(side, [&](SizeValueType inFine, SizeValueType inCoarse) {
+      m_Places->RestrictPotential(side, fine + inFine, coarse + inCoarse);
+    });
+  }
+
+  void
+  ProlongPotential(Side side, const TReal * coarse, TReal * fine) const override
+  {
+    m_Counts.ForEachBin(side, [&](SizeValueType inFine, SizeValueType inCoarse) {
+      m_Places->ProlongPotential(side, coarse + inCoarse, fine + inFine);
+    });
+  }
+
+private:
+  std::shared_ptr<const CoarseTransfer<TReal>> m_Places;
+  BinCounts                                    m_Counts;
+};
+
+template <typename TReal>
+class BinwiseCropTransfer : public CropTransfer<TReal>
+{
+public:
+  BinwiseCropTransfer(std::shared_ptr<const CropTransfer<TReal>> places, const BinCounts & counts)
+    : m_Places(std::move(places))
+    , m_Counts(counts)
+  {}
+
+  void
+  Gather(Side side, const TReal * whole, TReal * part) const override
+  {
+    m_Counts.ForEachBin(side, [&](SizeValueType inWhole, SizeValueType inPart) {
+      m_Places->Gather(side, whole + inWhole, part + inPart);
+    });
+  }
+
+  void
+  Scatter(Side side, const TReal * part, TReal * whole) const override
+  {
+    m_Counts.ForEachBin(side, [&](SizeValueType inWhole, SizeValueType inPart) {
+      m_Places->Scatter(side, part + inPart, whole + inWhole);
+    });
+  }
+
+private:
+  std::shared_ptr<const CropTransfer<TReal>> m_Places;
+  BinCounts                                  m_Counts;
+};
 
 } // namespace
 
@@ -244,75 +356,22 @@ FeatureSoftminOperator<TReal>::GetDiameter() const
 }
 
 template <typename TReal>
-auto
-FeatureSoftminOperator<TReal>::MakeCoarser() const -> Pointer
+CoarserOperator<TReal>
+FeatureSoftminOperator<TReal>::MakeCoarser() const
 {
-  const Pointer coarse = m_Space->MakeCoarser();
-  return coarse ? std::make_shared<const FeatureSoftminOperator>(coarse, m_Costs) : nullptr;
-}
-
-template <typename TReal>
-void
-FeatureSoftminOperator<TReal>::ForEachBin(const Superclass & other,
-                                          bool               isFromOther,
-                                          TransferType       transfer,
-                                          Side               side,
-                                          const TReal *      in,
-                                          TReal *            out) const
-{
-  // MakeCoarser() and MakeCropped() give no other kind.
-  const Superclass &  space = *static_cast<const FeatureSoftminOperator &>(other).m_Space;
-  const SizeValueType own = m_Space->GetNumberOfPoints(side);
-  const SizeValueType others = space.GetNumberOfPoints(side);
-  for (SizeValueType k = 0; k < m_NumberOfBins; ++k)
+  const auto coarse = m_Space->MakeCoarser();
+  if (!coarse.Operator)
   {
-    ((*m_Space).*transfer)(space, side, in + k * (isFromOther ? others : own), out + k * (isFromOther ? own : others));
+    return {};
   }
+  return { std::make_shared<const FeatureSoftminOperator>(coarse.Operator, m_Costs),
+           std::make_shared<const BinwiseCoarseTransfer<TReal>>(
+             coarse.Transfer, BinCounts(*m_Space, *coarse.Operator, m_NumberOfBins)) };
 }
 
 template <typename TReal>
-void
-FeatureSoftminOperator<TReal>::RestrictLogWeights(const Superclass & coarse,
-                                                  Side               side,
-                                                  const TReal *      fine,
-                                                  TReal *            coarseWeights) const
-{
-  this->ForEachBin(coarse, false, &Superclass::RestrictLogWeights, side, fine, coarseWeights);
-}
-
-template <typename TReal>
-void
-FeatureSoftminOperator<TReal>::ProlongPotential(const Superclass & coarse,
-                                                Side               side,
-                                                const TReal *      coarsePotential,
-                                                TReal *            fine) const
-{
-  this->ForEachBin(coarse, true, &Superclass::ProlongPotential, side, coarsePotential, fine);
-}
-
-template <typename TReal>
-void
-FeatureSoftminOperator<TReal>::RestrictPotential(const Superclass & coarse,
-                                                 Side               side,
-                                                 const TReal *      fine,
-                                                 TReal *            coarsePotential) const
-{
-  this->ForEachBin(coarse, false, &Superclass::RestrictPotential, side, fine, coarsePotential);
-}
-
-template <typename TReal>
-void
-FeatureSoftminOperator<TReal>::RestrictMass(const Superclass & coarse,
-                                            Side               side,
-                                            const TReal *      fine,
-                                            TReal *            coarseMass) const
-{
-  this->ForEachBin(coarse, false, &Superclass::RestrictMass, side, fine, coarseMass);
-}
-
-template <typename TReal>
-auto
-FeatureSoftminOperator<TReal>::MakeCropped(const TReal * logAlpha, const TReal * logBeta) const -> Pointer
+CroppedOperator<TReal>
+FeatureSoftminOperator<TReal>::MakeCropped(const TReal * logAlpha, const TReal * logBeta) const
 {
   // A place has mass if any of its bins has.
   const auto merge = [this](Side side, const TReal * logWeights) {
@@ -326,25 +385,14 @@ FeatureSoftminOperator<TReal>::MakeCropped(const TReal * logAlpha, const TReal *
     }
     return merged;
   };
-  const Pointer cropped = m_Space->MakeCropped(merge(Side::Alpha, logAlpha).data(), merge(Side::Beta, logBeta).data());
-  return cropped ? std::make_shared<const FeatureSoftminOperator>(cropped, m_Costs) : nullptr;
-}
-
-template <typename TReal>
-void
-FeatureSoftminOperator<TReal>::GatherFrom(const Superclass & cropped,
-                                          Side               side,
-                                          const TReal *      whole,
-                                          TReal *            part) const
-{
-  this->ForEachBin(cropped, false, &Superclass::GatherFrom, side, whole, part);
-}
-
-template <typename TReal>
-void
-FeatureSoftminOperator<TReal>::ScatterTo(const Superclass & cropped, Side side, const TReal * part, TReal * whole) const
-{
-  this->ForEachBin(cropped, true, &Superclass::ScatterTo, side, part, whole);
+  const auto cropped = m_Space->MakeCropped(merge(Side::Alpha, logAlpha).data(), merge(Side::Beta, logBeta).data());
+  if (!cropped.Operator)
+  {
+    return {};
+  }
+  return { std::make_shared<const FeatureSoftminOperator>(cropped.Operator, m_Costs),
+           std::make_shared<const BinwiseCropTransfer<TReal>>(cropped.Transfer,
+                                                              BinCounts(*m_Space, *cropped.Operator, m_NumberOfBins)) };
 }
 
 template class FeatureSoftminOperator<float>;

@@ -25,6 +25,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <utility>
 
 namespace itk
 {
@@ -171,6 +173,45 @@ FindBox(const TReal *                      logAlpha,
   return whole;
 }
 
+/** Between a grid and a box of it. */
+template <typename TReal>
+class GridCrop : public CropTransfer<TReal>
+{
+public:
+  /** \param start index of the part's first voxel in the whole. */
+  GridCrop(std::vector<SizeValueType> whole,
+           std::vector<SizeValueType> part,
+           std::vector<SizeValueType> start,
+           ThreadIdType               numberOfWorkUnits)
+    : m_Whole(std::move(whole))
+    , m_Part(std::move(part))
+    , m_Start(std::move(start))
+    , m_NumberOfWorkUnits(numberOfWorkUnits)
+  {}
+
+  void
+  Gather(Side, const TReal * whole, TReal * part) const override
+  {
+    ForEachCroppedLine(m_Whole, m_Part, m_Start, m_NumberOfWorkUnits, [&](SizeValueType inWhole, SizeValueType inPart) {
+      std::copy_n(whole + inWhole, m_Part[0], part + inPart);
+    });
+  }
+
+  void
+  Scatter(Side, const TReal * part, TReal * whole) const override
+  {
+    ForEachCroppedLine(m_Whole, m_Part, m_Start, m_NumberOfWorkUnits, [&](SizeValueType inWhole, SizeValueType inPart) {
+      std::copy_n(part + inPart, m_Part[0], whole + inWhole);
+    });
+  }
+
+private:
+  std::vector<SizeValueType> m_Whole;
+  std::vector<SizeValueType> m_Part;
+  std::vector<SizeValueType> m_Start;
+  ThreadIdType               m_NumberOfWorkUnits;
+};
+
 } // namespace
 
 template <typename TReal>
@@ -252,8 +293,8 @@ GridSoftminOperator<TReal>::GetResolution() const
 }
 
 template <typename TReal>
-auto
-GridSoftminOperator<TReal>::MakeCoarser() const -> Pointer
+CoarserOperator<TReal>
+GridSoftminOperator<TReal>::MakeCoarser() const
 {
   double smallestSpacing = std::numeric_limits<double>::max();
   for (size_t d = 0; d < m_Size.size(); ++d)
@@ -272,54 +313,17 @@ GridSoftminOperator<TReal>::MakeCoarser() const -> Pointer
       coarser = true;
     }
   }
-  return coarser ? std::make_shared<GridSoftminOperator>(std::move(size), std::move(spacing), m_NumberOfWorkUnits)
-                 : nullptr;
+  if (!coarser)
+  {
+    return {};
+  }
+  return { std::make_shared<const GridSoftminOperator>(size, std::move(spacing), m_NumberOfWorkUnits),
+           std::make_shared<const GridTransfer<TReal>>(m_Size, size, m_NumberOfWorkUnits) };
 }
 
 template <typename TReal>
-void
-GridSoftminOperator<TReal>::RestrictLogWeights(const Superclass & coarse,
-                                               Side,
-                                               const TReal * fine,
-                                               TReal *       coarseWeights) const
-{
-  const auto & coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
-  GridTransfer<TReal>(m_Size, coarseSize, m_NumberOfWorkUnits).RestrictLogWeights(fine, coarseWeights);
-}
-
-template <typename TReal>
-void
-GridSoftminOperator<TReal>::ProlongPotential(const Superclass & coarse,
-                                             Side,
-                                             const TReal * coarsePotential,
-                                             TReal *       fine) const
-{
-  const auto & coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
-  GridTransfer<TReal>(m_Size, coarseSize, m_NumberOfWorkUnits).Prolong(coarsePotential, fine);
-}
-
-template <typename TReal>
-void
-GridSoftminOperator<TReal>::RestrictPotential(const Superclass & coarse,
-                                              Side,
-                                              const TReal * fine,
-                                              TReal *       coarsePotential) const
-{
-  const auto & coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
-  GridTransfer<TReal>(m_Size, coarseSize, m_NumberOfWorkUnits).RestrictPotential(fine, coarsePotential);
-}
-
-template <typename TReal>
-void
-GridSoftminOperator<TReal>::RestrictMass(const Superclass & coarse, Side, const TReal * fine, TReal * coarseMass) const
-{
-  const auto & coarseSize = dynamic_cast<const GridSoftminOperator &>(coarse).GetSize();
-  GridTransfer<TReal>(m_Size, coarseSize, m_NumberOfWorkUnits).RestrictMass(fine, coarseMass);
-}
-
-template <typename TReal>
-auto
-GridSoftminOperator<TReal>::MakeCropped(const TReal * logAlpha, const TReal * logBeta) const -> Pointer
+CroppedOperator<TReal>
+GridSoftminOperator<TReal>::MakeCropped(const TReal * logAlpha, const TReal * logBeta) const
 {
   const size_t               dimension = m_Size.size();
   Box                        box = FindBox(logAlpha, logBeta, m_Size, m_NumberOfPoints, m_NumberOfWorkUnits);
@@ -332,33 +336,10 @@ GridSoftminOperator<TReal>::MakeCropped(const TReal * logAlpha, const TReal * lo
   }
   if (static_cast<double>(points) > LargestCropFraction * static_cast<double>(m_NumberOfPoints))
   {
-    return nullptr;
+    return {};
   }
-  const auto cropped = std::make_shared<GridSoftminOperator>(std::move(size), m_Spacing, m_NumberOfWorkUnits);
-  cropped->m_CropStart = std::move(box.First);
-  return cropped;
-}
-
-template <typename TReal>
-void
-GridSoftminOperator<TReal>::GatherFrom(const Superclass & cropped, Side, const TReal * whole, TReal * part) const
-{
-  const auto & grid = dynamic_cast<const GridSoftminOperator &>(cropped);
-  ForEachCroppedLine(
-    m_Size, grid.m_Size, grid.m_CropStart, m_NumberOfWorkUnits, [&](SizeValueType inWhole, SizeValueType inPart) {
-      std::copy_n(whole + inWhole, grid.m_Size[0], part + inPart);
-    });
-}
-
-template <typename TReal>
-void
-GridSoftminOperator<TReal>::ScatterTo(const Superclass & cropped, Side, const TReal * part, TReal * whole) const
-{
-  const auto & grid = dynamic_cast<const GridSoftminOperator &>(cropped);
-  ForEachCroppedLine(
-    m_Size, grid.m_Size, grid.m_CropStart, m_NumberOfWorkUnits, [&](SizeValueType inWhole, SizeValueType inPart) {
-      std::copy_n(part + inPart, grid.m_Size[0], whole + inWhole);
-    });
+  return { std::make_shared<const GridSoftminOperator>(size, m_Spacing, m_NumberOfWorkUnits),
+           std::make_shared<const GridCrop<TReal>>(m_Size, size, std::move(box.First), m_NumberOfWorkUnits) };
 }
 
 template class GridSoftminOperator<float>;

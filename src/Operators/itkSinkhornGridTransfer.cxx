@@ -160,7 +160,7 @@ GridTransfer<TReal>::CoarseRowsAround(SizeValueType fineRow) const -> std::vecto
 
 template <typename TReal>
 void
-GridTransfer<TReal>::RestrictLogWeights(const TReal * fine, TReal * coarse) const
+GridTransfer<TReal>::RestrictLogWeights(Side, const TReal * fine, TReal * coarse) const
 {
   const SizeValueType length = m_FineSize[0];
   const SizeValueType coarseLength = m_CoarseSize[0];
@@ -201,14 +201,14 @@ GridTransfer<TReal>::RestrictLogWeights(const TReal * fine, TReal * coarse) cons
 
 template <typename TReal>
 void
-GridTransfer<TReal>::RestrictPotential(const TReal * fine, TReal * coarse) const
+GridTransfer<TReal>::RestrictPotential(Side, const TReal * fine, TReal * coarse) const
 {
   this->RestrictLinearly(fine, coarse, true);
 }
 
 template <typename TReal>
 void
-GridTransfer<TReal>::RestrictMass(const TReal * fine, TReal * coarse) const
+GridTransfer<TReal>::RestrictMass(Side, const TReal * fine, TReal * coarse) const
 {
   this->RestrictLinearly(fine, coarse, false);
 }
@@ -242,7 +242,7 @@ GridTransfer<TReal>::RestrictLinearly(const TReal * fine, TReal * coarse, bool m
 
 template <typename TReal>
 void
-GridTransfer<TReal>::Prolong(const TReal * coarse, TReal * fine) const
+GridTransfer<TReal>::ProlongPotential(Side, const TReal * coarse, TReal * fine) const
 {
   const SizeValueType        length = m_FineSize[0];
   const SizeValueType        coarseLength = m_CoarseSize[0];

@@ -18,7 +18,7 @@
 #ifndef itkSinkhornGridTransfer_h
 #define itkSinkhornGridTransfer_h
 
-#include "itkIntTypes.h"
+#include "itkSinkhornSoftminOperator.h"
 
 #include <vector>
 
@@ -33,7 +33,7 @@ namespace Sinkhorn
  * Coarse voxel k of a halved axis stands for the fine voxels 2k and 2k + 1 (the last one of an odd axis for one only)
  * and is centred at the fine coordinate 2k + 1/2. Works row by row along the first axis. */
 template <typename TReal>
-class GridTransfer
+class GridTransfer : public CoarseTransfer<TReal>
 {
 public:
   /** Sizes with the fastest axis first; each coarse one equals the fine one or half of it, rounded up. */
@@ -43,20 +43,20 @@ public:
 
   /** Logarithm of the sum of the exponentials of the fine voxels. */
   void
-  RestrictLogWeights(const TReal * fine, TReal * coarse) const;
+  RestrictLogWeights(Side side, const TReal * fine, TReal * coarse) const override;
 
   /** Mean of the fine voxels. */
   void
-  RestrictPotential(const TReal * fine, TReal * coarse) const;
+  RestrictPotential(Side side, const TReal * fine, TReal * coarse) const override;
 
   /** Sum of the fine voxels. */
   void
-  RestrictMass(const TReal * fine, TReal * coarse) const;
+  RestrictMass(Side side, const TReal * fine, TReal * coarse) const override;
 
   /** Linear interpolation. Beyond the outermost coarse centres it continues linearly: dual potentials are sloped there,
    * and a constant would misplace the mass. */
   void
-  Prolong(const TReal * coarse, TReal * fine) const;
+  ProlongPotential(Side side, const TReal * coarse, TReal * fine) const override;
 
 private:
   struct Row

@@ -114,9 +114,9 @@ TryFinish(const Plan &                  plan,
 
 /** Whether a finish has coarse levels and a choice of how smooth its map is there. */
 inline bool
-MayBeSmoother(const Stage & finish)
+CanTrySmootherCoarseLevels(const Stage & finish)
 {
-  return HasSmoothness(finish) && finish.Iterations.size() > 1;
+  return LeavesSmoothnessOpen(finish) && finish.Iterations.size() > 1;
 }
 
 /** The candidate from which the coarse levels of the finish lead to the most similar images: springs and mass mislead
@@ -132,7 +132,7 @@ ChooseCandidate(Plan &                               plan,
                 Listener &                           listener)
 {
   Stage & finish = plan.Stages.back();
-  if (candidates.size() == 1 && !MayBeSmoother(finish))
+  if (candidates.size() == 1 && !CanTrySmootherCoarseLevels(finish))
   {
     return candidates.front();
   }
@@ -145,7 +145,7 @@ ChooseCandidate(Plan &                               plan,
   const auto best = std::max_element(candidates.begin(), candidates.end(), [](const auto & one, const auto & other) {
     return one.Similarity < other.Similarity;
   });
-  if (MayBeSmoother(finish))
+  if (CanTrySmootherCoarseLevels(finish))
   {
     const bool isSmoother = finish.Smoothness == SmoothnessKind::SmoothCoarseLevels;
     Stage      other = finish;

@@ -81,7 +81,7 @@ RunFinish(Plan &                                   plan,
   HalfwayMaps<VDimension>  smoothMaps = maps;
   const RegistrationReport reportBefore = report;
   RunStage<VDimension>(plan, finish, images, transform, maps, report, listener);
-  if (!MayBeSmooth(finish) || !report.Stages.back().Kept)
+  if (!AllowsSmoothMap(finish) || !report.Stages.back().Kept)
   {
     return;
   }

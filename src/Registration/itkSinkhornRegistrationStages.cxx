@@ -62,22 +62,22 @@ CanBeContinued(TransformKind kind)
 }
 
 bool
-HasSmoothness(const Stage & stage)
+LeavesSmoothnessOpen(const Stage & stage)
 {
   return IsNarrow(stage) && stage.Metric == MetricKind::Correlation && stage.TotalSigmas.empty();
 }
 
 bool
-MayBeSmooth(const Stage & stage)
+AllowsSmoothMap(const Stage & stage)
 {
-  return HasSmoothness(stage) && stage.UpdateSigmas.empty() && stage.Radii.empty();
+  return LeavesSmoothnessOpen(stage) && stage.UpdateSigmas.empty() && stage.Radii.empty();
 }
 
 /** What the smoothness of a stage is where nothing else is said. */
 static bool
 IsSmooth(const Stage & stage)
 {
-  return stage.Smoothness == SmoothnessKind::Smooth && MayBeSmooth(stage);
+  return stage.Smoothness == SmoothnessKind::Smooth && AllowsSmoothMap(stage);
 }
 
 std::size_t

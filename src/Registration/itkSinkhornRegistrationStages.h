@@ -123,11 +123,11 @@ IsNarrow(const Stage & stage);
 /** Whether a stage has a choice of how smooth its map is on coarse levels: its whole field is smoothed, nobody has said
  * how much. */
 bool
-HasSmoothness(const Stage & stage);
+LeavesSmoothnessOpen(const Stage & stage);
 
 /** Whether that choice includes SmoothnessKind::Smooth: nobody has spoken of updates or neighbourhoods either. */
 bool
-MayBeSmooth(const Stage & stage);
+AllowsSmoothMap(const Stage & stage);
 
 /** Whether a stage can go on with the half-way maps of the stage before it. */
 bool

@@ -40,8 +40,9 @@ constexpr unsigned int RefitIterations = 10;
 template <typename TReal>
 struct BarycenterLevel
 {
-  typename SoftminOperator<TReal>::Pointer Operator;
-  std::vector<std::vector<TReal>>          LogDensities;
+  typename SoftminOperator<TReal>::Pointer     Operator;
+  std::vector<std::vector<TReal>>              LogDensities;
+  std::shared_ptr<const CoarseTransfer<TReal>> Transfer; ///< from and to the next finer level; null on the finest
 };
 
 /** The iteration on one grid at one blur.
@@ -67,7 +68,7 @@ public:
       if (m_Level != &level && m_Level != nullptr)
       {
         ArrayType fine(points);
-        level.Operator->ProlongPotential(*m_Level->Operator, Side::Alpha, values.data(), fine.data());
+        m_Level->Transfer->ProlongPotential(Side::Alpha, values.data(), fine.data());
         values = std::move(fine);
       }
       std::transform(
@@ -283,15 +284,16 @@ ComputeBarycenter(const typename SoftminOperator<TReal>::Pointer & op,
 {
   CheckProblem(*op, logDensities, weights, parameters);
   const double                        diameter = std::max(op->GetDiameter(), parameters.Blur);
-  std::vector<BarycenterLevel<TReal>> levels{ { op, logDensities } };
-  while (const auto coarser = levels.back().Operator->MakeCoarser())
+  std::vector<BarycenterLevel<TReal>> levels{ { op, logDensities, nullptr } };
+  for (auto coarser = op->MakeCoarser(); coarser.Operator; coarser = levels.back().Operator->MakeCoarser())
   {
     BarycenterLevel<TReal> level;
-    level.Operator = coarser;
+    level.Operator = coarser.Operator;
+    level.Transfer = coarser.Transfer;
     for (const auto & fine : levels.back().LogDensities)
     {
-      level.LogDensities.emplace_back(coarser->GetNumberOfPoints(Side::Alpha));
-      levels.back().Operator->RestrictLogWeights(*coarser, Side::Alpha, fine.data(), level.LogDensities.back().data());
+      level.LogDensities.emplace_back(coarser.Operator->GetNumberOfPoints(Side::Alpha));
+      coarser.Transfer->RestrictLogWeights(Side::Alpha, fine.data(), level.LogDensities.back().data());
     }
     levels.push_back(std::move(level));
   }

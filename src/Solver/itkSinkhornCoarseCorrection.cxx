@@ -48,9 +48,8 @@ CoarseCorrection<TReal>::Iterate(FixedPoint<TReal> & fine, std::vector<TReal> & 
   const Errors errors = fine.IteratePlainly(f, g);
   this->Restrict(Side::Alpha, f, m_F1);
   this->Restrict(Side::Beta, g, m_G1);
-  const auto & coarse = m_Pyramid[m_Level + 1].Operator;
   m_Residual.resize(m_G1.size());
-  m_Pyramid[m_Level].Operator->RestrictMass(*coarse, Side::Beta, m_FineScratch.data(), m_Residual.data());
+  m_Pyramid[m_Level + 1].Transfer->RestrictMass(Side::Beta, m_FineScratch.data(), m_Residual.data());
   return errors;
 }
 
@@ -129,9 +128,9 @@ CoarseCorrection<TReal>::Restrict(Side                       side,
                                   const std::vector<TReal> & potential,
                                   std::vector<TReal> &       restricted) const
 {
-  const auto & coarse = m_Pyramid[m_Level + 1].Operator;
-  restricted.resize(coarse->GetNumberOfPoints(side));
-  m_Pyramid[m_Level].Operator->RestrictPotential(*coarse, side, potential.data(), restricted.data());
+  const auto & coarse = m_Pyramid[m_Level + 1];
+  restricted.resize(coarse.Operator->GetNumberOfPoints(side));
+  coarse.Transfer->RestrictPotential(side, potential.data(), restricted.data());
 }
 
 template <typename TReal>
@@ -149,8 +148,7 @@ CoarseCorrection<TReal>::Add(Side                       side,
     }
   });
   m_FineScratch.resize(fine.size());
-  const auto & coarse = m_Pyramid[m_Level + 1].Operator;
-  m_Pyramid[m_Level].Operator->ProlongPotential(*coarse, side, after.data(), m_FineScratch.data());
+  m_Pyramid[m_Level + 1].Transfer->ProlongPotential(side, after.data(), m_FineScratch.data());
   ForEachChunk(fine.size(), workUnits, [&](SizeValueType begin, SizeValueType end) {
     for (SizeValueType i = begin; i < end; ++i)
     {

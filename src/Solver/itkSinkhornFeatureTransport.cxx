@@ -18,7 +18,6 @@
 #include "itkSinkhornFeatureTransport.h"
 
 #include "itkSinkhornDensity.h"
-#include "itkSinkhornGridSoftminOperator.h"
 #include "itkSinkhornSprings.h"
 
 #include "itkMacro.h"
@@ -34,21 +33,20 @@ namespace Sinkhorn
 {
 
 template <typename TReal>
-FeatureTransport<TReal>::FeatureTransport(std::vector<SizeValueType> size,
-                                          std::vector<double>        spacing,
-                                          std::vector<double>        costs,
-                                          const ArrayType &          alpha,
-                                          const ArrayType &          beta,
-                                          const SolverParameters &   parameters,
-                                          ThreadIdType               numberOfWorkUnits)
+FeatureTransport<TReal>::FeatureTransport(std::vector<SizeValueType>   size,
+                                          std::vector<double>          spacing,
+                                          std::vector<double>          costs,
+                                          const ArrayType &            alpha,
+                                          const ArrayType &            beta,
+                                          const SolverParameters &     parameters,
+                                          ThreadIdType                 numberOfWorkUnits,
+                                          const OperatorMaker<TReal> & maker)
   : m_Size(std::move(size))
   , m_Spacing(std::move(spacing))
   , m_NumberOfVoxels(std::accumulate(m_Size.begin(), m_Size.end(), SizeValueType(1), std::multiplies<SizeValueType>()))
   , m_Parameters(parameters)
   , m_NumberOfWorkUnits(numberOfWorkUnits)
-  , m_Operator(std::make_shared<const FeatureSoftminOperator<TReal>>(
-      std::make_shared<const GridSoftminOperator<TReal>>(m_Size, m_Spacing, numberOfWorkUnits),
-      std::move(costs)))
+  , m_Operator(MakeGridOperator<TReal>({ m_Size, m_Spacing, std::move(costs), numberOfWorkUnits }, maker))
   , m_LogAlpha(this->MakeLogWeights("first", alpha))
   , m_LogBeta(this->MakeLogWeights("second", beta))
 {}
@@ -61,7 +59,7 @@ FeatureTransport<TReal>::MakeLogWeights(const char * name, const ArrayType & mas
   if (masses.size() != expected)
   {
     itkGenericExceptionMacro("Sinkhorn: the " << name << " image has " << masses.size() << " masses; "
-                                              << m_NumberOfVoxels << " voxels with " << m_Operator->GetNumberOfBins()
+                                              << m_NumberOfVoxels << " voxels with " << this->GetNumberOfBins()
                                               << " bins need " << expected << '.');
   }
   double sum = 0.0;
@@ -122,10 +120,9 @@ FeatureTransport<TReal>::ComputeMean(Side side, const ArrayType & values) const 
     itkGenericExceptionMacro("Sinkhorn: " << values.size() << " values for " << m_NumberOfVoxels << " voxels.");
   }
   const auto plan = Plan<TReal>::MakeCross(m_Operator, m_LogAlpha, m_LogBeta, m_Parameters.Blur, m_Potentials);
-  return AverageBins(
-    this->GetLogWeights(side),
-    plan.ComputeMean(side, plan.ComputeLogSum(side), RepeatForBins(values, m_Operator->GetNumberOfBins())),
-    m_NumberOfVoxels);
+  return AverageBins(this->GetLogWeights(side),
+                     plan.ComputeMean(side, plan.ComputeLogSum(side), RepeatForBins(values, this->GetNumberOfBins())),
+                     m_NumberOfVoxels);
 }
 
 template <typename TReal>
@@ -153,7 +150,7 @@ FeatureTransport<TReal>::ComputeSprings(Side side) const -> ArrayType
                                                          side,
                                                          m_Size,
                                                          m_Spacing,
-                                                         m_Operator->GetNumberOfBins()))
+                                                         this->GetNumberOfBins()))
   {
     const ArrayType means = AverageBins(own, ways, m_NumberOfVoxels);
     springs.insert(springs.end(), means.begin(), means.end());

@@ -37,7 +37,9 @@ Pyramid<TReal>::Pyramid(typename OperatorType::Pointer finest,
   {
     const Level & fine = m_Levels.back();
     Level         coarse;
-    coarse.Operator = fine.Operator->MakeCoarser();
+    const auto    coarser = fine.Operator->MakeCoarser();
+    coarse.Operator = coarser.Operator;
+    coarse.Transfer = coarser.Transfer;
     if (!coarse.Operator || coarse.Operator->GetResolution() > coarsestResolution)
     {
       return;
@@ -46,7 +48,7 @@ Pyramid<TReal>::Pyramid(typename OperatorType::Pointer finest,
     {
       const auto s = static_cast<size_t>(side);
       coarse.Storage[s].resize(coarse.Operator->GetNumberOfPoints(side));
-      fine.Operator->RestrictLogWeights(*coarse.Operator, side, fine.LogWeights[s], coarse.Storage[s].data());
+      coarse.Transfer->RestrictLogWeights(side, fine.LogWeights[s], coarse.Storage[s].data());
       // Moving a vector keeps its buffer, so the pointer stays good.
       coarse.LogWeights[s] = coarse.Storage[s].data();
     }
@@ -77,9 +79,8 @@ Pyramid<TReal>::Prolong(Side side, size_t from, size_t to, std::vector<TReal> & 
   }
   for (size_t level = from; level > to; --level)
   {
-    const auto &       fine = m_Levels[level - 1].Operator;
-    std::vector<TReal> prolonged(fine->GetNumberOfPoints(side));
-    fine->ProlongPotential(*m_Levels[level].Operator, side, potential.data(), prolonged.data());
+    std::vector<TReal> prolonged(m_Levels[level - 1].Operator->GetNumberOfPoints(side));
+    m_Levels[level].Transfer->ProlongPotential(side, potential.data(), prolonged.data());
     potential.swap(prolonged);
   }
 }

@@ -20,6 +20,7 @@
 
 #include "itkSinkhornSoftminOperator.h"
 
+#include <memory>
 #include <vector>
 
 namespace itk
@@ -37,9 +38,10 @@ public:
 
   struct Level
   {
-    typename OperatorType::Pointer Operator;
-    const TReal *                  LogWeights[2]{ nullptr, nullptr };
-    std::vector<TReal>             Storage[2];
+    typename OperatorType::Pointer               Operator;
+    std::shared_ptr<const CoarseTransfer<TReal>> Transfer; ///< from and to the next finer level; null at level 0
+    const TReal *                                LogWeights[2]{ nullptr, nullptr };
+    std::vector<TReal>                           Storage[2];
   };
 
   /** Adds coarser levels until \a coarsestResolution (mm) would be exceeded or the operator has no coarser one. */

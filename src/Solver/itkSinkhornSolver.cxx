@@ -119,7 +119,7 @@ CheckedMass(const std::vector<TReal> & logWeights,
 template <typename TReal>
 std::vector<TReal>
 Continue(const SoftminOperator<TReal> & whole,
-         const SoftminOperator<TReal> & cropped,
+         const CroppedOperator<TReal> & cropped,
          Side                           to,
          Side                           from,
          const std::vector<TReal> &     logWeights,
@@ -127,7 +127,7 @@ Continue(const SoftminOperator<TReal> & whole,
          std::vector<TReal> &           potential)
 {
   std::vector<TReal> spread(whole.GetNumberOfPoints(from), TReal{});
-  whole.ScatterTo(cropped, from, potential.data(), spread.data());
+  cropped.Transfer->Scatter(from, potential.data(), spread.data());
   std::vector<TReal>().swap(potential);
 
   std::vector<TReal> continued(whole.GetNumberOfPoints(to));
@@ -190,15 +190,15 @@ MaximizeConstants(const UnitMassProblem<TReal> & problem,
 template <typename TReal>
 std::vector<TReal>
 Gather(const SoftminOperator<TReal> & whole,
-       const SoftminOperator<TReal> & cropped,
+       const CroppedOperator<TReal> & cropped,
        Side                           side,
        const std::vector<TReal> &     full)
 {
   std::vector<TReal> part;
   if (full.size() == whole.GetNumberOfPoints(side))
   {
-    part.resize(cropped.GetNumberOfPoints(side));
-    whole.GatherFrom(cropped, side, full.data(), part.data());
+    part.resize(cropped.Operator->GetNumberOfPoints(side));
+    cropped.Transfer->Gather(side, full.data(), part.data());
   }
   return part;
 }
@@ -321,7 +321,7 @@ private:
 template <typename TReal>
 SolverReport
 SolveCropped(const typename SoftminOperator<TReal>::Pointer & op,
-             const typename SoftminOperator<TReal>::Pointer & cropped,
+             const CroppedOperator<TReal> &                   cropped,
              const std::vector<TReal> &                       logAlpha,
              const std::vector<TReal> &                       logBeta,
              const SolverParameters &                         parameters,
@@ -330,16 +330,17 @@ SolveCropped(const typename SoftminOperator<TReal>::Pointer & op,
              Potentials<TReal> &                              potentials)
 {
   Potentials<TReal> part;
-  part.F = Gather(*op, *cropped, Side::Alpha, potentials.F);
-  part.G = Gather(*op, *cropped, Side::Beta, potentials.G);
-  part.FAlphaAlpha = Gather(*op, *cropped, Side::Alpha, potentials.FAlphaAlpha);
-  part.GBetaBeta = Gather(*op, *cropped, Side::Beta, potentials.GBetaBeta);
+  part.F = Gather(*op, cropped, Side::Alpha, potentials.F);
+  part.G = Gather(*op, cropped, Side::Beta, potentials.G);
+  part.FAlphaAlpha = Gather(*op, cropped, Side::Alpha, potentials.FAlphaAlpha);
+  part.GBetaBeta = Gather(*op, cropped, Side::Beta, potentials.GBetaBeta);
   potentials = Potentials<TReal>();
 
-  const auto             partAlpha = Gather(*op, *cropped, Side::Alpha, logAlpha);
-  const auto             partBeta = Gather(*op, *cropped, Side::Beta, logBeta);
-  SolveOnOperator<TReal> solve(cropped, partAlpha, partBeta, parameters, op->GetNumberOfPoints(Side::Alpha), observer);
-  SolverReport           report = solve.Run(areEqual, part);
+  const auto             partAlpha = Gather(*op, cropped, Side::Alpha, logAlpha);
+  const auto             partBeta = Gather(*op, cropped, Side::Beta, logBeta);
+  SolveOnOperator<TReal> solve(
+    cropped.Operator, partAlpha, partBeta, parameters, op->GetNumberOfPoints(Side::Alpha), observer);
+  SolverReport report = solve.Run(areEqual, part);
   if (report.Aborted)
   {
     return report;
@@ -348,19 +349,19 @@ SolveCropped(const typename SoftminOperator<TReal>::Pointer & op,
   {
     report.EquivalentSoftmins += 1.0;
     potentials.FAlphaAlpha =
-      Continue<TReal>(*op, *cropped, Side::Alpha, Side::Alpha, logAlpha, parameters, part.FAlphaAlpha);
+      Continue<TReal>(*op, cropped, Side::Alpha, Side::Alpha, logAlpha, parameters, part.FAlphaAlpha);
     potentials.F = potentials.G = potentials.GBetaBeta = potentials.FAlphaAlpha;
     return report;
   }
   report.EquivalentSoftmins += parameters.Debias ? 4.0 : 2.0;
-  potentials.G = Continue<TReal>(*op, *cropped, Side::Beta, Side::Alpha, logAlpha, parameters, part.F);
-  part.G = Gather(*op, *cropped, Side::Beta, potentials.G);
-  potentials.F = Continue<TReal>(*op, *cropped, Side::Alpha, Side::Beta, logBeta, parameters, part.G);
+  potentials.G = Continue<TReal>(*op, cropped, Side::Beta, Side::Alpha, logAlpha, parameters, part.F);
+  part.G = Gather(*op, cropped, Side::Beta, potentials.G);
+  potentials.F = Continue<TReal>(*op, cropped, Side::Alpha, Side::Beta, logBeta, parameters, part.G);
   if (parameters.Debias)
   {
     potentials.FAlphaAlpha =
-      Continue<TReal>(*op, *cropped, Side::Alpha, Side::Alpha, logAlpha, parameters, part.FAlphaAlpha);
-    potentials.GBetaBeta = Continue<TReal>(*op, *cropped, Side::Beta, Side::Beta, logBeta, parameters, part.GBetaBeta);
+      Continue<TReal>(*op, cropped, Side::Alpha, Side::Alpha, logAlpha, parameters, part.FAlphaAlpha);
+    potentials.GBetaBeta = Continue<TReal>(*op, cropped, Side::Beta, Side::Beta, logBeta, parameters, part.GBetaBeta);
   }
   return report;
 }
@@ -427,7 +428,7 @@ Solver<TReal>::Solve(const typename OperatorType::Pointer & op,
   problem.Reduce(potentials);
   const auto   cropped = op->MakeCropped(alpha.data(), beta.data());
   SolverReport report;
-  if (cropped)
+  if (cropped.Operator)
   {
     report = SolveCropped<TReal>(op, cropped, alpha, beta, parameters, observer, areEqual, potentials);
   }
@@ -440,7 +441,7 @@ Solver<TReal>::Solve(const typename OperatorType::Pointer & op,
   {
     if (!areEqual)
     {
-      MaximizeConstants(problem, parameters, cropped ? Side::Alpha : Side::Beta, workUnits, potentials);
+      MaximizeConstants(problem, parameters, cropped.Operator ? Side::Alpha : Side::Beta, workUnits, potentials);
     }
     problem.Complete(potentials);
   }

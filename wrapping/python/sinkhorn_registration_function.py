@@ -55,12 +55,9 @@ def _as_text(value):
 
 
 def _as_label_costs(costs):
-    """A file's name, or a table of distances: from a square table, or from pairs of labels."""
+    """A file's name, or the text of a table of distances: as it is, from a square table, or from pairs of labels."""
     if isinstance(costs, (str, os.PathLike)):
-        name = os.fspath(costs)
-        if "\n" in name:
-            raise ValueError("label_costs: the name of a file has one line; give a table as a dict.")
-        return name
+        return os.fspath(costs)
     if not isinstance(costs, dict):
         labels, distances = costs
         labels = [int(label) for label in labels]
@@ -141,9 +138,9 @@ def sinkhorn_registration_method(
         What is compared: labels (of label maps, each with its like), none (intensities), intensity:BINS or intensity:BINS:MM
         (these, and the springs of the start move mass to mass as bright as itself) or auto (default: labels where both images
         are label maps of more than one label).
-    label_costs : dict, (labels, distances) or path
+    label_costs : dict, (labels, distances), path or str
         Distances between labels of label maps, mm: {(2, 5): 10.0}, a list of labels and a symmetric table of their
-        distances, or a file of such a table (CSV or white space, first row and first column labels). Mass that changes
+        distances, or a file of such a table (CSV or white space, first row and first column labels) or its text. Mass that changes
         from one label to the other pays w²/2 mm² beside its way, in the start and the stages that transport mass: so a
         part that is labelled differently in the two images, or in one image alone, is matched. At the distance 0 labels
         are one. Default: infinite between all labels.

@@ -14,7 +14,7 @@ distributed = pytest.importorskip("distributed", reason="the extra [cohort] is n
 
 import cohort_testing
 import itk_sinkhorn_cohort as cohort
-from cohort_testing import read_bits, shift_register, write_group, write_table
+from cohort_testing import read_bits, shift_register, telling_register, write_group, write_table
 from itk_sinkhorn_cohort import command, plan, state, transformfile
 from sinkhorn_testing import make_field
 
@@ -102,6 +102,31 @@ def test_results_and_a_second_run(client, group, tmp_path):
     assert read_bits(output)["0to1/warped.nii.gz"] == bits["0to1/warped.nii.gz"]
     options["pause"] = 0.01
     assert run_quickly(pairs, output, client, options=options).registered == 3
+
+
+def test_label_costs_go_along_as_text(client, group, tmp_path):
+    """Workers need not see their file, and other costs are other results."""
+    pairs = cohort.read_pairs(write_table(tmp_path, group, [(0, 1)]))
+    costs = tmp_path / "costs.csv"
+    output = tmp_path / "out"
+    for registered, text in ((1, "-,1,2\n1,0,4\n2,4,0\n"), (1, "-,1,2\n1,0,5\n2,5,0\n"), (0, "-,1,2\n1,0,5\n2,5,0")):
+        costs.write_text(text)
+        done = run_quickly(pairs, output, client, register=telling_register, options={"label_costs": str(costs)})
+        assert done.registered == registered and not done.failed
+        report = json.loads((output / "0to1" / "report.json").read_text())
+        assert report["label_costs"] == text.rstrip("\n") + "\n"
+    with pytest.raises(cohort.TableError, match="missing.csv"):
+        run_quickly(pairs, output, client, options={"label_costs": str(tmp_path / "missing.csv")})
+
+
+def test_label_costs_of_the_program(group, tmp_path, capsys):
+    table = write_table(tmp_path, group, [(0, 1)])
+    costs = tmp_path / "costs.csv"
+    costs.write_text("-,1,2\n1,0,4\n2,4,0\n")
+    arguments = [str(table), "--output", str(tmp_path / "out"), "--dry-run", "--workers", "1", "--label-costs"]
+    assert command.cohort([*arguments, str(costs)]) == 0
+    assert command.cohort([*arguments, str(tmp_path / "missing.csv")]) == 2
+    assert "label costs" in capsys.readouterr().err
 
 
 def test_what_fails_fails_alone(client, group, tmp_path):

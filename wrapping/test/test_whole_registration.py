@@ -81,7 +81,7 @@ def test_a_progress_bar_needs_no_tqdm():
     assert result.report["levels"]
 
 
-@pytest.mark.parametrize("costs", [{(2, 5): 5.0}, ([2, 5], [[0, 5], [5, 0]])])
+@pytest.mark.parametrize("costs", [{(2, 5): 5.0}, ([2, 5], [[0, 5], [5, 0]]), "-,2,5\n2,0,5\n5,5,0\n"])
 def test_label_costs_match_a_part_of_another_name(costs):
     y, x = np.mgrid[:64, :64]
     disc = lambda center, radius: np.hypot(x - center, y - 32) < radius

@@ -34,6 +34,7 @@ _TEXTS = {
     "density": "how intensities become mass: auto, as-is, shift, clamp, window:LOW:HIGH or around:LEVEL:LIMIT",
     "features": "what is compared: labels, none, intensity:BINS[:MM] or auto",
 }
+_FILES = {"label_costs": "distances between labels of label maps, mm: a table whose first row and first column are labels"}
 _NUMBERS = {"blur": "scale below which mass is not resolved, mm", "reach": "distance beyond which mass is created or destroyed, mm"}
 
 
@@ -67,6 +68,8 @@ def _add_registration(parser):
     group = parser.add_argument_group("registration", "as itk.sinkhorn_registration_method(); lengths in mm")
     for name, text in _TEXTS.items():
         group.add_argument(f"--{name}", metavar="TEXT", help=text)
+    for name, text in _FILES.items():
+        group.add_argument(f"--{name.replace('_', '-')}", metavar="FILE", help=text)
     for name, text in _NUMBERS.items():
         group.add_argument(f"--{name}", type=float, metavar="MM", help=text)
     group.add_argument("--multi-start", action="store_true", default=None, help="try rotations that align the principal axes, too")
@@ -82,11 +85,11 @@ def _read_options(arguments):
         options = state.read_json(arguments.config)
         if not isinstance(options, dict):
             raise table.TableError(f"--config '{arguments.config}': is no file that holds a JSON object")
-        known = (*_TEXTS, *_NUMBERS, "multi_start", "stages", "settings")
+        known = (*_TEXTS, *_FILES, *_NUMBERS, "multi_start", "stages", "settings")
         for name in options:
             if name not in known:
                 raise table.TableError(f"--config '{arguments.config}': there is no option '{name}'; there are {', '.join(known)}")
-    for name in (*_TEXTS, *_NUMBERS, "multi_start", "stages"):
+    for name in (*_TEXTS, *_FILES, *_NUMBERS, "multi_start", "stages"):
         if getattr(arguments, name) is not None:
             options[name] = getattr(arguments, name)
     for text in arguments.setting or ():

@@ -26,7 +26,7 @@ import time
 
 import numpy as np
 
-from itk_sinkhorn_cohort import fields, integrity, scores, state, transformfile
+from itk_sinkhorn_cohort import fields, integrity, scores, state, table, transformfile
 
 #: What can be written for a pair, beside report.json: `warped.nii.gz`, `warped_labels.nii.gz` where there are labels,
 #: `transform.h5` (fixed to moving points), `inverse.h5`, `displacement.nii.gz` (mm), and the page `report.html`.
@@ -48,6 +48,30 @@ def describe(register=None):
     name = f"{register.__module__}.{register.__qualname__}" if register else "itk.sinkhorn_registration_method"
     versions = get_versions()
     return {"function": name, "versions": {name: versions.get(name, "") for name in ("itk-sinkhorn", "itk")}}
+
+
+def make_portable(options):
+    """Options that say the same wherever they are read: label costs as the text of their table, not as the name of a file.
+
+    Raises
+    ------
+    TableError
+        If the file can't be read.
+    """
+    options = dict(options or {})
+    costs = options.get("label_costs")
+    if isinstance(costs, (str, os.PathLike)):
+        if "\n" not in os.fspath(costs):
+            try:
+                with open(costs, encoding="utf-8") as file:
+                    options["label_costs"] = file.read().rstrip("\n") + "\n"
+            except (OSError, ValueError) as error:
+                raise table.TableError(f"label costs '{costs}': can't be read ({error})") from error
+    elif costs is not None:
+        from itk.sinkhorn_registration_function import _as_label_costs
+
+        options["label_costs"] = _as_label_costs(costs)
+    return options
 
 
 def _set_threads(threads):

@@ -177,13 +177,14 @@ def make_plan(pairs, output, *, options=None, threads=1, register=None, keep=eng
         Write down the hashes of files in the folder.
     """
     output = pathlib.Path(output).absolute()
+    options = engine.make_portable(options)
     hashes = state.FileHashes(output / ".hashes.json" if output.is_dir() else None)
     inspector = _Inspector(hashes)
     method = engine.describe(register)
     seen, done = [], {}
     for pair in pairs:
         files, facts, problem = inspector.inspect(pair)
-        key = state.make_key([state.FORMAT, method, options or {}, sorted(keep), files])
+        key = state.make_key([state.FORMAT, method, options, sorted(keep), files])
         record = None if problem else state.read_result(output / pair.id, key)
         if record is not None:
             done[pair.id] = record

@@ -110,7 +110,7 @@ def run_cohort(pairs, output, client, *, options=None, threads=1, register=None,
 def run_pairs(pairs, output, client, *, options=None, threads=1, register=None, keep=engine.KEEP, progress=None, ahead=0,
               command="", label="registrations"):
     """run_cohort() without tables, in a folder that the caller has locked."""
-    options = dict(options or {})
+    options = engine.make_portable(options)
     plan = make_plan(pairs, output, options=options, threads=threads, register=register, keep=keep)
     failed = {task.pair.id: task.problem for task in plan.open if task.problem}
     tasks = [task for task in plan.open if not task.problem]
