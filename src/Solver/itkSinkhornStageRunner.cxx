@@ -40,6 +40,19 @@ constexpr unsigned int CorrectionIterations = 100;
 /** A correction that leaves more than this of the error does not pay. */
 constexpr double LargestCorrectionRest = 0.8;
 
+/** Where the plan is narrower than a coarse voxel, as in a faint background that contracts into dense pieces, coarse
+ * voxels hardly exchange mass that the fine ones do: the coarse problem has slow modes of its own, and its exact
+ * solution would move far along them. These modes need many iterations to grow, so a cautious correction is the
+ * beginning of a mildly relaxed iteration (η = 0.95 is ω = 1.63); a second iteration on the fine level then removes
+ * what is left of them. */
+constexpr double       CautiousTolerance = 0.35;
+constexpr unsigned int CautiousIterations = 20;
+constexpr double       CautiousEta = 0.95;
+constexpr double       LargestCautiousRest = 0.5;
+
+/** Where a translation contracts faster than this, other modes are the slow ones and have to be measured. */
+constexpr double LeastKnownEta = 0.98;
+
 /** Pieces of mass that hardly exchange any at the final blur, and whose potentials have got out of step, come back by a
  * constant small amount in each iteration only. When the error has not halved in so many iterations, a short annealing
  * from a wider blur puts them into step. */
@@ -72,7 +85,8 @@ StageRunner<TReal>::StageRunner(const Pyramid<TReal> &   pyramid,
   , m_ReferencePoints(static_cast<double>(referencePoints))
   , m_Observer(observer)
   , m_Report(report)
-  , m_CorrectionPays(pyramid.GetNumberOfLevels(), true)
+  , m_CorrectionOf(pyramid.GetNumberOfLevels(), Correction::Full)
+  , m_IsDifficult(pyramid.GetNumberOfLevels(), false)
   , m_Corrections(pyramid.GetNumberOfLevels())
   , m_Scratch(pyramid.GetNumberOfLevels())
 {}
@@ -123,8 +137,16 @@ StageRunner<TReal>::IsCorrected(const Stage & stage) const
 {
   const size_t coarser = stage.Level + 1;
   return m_Parameters.UseCoarseCorrection && stage.Blur == m_Parameters.Blur &&
-         coarser < m_Pyramid.GetNumberOfLevels() && m_CorrectionPays[stage.Level] &&
+         coarser < m_Pyramid.GetNumberOfLevels() && m_CorrectionOf[stage.Level] != Correction::None &&
          m_Pyramid[coarser].Operator->GetResolution() <= LargestCorrectionResolution * stage.Blur;
+}
+
+template <typename TReal>
+auto
+StageRunner<TReal>::GetCorrection(size_t level) const -> Correction
+{
+  const bool isDifficult = level + 1 < m_IsDifficult.size() && m_IsDifficult[level + 1];
+  return isDifficult ? std::max(m_CorrectionOf[level], Correction::Cautious) : m_CorrectionOf[level];
 }
 
 template <typename TReal>
@@ -165,6 +187,8 @@ StageRunner<TReal>::RunCorrected(const Stage &        stage,
   }
   CoarseCorrection<TReal> & correction = *keeper;
   double                    before = std::numeric_limits<double>::max();
+  bool                      isCautious = this->GetCorrection(stage.Level) == Correction::Cautious;
+  bool                      isFirst = false; // of the two iterations before a cautious correction
   for (;;)
   {
     const Errors errors = correction.Iterate(iteration, f, g);
@@ -178,19 +202,42 @@ StageRunner<TReal>::RunCorrected(const Stage &        stage,
     {
       return Outcome::Finished;
     }
-    if (error > LargestCorrectionRest * before)
+    if (task.IsTrial && count == 1 && error > LargestWarmStartError)
     {
-      m_CorrectionPays[stage.Level] = false;
+      return Outcome::Stopped;
+    }
+    // The coarser level may have turned out to be difficult during the last correction.
+    const bool wasCautious = isCautious;
+    isCautious = this->GetCorrection(stage.Level) == Correction::Cautious;
+    const bool isFar = error > std::max(ColdStartError, LargestWarmStartRest * stage.Tolerance);
+    if (task.IsTrial && isCautious && isFar)
+    {
+      return Outcome::Stopped;
+    }
+    isFirst = isCautious && !isFirst;
+    if (isFirst)
+    {
+      continue;
+    }
+    if (error > (wasCautious ? LargestCautiousRest : LargestCorrectionRest) * before)
+    {
+      // Near the solution relaxation alone is cheaper than caution.
+      m_IsDifficult[stage.Level] = m_IsDifficult[stage.Level] || isFar;
+      m_CorrectionOf[stage.Level] = isFar && !wasCautious ? Correction::Cautious : Correction::None;
       if (error > before)
       {
         correction.Undo(g);
       }
-      const double cold = std::max(ColdStartError, LargestWarmStartRest * stage.Tolerance);
-      return task.IsTrial && error > cold ? Outcome::Stopped : Outcome::Unfinished;
+      if (wasCautious || !isFar || task.IsTrial)
+      {
+        return task.IsTrial && isFar ? Outcome::Stopped : Outcome::Unfinished;
+      }
+      before = std::numeric_limits<double>::max();
+      isFirst = false;
+      continue;
     }
     before = error;
-    if ((task.IsTrial && count == 1 && error > LargestWarmStartError) ||
-        !this->CorrectCoarsely(stage, error, correction, f, g))
+    if (!this->CorrectCoarsely(stage, error, correction, f, g))
     {
       return Outcome::Stopped;
     }
@@ -215,7 +262,7 @@ StageRunner<TReal>::RunRelaxed(const Stage &        stage,
   // The final update is unrelaxed and alternating: it makes both potentials soft c-transforms, defined and smooth
   // on every point. Its error counts like any other, so it is repeated if rounding or relaxation had flattered the one
   // before.
-  const bool   finalUpdate = m_Parameters.FinalUpdate && task.IsFinest;
+  const bool   finalUpdate = (m_Parameters.FinalUpdate && task.IsFinest) || task.IsCautious;
   bool         polish = false;
   unsigned int relaxed = 0;
   double       heat = 1.0;
@@ -284,14 +331,27 @@ template <typename TReal>
 double
 StageRunner<TReal>::GetFirstEta(const Stage & stage, const Task & task) const
 {
-  if (task.Offsets == nullptr)
+  if (task.IsCautious)
+  {
+    return CautiousEta;
+  }
+  // A coarse level that cannot be corrected only hands over a start: slower modes than a translation are left to the
+  // finest one.
+  const bool isDifficult =
+    stage.Level > 0 && m_IsDifficult[stage.Level] && m_CorrectionOf[stage.Level] == Correction::None;
+  if (task.Offsets == nullptr && !isDifficult)
   {
     return 0.0;
   }
   // The slowest mode, a translation of everything, contracts by (1 − ε/S)² for a measure of variance S along the
   // longest direction; a grid that is filled evenly has a twelfth of its squared length, and three such directions.
   const double diameter = m_Pyramid[0].Operator->GetDiameter();
-  return std::max(0.9, 1.0 - 36.0 * stage.Blur * stage.Blur / (diameter * diameter));
+  const double eta = 1.0 - 36.0 * stage.Blur * stage.Blur / (diameter * diameter);
+  if (task.Offsets == nullptr)
+  {
+    return eta > LeastKnownEta ? eta : 0.0;
+  }
+  return std::max(0.9, eta);
 }
 
 template <typename TReal>
@@ -304,9 +364,12 @@ StageRunner<TReal>::CorrectCoarsely(const Stage &             stage,
 {
   Stage coarse = stage;
   ++coarse.Level;
-  coarse.MaximumNumberOfIterations = std::min(stage.MaximumNumberOfIterations, CorrectionIterations);
-  coarse.Tolerance = std::max(CorrectionTolerance * error, LeastCorrectionTolerance * stage.Tolerance);
   Task task;
+  task.IsCautious = this->GetCorrection(stage.Level) == Correction::Cautious;
+  coarse.MaximumNumberOfIterations =
+    std::min(stage.MaximumNumberOfIterations, task.IsCautious ? CautiousIterations : CorrectionIterations);
+  coarse.Tolerance = std::max((task.IsCautious ? CautiousTolerance : CorrectionTolerance) * error,
+                              LeastCorrectionTolerance * stage.Tolerance);
   task.Begin = 0.0;
   task.End = 0.0;
   this->CountSoftmins(correction.MakeProblem(), coarse.Level);
