@@ -170,13 +170,17 @@ StageRunner<TReal>::RunLevel(const Stage & stage, const Task & task, std::vector
 }
 
 template <typename TReal>
-auto
-StageRunner<TReal>::RunCorrected(const Stage &        stage,
-                                 const Task &         task,
-                                 FixedPoint<TReal> &  iteration,
-                                 unsigned int &       count,
-                                 std::vector<TReal> & f,
-                                 std::vector<TReal> & g) -> Outcome
+void
+StageRunner<TReal>::Demote(size_t level, bool wasCautious, bool isFar)
+{
+  // Near the solution relaxation alone is cheaper than caution.
+  m_IsDifficult[level] = m_IsDifficult[level] || isFar;
+  m_CorrectionOf[level] = isFar && !wasCautious ? Correction::Cautious : Correction::None;
+}
+
+template <typename TReal>
+CoarseCorrection<TReal> &
+StageRunner<TReal>::KeepCorrection(const Stage & stage)
 {
   // Kept for the next time: new memory is expensive.
   auto & keeper = m_Corrections[stage.Level];
@@ -185,7 +189,19 @@ StageRunner<TReal>::RunCorrected(const Stage &        stage,
     keeper.reset(new CoarseCorrection<TReal>(
       m_Pyramid, stage.Level, this->GetTemperature(stage), m_Mass, m_Scratch[stage.Level], m_Scratch[stage.Level + 1]));
   }
-  CoarseCorrection<TReal> & correction = *keeper;
+  return *keeper;
+}
+
+template <typename TReal>
+auto
+StageRunner<TReal>::RunCorrected(const Stage &        stage,
+                                 const Task &         task,
+                                 FixedPoint<TReal> &  iteration,
+                                 unsigned int &       count,
+                                 std::vector<TReal> & f,
+                                 std::vector<TReal> & g) -> Outcome
+{
+  CoarseCorrection<TReal> & correction = this->KeepCorrection(stage);
   double                    before = std::numeric_limits<double>::max();
   bool                      isCautious = this->GetCorrection(stage.Level) == Correction::Cautious;
   bool                      isFirst = false; // of the two iterations before a cautious correction
@@ -221,9 +237,7 @@ StageRunner<TReal>::RunCorrected(const Stage &        stage,
     }
     if (error > (wasCautious ? LargestCautiousRest : LargestCorrectionRest) * before)
     {
-      // Near the solution relaxation alone is cheaper than caution.
-      m_IsDifficult[stage.Level] = m_IsDifficult[stage.Level] || isFar;
-      m_CorrectionOf[stage.Level] = isFar && !wasCautious ? Correction::Cautious : Correction::None;
+      this->Demote(stage.Level, wasCautious, isFar);
       if (error > before)
       {
         correction.Undo(g);
@@ -395,46 +409,6 @@ StageRunner<TReal>::Observe(const Stage & stage, const Task & task, unsigned int
   // Inside a stage, of unknown length, the fraction approaches its end.
   const double fraction = task.Begin + (task.End - task.Begin) * count / (count + 10.0);
   return this->Notify(stage, count, std::max(errors.Alpha, errors.Beta), fraction);
-}
-
-template <typename TReal>
-bool
-StageRunner<TReal>::RunSelf(Side                       side,
-                            const std::vector<Stage> & stages,
-                            std::vector<TReal> &       potential,
-                            double &                   reportedError)
-{
-  const bool cold = potential.empty();
-  size_t     previousLevel = stages.front().Level;
-  for (size_t k = 0; k < stages.size(); ++k)
-  {
-    const Stage & stage = stages[k];
-    m_Pyramid.Prolong(side, previousLevel, stage.Level, potential);
-    previousLevel = stage.Level;
-
-    FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass, m_Scratch[stage.Level]);
-    double            error = std::numeric_limits<double>::max();
-    double            relaxation = 0.5;
-    for (unsigned int count = 0; error > stage.Tolerance && count < stage.MaximumNumberOfIterations; ++count)
-    {
-      const bool first = cold && k == 0 && count == 0;
-      relaxation = first ? 0.5 : 2.0 / 3.0;
-      error = iteration.IterateSelf(side, potential, relaxation);
-      const double begin = this->GetFractionBefore(stages, k);
-      const double fraction = begin + (this->GetFractionBefore(stages, k + 1) - begin) * (count + 1) / (count + 11.0);
-      if (!this->Notify(stage, count + 1, error, fraction))
-      {
-        return false;
-      }
-    }
-    reportedError = error;
-    if (k + 1 == stages.size())
-    {
-      iteration.AverageSelf(side, potential, relaxation);
-    }
-    this->CountSoftmins(iteration.GetNumberOfSoftmins(), stage.Level);
-  }
-  return true;
 }
 
 template <typename TReal>

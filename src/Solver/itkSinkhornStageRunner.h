@@ -130,6 +130,14 @@ private:
   Correction
   GetCorrection(size_t level) const;
 
+  /** The correction of the stage's level, made at its first use. */
+  CoarseCorrection<TReal> &
+  KeepCorrection(const Stage & stage);
+
+  /** After a correction that has not paid. */
+  void
+  Demote(size_t level, bool wasCautious, bool isFar);
+
   double
   GetFirstEta(const Stage & stage, const Task & task) const;
 
