@@ -21,6 +21,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace
 {
@@ -263,6 +264,47 @@ TEST(SinkhornCoarseCorrection, SavesIterationsOfTheFinestGrid)
   problem.Solve();
   EXPECT_LE(2 * corrected.NumberOfIterations, problem.Report.NumberOfIterations);
   EXPECT_LT(corrected.EquivalentSoftmins, problem.Report.EquivalentSoftmins);
+}
+
+/** Three bumps that move far over a background so faint that it contracts by ten along each axis into them. */
+TEST(SinkhornCoarseCorrection, PaysForFarMovesOverAFaintBackground)
+{
+  constexpr unsigned int size = 64;
+  const auto             density = [](const std::vector<std::vector<double>> & bumps) {
+    std::vector<double> weights;
+    for (unsigned int i = 0; i < size * size * size; ++i)
+    {
+      double value = 1e-3;
+      for (const auto & b : bumps)
+      {
+        const double dx = (i % size + 0.5) / size - b[0];
+        const double dy = (i / size % size + 0.5) / size - b[1];
+        const double dz = (i / size / size + 0.5) / size - b[2];
+        value += b[4] * std::exp(-(dx * dx + dy * dy + dz * dz) / (2.0 * b[3] * b[3]));
+      }
+      weights.push_back(value);
+    }
+    const double mass = std::accumulate(weights.begin(), weights.end(), 0.0);
+    for (double & w : weights)
+    {
+      w /= mass;
+    }
+    return Testing::ToLog<float>(weights);
+  };
+  const auto alpha =
+    density({ { 0.25, 0.25, 0.4, 0.05, 1.0 }, { 0.7, 0.3, 0.5, 0.08, 0.7 }, { 0.5, 0.8, 0.6, 0.06, 1.0 } });
+  const auto beta =
+    density({ { 0.3, 0.7, 0.5, 0.06, 1.0 }, { 0.8, 0.8, 0.4, 0.05, 1.0 }, { 0.6, 0.2, 0.6, 0.08, 0.5 } });
+  const auto       op = std::make_shared<GridSoftminOperator<float>>(SizeType(3, size), std::vector<double>(3, 1.0));
+  SolverParameters parameters;
+  parameters.Blur = 2.0;
+  parameters.Tolerance = 1e-3;
+  Potentials<float>  duals;
+  const SolverReport report = Solver<float>::Solve(op, alpha, beta, parameters, duals);
+  EXPECT_TRUE(report.Converged) << report.Describe(parameters);
+  // 19 iterations and 71 softmins where failed corrections are given up.
+  EXPECT_LE(report.NumberOfIterations, 13u);
+  EXPECT_LE(report.EquivalentSoftmins, 62.0);
 }
 
 TEST(SinkhornCoarseCorrection, WarmStartIsCheaperAndReachesTheSame)

@@ -40,6 +40,19 @@ constexpr unsigned int CorrectionIterations = 100;
 /** A correction that leaves more than this of the error does not pay. */
 constexpr double LargestCorrectionRest = 0.8;
 
+/** Where the plan is narrower than a coarse voxel, as in a faint background that contracts into dense pieces, coarse
+ * voxels hardly exchange mass that the fine ones do: the coarse problem has slow modes of its own, and its exact
+ * solution would move far along them. These modes need many iterations to grow, so a cautious correction is the
+ * beginning of a mildly relaxed iteration (η = 0.95 is ω = 1.63); a second iteration on the fine level then removes
+ * what is left of them. */
+constexpr double       CautiousTolerance = 0.35;
+constexpr unsigned int CautiousIterations = 20;
+constexpr double       CautiousEta = 0.95;
+constexpr double       LargestCautiousRest = 0.5;
+
+/** Where a translation contracts faster than this, other modes are the slow ones and have to be measured. */
+constexpr double LeastKnownEta = 0.98;
+
 /** Pieces of mass that hardly exchange any at the final blur, and whose potentials have got out of step, come back by a
  * constant small amount in each iteration only. When the error has not halved in so many iterations, a short annealing
  * from a wider blur puts them into step. */
@@ -72,7 +85,8 @@ StageRunner<TReal>::StageRunner(const Pyramid<TReal> &   pyramid,
   , m_ReferencePoints(static_cast<double>(referencePoints))
   , m_Observer(observer)
   , m_Report(report)
-  , m_CorrectionPays(pyramid.GetNumberOfLevels(), true)
+  , m_CorrectionOf(pyramid.GetNumberOfLevels(), Correction::Full)
+  , m_IsDifficult(pyramid.GetNumberOfLevels(), false)
   , m_Corrections(pyramid.GetNumberOfLevels())
   , m_Scratch(pyramid.GetNumberOfLevels())
 {}
@@ -123,8 +137,16 @@ StageRunner<TReal>::IsCorrected(const Stage & stage) const
 {
   const size_t coarser = stage.Level + 1;
   return m_Parameters.UseCoarseCorrection && stage.Blur == m_Parameters.Blur &&
-         coarser < m_Pyramid.GetNumberOfLevels() && m_CorrectionPays[stage.Level] &&
+         coarser < m_Pyramid.GetNumberOfLevels() && m_CorrectionOf[stage.Level] != Correction::None &&
          m_Pyramid[coarser].Operator->GetResolution() <= LargestCorrectionResolution * stage.Blur;
+}
+
+template <typename TReal>
+auto
+StageRunner<TReal>::GetCorrection(size_t level) const -> Correction
+{
+  const bool isDifficult = level + 1 < m_IsDifficult.size() && m_IsDifficult[level + 1];
+  return isDifficult ? std::max(m_CorrectionOf[level], Correction::Cautious) : m_CorrectionOf[level];
 }
 
 template <typename TReal>
@@ -148,13 +170,17 @@ StageRunner<TReal>::RunLevel(const Stage & stage, const Task & task, std::vector
 }
 
 template <typename TReal>
-auto
-StageRunner<TReal>::RunCorrected(const Stage &        stage,
-                                 const Task &         task,
-                                 FixedPoint<TReal> &  iteration,
-                                 unsigned int &       count,
-                                 std::vector<TReal> & f,
-                                 std::vector<TReal> & g) -> Outcome
+void
+StageRunner<TReal>::Demote(size_t level, bool wasCautious, bool isFar)
+{
+  // Near the solution relaxation alone is cheaper than caution.
+  m_IsDifficult[level] = m_IsDifficult[level] || isFar;
+  m_CorrectionOf[level] = isFar && !wasCautious ? Correction::Cautious : Correction::None;
+}
+
+template <typename TReal>
+CoarseCorrection<TReal> &
+StageRunner<TReal>::KeepCorrection(const Stage & stage)
 {
   // Kept for the next time: new memory is expensive.
   auto & keeper = m_Corrections[stage.Level];
@@ -163,8 +189,22 @@ StageRunner<TReal>::RunCorrected(const Stage &        stage,
     keeper.reset(new CoarseCorrection<TReal>(
       m_Pyramid, stage.Level, this->GetTemperature(stage), m_Mass, m_Scratch[stage.Level], m_Scratch[stage.Level + 1]));
   }
-  CoarseCorrection<TReal> & correction = *keeper;
+  return *keeper;
+}
+
+template <typename TReal>
+auto
+StageRunner<TReal>::RunCorrected(const Stage &        stage,
+                                 const Task &         task,
+                                 FixedPoint<TReal> &  iteration,
+                                 unsigned int &       count,
+                                 std::vector<TReal> & f,
+                                 std::vector<TReal> & g) -> Outcome
+{
+  CoarseCorrection<TReal> & correction = this->KeepCorrection(stage);
   double                    before = std::numeric_limits<double>::max();
+  bool                      isCautious = this->GetCorrection(stage.Level) == Correction::Cautious;
+  bool                      isFirst = false; // of the two iterations before a cautious correction
   for (;;)
   {
     const Errors errors = correction.Iterate(iteration, f, g);
@@ -178,19 +218,40 @@ StageRunner<TReal>::RunCorrected(const Stage &        stage,
     {
       return Outcome::Finished;
     }
-    if (error > LargestCorrectionRest * before)
+    if (task.IsTrial && count == 1 && error > LargestWarmStartError)
     {
-      m_CorrectionPays[stage.Level] = false;
+      return Outcome::Stopped;
+    }
+    // The coarser level may have turned out to be difficult during the last correction.
+    const bool wasCautious = isCautious;
+    isCautious = this->GetCorrection(stage.Level) == Correction::Cautious;
+    const bool isFar = error > std::max(ColdStartError, LargestWarmStartRest * stage.Tolerance);
+    if (task.IsTrial && isCautious && isFar)
+    {
+      return Outcome::Stopped;
+    }
+    isFirst = isCautious && !isFirst;
+    if (isFirst)
+    {
+      continue;
+    }
+    if (error > (wasCautious ? LargestCautiousRest : LargestCorrectionRest) * before)
+    {
+      this->Demote(stage.Level, wasCautious, isFar);
       if (error > before)
       {
         correction.Undo(g);
       }
-      const double cold = std::max(ColdStartError, LargestWarmStartRest * stage.Tolerance);
-      return task.IsTrial && error > cold ? Outcome::Stopped : Outcome::Unfinished;
+      if (wasCautious || !isFar || task.IsTrial)
+      {
+        return task.IsTrial && isFar ? Outcome::Stopped : Outcome::Unfinished;
+      }
+      before = std::numeric_limits<double>::max();
+      isFirst = false;
+      continue;
     }
     before = error;
-    if ((task.IsTrial && count == 1 && error > LargestWarmStartError) ||
-        !this->CorrectCoarsely(stage, error, correction, f, g))
+    if (!this->CorrectCoarsely(stage, error, correction, f, g))
     {
       return Outcome::Stopped;
     }
@@ -215,7 +276,7 @@ StageRunner<TReal>::RunRelaxed(const Stage &        stage,
   // The final update is unrelaxed and alternating: it makes both potentials soft c-transforms, defined and smooth
   // on every point. Its error counts like any other, so it is repeated if rounding or relaxation had flattered the one
   // before.
-  const bool   finalUpdate = m_Parameters.FinalUpdate && task.IsFinest;
+  const bool   finalUpdate = (m_Parameters.FinalUpdate && task.IsFinest) || task.IsCautious;
   bool         polish = false;
   unsigned int relaxed = 0;
   double       heat = 1.0;
@@ -284,14 +345,27 @@ template <typename TReal>
 double
 StageRunner<TReal>::GetFirstEta(const Stage & stage, const Task & task) const
 {
-  if (task.Offsets == nullptr)
+  if (task.IsCautious)
+  {
+    return CautiousEta;
+  }
+  // A coarse level that cannot be corrected only hands over a start: slower modes than a translation are left to the
+  // finest one.
+  const bool isDifficult =
+    stage.Level > 0 && m_IsDifficult[stage.Level] && m_CorrectionOf[stage.Level] == Correction::None;
+  if (task.Offsets == nullptr && !isDifficult)
   {
     return 0.0;
   }
   // The slowest mode, a translation of everything, contracts by (1 − ε/S)² for a measure of variance S along the
   // longest direction; a grid that is filled evenly has a twelfth of its squared length, and three such directions.
   const double diameter = m_Pyramid[0].Operator->GetDiameter();
-  return std::max(0.9, 1.0 - 36.0 * stage.Blur * stage.Blur / (diameter * diameter));
+  const double eta = 1.0 - 36.0 * stage.Blur * stage.Blur / (diameter * diameter);
+  if (task.Offsets == nullptr)
+  {
+    return eta > LeastKnownEta ? eta : 0.0;
+  }
+  return std::max(0.9, eta);
 }
 
 template <typename TReal>
@@ -304,9 +378,12 @@ StageRunner<TReal>::CorrectCoarsely(const Stage &             stage,
 {
   Stage coarse = stage;
   ++coarse.Level;
-  coarse.MaximumNumberOfIterations = std::min(stage.MaximumNumberOfIterations, CorrectionIterations);
-  coarse.Tolerance = std::max(CorrectionTolerance * error, LeastCorrectionTolerance * stage.Tolerance);
   Task task;
+  task.IsCautious = this->GetCorrection(stage.Level) == Correction::Cautious;
+  coarse.MaximumNumberOfIterations =
+    std::min(stage.MaximumNumberOfIterations, task.IsCautious ? CautiousIterations : CorrectionIterations);
+  coarse.Tolerance = std::max((task.IsCautious ? CautiousTolerance : CorrectionTolerance) * error,
+                              LeastCorrectionTolerance * stage.Tolerance);
   task.Begin = 0.0;
   task.End = 0.0;
   this->CountSoftmins(correction.MakeProblem(), coarse.Level);
@@ -332,46 +409,6 @@ StageRunner<TReal>::Observe(const Stage & stage, const Task & task, unsigned int
   // Inside a stage, of unknown length, the fraction approaches its end.
   const double fraction = task.Begin + (task.End - task.Begin) * count / (count + 10.0);
   return this->Notify(stage, count, std::max(errors.Alpha, errors.Beta), fraction);
-}
-
-template <typename TReal>
-bool
-StageRunner<TReal>::RunSelf(Side                       side,
-                            const std::vector<Stage> & stages,
-                            std::vector<TReal> &       potential,
-                            double &                   reportedError)
-{
-  const bool cold = potential.empty();
-  size_t     previousLevel = stages.front().Level;
-  for (size_t k = 0; k < stages.size(); ++k)
-  {
-    const Stage & stage = stages[k];
-    m_Pyramid.Prolong(side, previousLevel, stage.Level, potential);
-    previousLevel = stage.Level;
-
-    FixedPoint<TReal> iteration(m_Pyramid[stage.Level], this->GetTemperature(stage), m_Mass, m_Scratch[stage.Level]);
-    double            error = std::numeric_limits<double>::max();
-    double            relaxation = 0.5;
-    for (unsigned int count = 0; error > stage.Tolerance && count < stage.MaximumNumberOfIterations; ++count)
-    {
-      const bool first = cold && k == 0 && count == 0;
-      relaxation = first ? 0.5 : 2.0 / 3.0;
-      error = iteration.IterateSelf(side, potential, relaxation);
-      const double begin = this->GetFractionBefore(stages, k);
-      const double fraction = begin + (this->GetFractionBefore(stages, k + 1) - begin) * (count + 1) / (count + 11.0);
-      if (!this->Notify(stage, count + 1, error, fraction))
-      {
-        return false;
-      }
-    }
-    reportedError = error;
-    if (k + 1 == stages.size())
-    {
-      iteration.AverageSelf(side, potential, relaxation);
-    }
-    this->CountSoftmins(iteration.GetNumberOfSoftmins(), stage.Level);
-  }
-  return true;
 }
 
 template <typename TReal>

@@ -68,11 +68,20 @@ private:
   /** What a level is to do beyond its stage. */
   struct Task
   {
-    const typename FixedPoint<TReal>::Offsets * Offsets{ nullptr }; ///< of a correction
-    bool                                        IsFinest{ false };  ///< its counts and errors are reported
-    bool                                        IsTrial{ false };   ///< gives up if the start is of no use
-    double                                      Begin{ 0.0 };       ///< fraction of the problem done before
-    double                                      End{ 1.0 };         ///< and after
+    const typename FixedPoint<TReal>::Offsets * Offsets{ nullptr };  ///< of a correction
+    bool                                        IsFinest{ false };   ///< its counts and errors are reported
+    bool                                        IsTrial{ false };    ///< gives up if the start is of no use
+    bool                                        IsCautious{ false }; ///< the offsets are those of a cautious correction
+    double                                      Begin{ 0.0 };        ///< fraction of the problem done before
+    double                                      End{ 1.0 };          ///< and after
+  };
+
+  /** How a level is corrected by the coarser one. */
+  enum class Correction : uint8_t
+  {
+    Full,     ///< after every iteration, by all that the coarse problem asks for
+    Cautious, ///< after two iterations, by the beginning of the coarse iterations
+    None      ///< corrections do not pay
   };
 
   enum class Outcome : uint8_t
@@ -117,6 +126,18 @@ private:
   bool
   IsCorrected(const Stage & stage) const;
 
+  /** Never bolder than what the coarser level has come to: the same pieces of mass make both difficult. */
+  Correction
+  GetCorrection(size_t level) const;
+
+  /** The correction of the stage's level, made at its first use. */
+  CoarseCorrection<TReal> &
+  KeepCorrection(const Stage & stage);
+
+  /** After a correction that has not paid. */
+  void
+  Demote(size_t level, bool wasCautious, bool isFar);
+
   double
   GetFirstEta(const Stage & stage, const Task & task) const;
 
@@ -157,7 +178,8 @@ private:
   double                   m_FractionEnd{ 1.0 };
   double                   m_LastFraction{ 0.0 };
   // of each level
-  std::vector<bool>                                     m_CorrectionPays;
+  std::vector<Correction>                               m_CorrectionOf;
+  std::vector<bool>                                     m_IsDifficult; ///< a full correction has failed far away
   std::vector<std::unique_ptr<CoarseCorrection<TReal>>> m_Corrections;
   std::vector<std::vector<TReal>>                       m_Scratch;
 };
