@@ -83,6 +83,13 @@ public:
   typename RealImageType::Pointer
   ComputeImage();
 
+  /** Brings an image of ComputeImage() up to date after the field has changed in \a changed alone: the voxels there and
+   * next to it are looked at again. The image is then the same as that of ComputeImage(); the figures below stay as
+   * they are. \param image on the grid of the field. \exception ExceptionObject if there is no field, it has no voxel,
+   * or the image has another buffered region. */
+  void
+  UpdateImage(RealImageType * image, typename RealImageType::RegionType changed) const;
+
   /** The determinant of every voxel by central differences, which tells how a voxel's surroundings stretch but not
    * whether its cells are sound. Of the figures below only GetMinimumCentral() is set. */
   typename RealImageType::Pointer
@@ -115,6 +122,12 @@ private:
   struct Voxel;
   class Grid;
 
+  /** The least strict determinant of a voxel; adds to \a summary what its cells are. */
+  static double
+  ExamineVoxel(const Grid &                                   grid,
+               const Voxel &                                  voxel,
+               const typename TDisplacementField::PixelType * here,
+               Summary &                                      summary);
   Summary
   Examine(SizeValueType begin, SizeValueType end, const Grid & grid, float * least) const;
   double

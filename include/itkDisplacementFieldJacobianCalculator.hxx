@@ -98,6 +98,22 @@ public:
       }
     }
     Volume = DisplacementFieldJacobianDetail::Determinant(Steps);
+    for (unsigned int corner = 0; corner < (1U << ImageDimension); ++corner)
+    {
+      Corners[corner].Fill(0.0);
+      CornerOffsets[corner] = 0;
+      for (unsigned int axis = 0; axis < ImageDimension; ++axis)
+      {
+        if ((corner >> axis) & 1U)
+        {
+          CornerOffsets[corner] += Strides[axis];
+          for (unsigned int d = 0; d < ImageDimension; ++d)
+          {
+            Corners[corner][d] += Steps[axis][d];
+          }
+        }
+      }
+    }
   }
 
   typename TDisplacementField::RegionType Region;
@@ -106,6 +122,10 @@ public:
   Edge Steps[ImageDimension];
   /** Signed volume of a cell. */
   double Volume;
+  /** From the lowest voxel of a cell to each of its corners, mm and voxels in memory; bit k of a corner's number says
+   * on which side along axis k it lies. */
+  Edge            Corners[1U << ImageDimension];
+  OffsetValueType CornerOffsets[1U << ImageDimension];
 };
 
 /** The images of the edges that leave a voxel, to the neighbour behind (0) and ahead (1) along each axis, both taken in
@@ -138,16 +158,37 @@ struct DisplacementFieldJacobianCalculator<TDisplacementField>::Voxel
     }
   }
 
-  /** The edges of one corner: bit k of \a corner chooses the side along axis k. */
-  double
-  CornerDeterminant(unsigned int corner) const
+  /** Of the edges of each corner: bit k of its number chooses the side along axis k. */
+  void
+  CornerDeterminants(double * determinants) const
   {
-    Edge chosen[ImageDimension];
-    for (unsigned int axis = 0; axis < ImageDimension; ++axis)
+    // The corners of a row along the first axis have the other edges, and so the cofactors, in common.
+    for (unsigned int row = 0; row < (1U << (ImageDimension - 1)); ++row)
     {
-      chosen[axis] = Edges[axis][(corner >> axis) & 1U];
+      Edge cofactors;
+      if constexpr (ImageDimension == 2)
+      {
+        cofactors[0] = Edges[1][row][1];
+        cofactors[1] = -Edges[1][row][0];
+      }
+      else
+      {
+        const Edge & a = Edges[1][row & 1U];
+        const Edge & b = Edges[2][row >> 1];
+        cofactors[0] = a[1] * b[2] - a[2] * b[1];
+        cofactors[1] = a[2] * b[0] - a[0] * b[2];
+        cofactors[ImageDimension - 1] = a[0] * b[1] - a[1] * b[0];
+      }
+      for (unsigned int side = 0; side < 2; ++side)
+      {
+        double & determinant = determinants[2 * row + side];
+        determinant = Edges[0][side][0] * cofactors[0];
+        for (unsigned int d = 1; d < ImageDimension; ++d)
+        {
+          determinant += Edges[0][side][d] * cofactors[d];
+        }
+      }
     }
-    return DisplacementFieldJacobianDetail::Determinant(chosen);
   }
   double
   CentralDeterminant() const
@@ -187,32 +228,13 @@ struct DisplacementFieldJacobianCalculator<TDisplacementField>::Voxel
       Edge edges[ImageDimension];
       for (unsigned int vertex = 0; vertex < 4; ++vertex)
       {
-        const unsigned int bits = tetrahedra[t][vertex];
-        OffsetValueType    offset = 0;
-        Edge               point;
-        point.Fill(0.0);
-        for (unsigned int axis = 0; axis < ImageDimension; ++axis)
-        {
-          if ((bits >> axis) & 1U)
-          {
-            offset += grid.Strides[axis];
-            for (unsigned int d = 0; d < ImageDimension; ++d)
-            {
-              point[d] += grid.Steps[axis][d];
-            }
-          }
-        }
+        const unsigned int      bits = tetrahedra[t][vertex];
+        const PixelType * const corner = here + grid.CornerOffsets[bits];
         for (unsigned int d = 0; d < ImageDimension; ++d)
         {
-          point[d] += static_cast<double>(here[offset][d]);
-          if (vertex > 0)
-          {
-            edges[(vertex - 1) % ImageDimension][d] = point[d] - start[d];
-          }
-        }
-        if (vertex == 0)
-        {
-          start = point;
+          const double place = grid.Corners[bits][d] + static_cast<double>((*corner)[d]);
+          (vertex == 0 ? start[d] : edges[(vertex + ImageDimension - 1) % ImageDimension][d]) =
+            vertex == 0 ? place : place - start[d];
         }
       }
       // In units of the axes the edges of both have the determinant −2.
@@ -226,46 +248,60 @@ struct DisplacementFieldJacobianCalculator<TDisplacementField>::Voxel
 };
 
 template <typename TDisplacementField>
-auto
-DisplacementFieldJacobianCalculator<TDisplacementField>::Examine(SizeValueType begin,
-                                                                 SizeValueType end,
-                                                                 const Grid &  grid,
-                                                                 float *       least) const -> Summary
+double
+DisplacementFieldJacobianCalculator<TDisplacementField>::ExamineVoxel(
+  const Grid &                                   grid,
+  const Voxel &                                  voxel,
+  const typename TDisplacementField::PixelType * here,
+  Summary &                                      summary)
 {
   constexpr unsigned int corners = 1U << ImageDimension;
   // Part of a cell that the simplex at a corner and an inner tetrahedron fill, halved: each is in one of two cuts.
   constexpr double cornerPart = ImageDimension == 2 ? 0.25 : 1.0 / 12.0;
   constexpr double innerPart = 1.0 / 6.0;
   const auto       inside = DisplacementFieldJacobianDetail::GetFinite;
-  Summary          summary;
-  auto             index = Sinkhorn::PositionToIndex(grid.Region, begin);
-  const auto *     voxels = m_DisplacementField->GetBufferPointer();
+  double           smallest = std::numeric_limits<double>::max();
+  double           determinants[corners];
+  voxel.CornerDeterminants(determinants);
+  for (unsigned int corner = 0; corner < corners; ++corner)
+  {
+    const double determinant = inside(determinants[corner] / grid.Volume);
+    smallest = std::min(smallest, determinant);
+    if (determinant < 0.0 && voxel.IsCornerOfCell(corner))
+    {
+      summary.InsideOut -= cornerPart * determinant;
+    }
+  }
+  if (ImageDimension == 3 && voxel.HasCell)
+  {
+    voxel.InnerDeterminants(grid, here, determinants);
+    for (unsigned int t = 0; t < 2; ++t)
+    {
+      const double determinant = inside(determinants[t]);
+      smallest = std::min(smallest, determinant);
+      summary.InsideOut -= innerPart * std::min(0.0, determinant);
+    }
+  }
+  return smallest;
+}
+
+template <typename TDisplacementField>
+auto
+DisplacementFieldJacobianCalculator<TDisplacementField>::Examine(SizeValueType begin,
+                                                                 SizeValueType end,
+                                                                 const Grid &  grid,
+                                                                 float *       least) const -> Summary
+{
+  Summary      summary;
+  auto         index = Sinkhorn::PositionToIndex(grid.Region, begin);
+  const auto * voxels = m_DisplacementField->GetBufferPointer();
   for (SizeValueType i = begin; i < end; ++i, Sinkhorn::AdvanceIndex(grid.Region, index))
   {
-    const Voxel voxel(grid, voxels + i, index);
-    double      smallest = std::numeric_limits<double>::max();
-    for (unsigned int corner = 0; corner < corners; ++corner)
-    {
-      const double determinant = inside(voxel.CornerDeterminant(corner) / grid.Volume);
-      smallest = std::min(smallest, determinant);
-      if (determinant < 0.0 && voxel.IsCornerOfCell(corner))
-      {
-        summary.InsideOut -= cornerPart * determinant;
-      }
-    }
-    if (ImageDimension == 3 && voxel.HasCell)
-    {
-      double determinants[2];
-      voxel.InnerDeterminants(grid, voxels + i, determinants);
-      for (const double one : determinants)
-      {
-        const double determinant = inside(one);
-        smallest = std::min(smallest, determinant);
-        summary.InsideOut -= innerPart * std::min(0.0, determinant);
-      }
-    }
+    const Voxel  voxel(grid, voxels + i, index);
+    const double smallest = ExamineVoxel(grid, voxel, voxels + i, summary);
     summary.Least = std::min(summary.Least, smallest);
-    const double centralDeterminant = inside(voxel.CentralDeterminant() / grid.Volume);
+    const double centralDeterminant =
+      DisplacementFieldJacobianDetail::GetFinite(voxel.CentralDeterminant() / grid.Volume);
     summary.LeastCentral = std::min(summary.LeastCentral, centralDeterminant);
     summary.Folded += smallest > 0.0 ? 0 : 1;
     if (least)
@@ -390,6 +426,41 @@ DisplacementFieldJacobianCalculator<TDisplacementField>::ComputeImage() -> typen
   const auto image = this->MakeImage();
   this->Run(image->GetBufferPointer());
   return image;
+}
+
+template <typename TDisplacementField>
+void
+DisplacementFieldJacobianCalculator<TDisplacementField>::UpdateImage(RealImageType *                    image,
+                                                                     typename RealImageType::RegionType changed) const
+{
+  this->CheckField();
+  const Grid grid(*m_DisplacementField);
+  if (!image || image->GetBufferedRegion() != grid.Region)
+  {
+    itkExceptionMacro("image is not on the grid of the field, whose buffered region is " << grid.Region);
+  }
+  changed.PadByRadius(1);
+  if (!changed.Crop(grid.Region))
+  {
+    return;
+  }
+  const auto * const  voxels = m_DisplacementField->GetBufferPointer();
+  const SizeValueType length = changed.GetSize(0);
+  Sinkhorn::ForEachChunk(
+    changed.GetNumberOfPixels() / length, m_NumberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
+      Summary ignored;
+      for (SizeValueType row = begin; row < end; ++row)
+      {
+        auto index = Sinkhorn::PositionToIndex(changed, row * length);
+        for (SizeValueType k = 0; k < length; ++k, ++index[0])
+        {
+          const auto  i = m_DisplacementField->ComputeOffset(index);
+          const Voxel voxel(grid, voxels + i, index);
+          image->GetBufferPointer()[i] =
+            DisplacementFieldJacobianDetail::ToFloat(ExamineVoxel(grid, voxel, voxels + i, ignored));
+        }
+      }
+    });
 }
 
 template <typename TDisplacementField>

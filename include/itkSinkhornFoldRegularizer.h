@@ -80,9 +80,13 @@ public:
   /** Marks that are in either image; nullptr stands for none. */
   static MarksPointer
   Unite(const MarksType * one, const MarksType * other);
-  /** A field that is smoother, by a Gaussian of \a width voxels, in the neighbourhood of \a marks. */
+  /** A field that is smoother, by a Gaussian of \a width voxels, in the neighbourhood of \a marks.
+   * \param changed if not null, becomes a box outside of which nothing has changed. */
   static FieldPointer
-  Blend(const FieldType * field, const MarksType * marks, double width);
+  Blend(const FieldType *                field,
+        const MarksType *                marks,
+        double                           width,
+        typename FieldType::RegionType * changed = nullptr);
   /** Of inverses on the way, voxels: what the next step changes again need not be known better. */
   static constexpr double InverseTolerance = 0.1;
   /** Of Blend(), voxels, wider from round to round. */
@@ -100,12 +104,10 @@ private:
   static constexpr unsigned int MaximumNumberOfForwardRounds = 70;
 
   static MarksPointer
-  MarkLowJacobian(const FieldType * field, double limit);
-  static MarksPointer
   MarkLowCentralJacobian(const PairType & pair, double limit);
   /** Marks voxels below \a limit; nullptr if there are none. */
   static MarksPointer
-  MarkBelow(MarksType * image, double limit);
+  MarkBelow(const MarksType * image, double limit);
   static void
   RelaxOnce(PairType & pair, const MarksType * marks, double width);
 };

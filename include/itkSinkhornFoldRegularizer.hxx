@@ -180,11 +180,15 @@ bool
 FoldRegularizer<VDimension>::RelaxForward(FieldPointer & field, double limit)
 {
   const FieldPointer original = field;
-  MarksPointer       places;
-  double             width = 0.7;
+  const auto         calculator = DisplacementFieldJacobianCalculator<FieldType>::New();
+  calculator->SetDisplacementField(field);
+  const MarksPointer             determinants = calculator->ComputeImage();
+  MarksPointer                   places;
+  typename FieldType::RegionType changed;
+  double                         width = 0.7;
   for (unsigned int round = 0; round < MaximumNumberOfForwardRounds; ++round)
   {
-    MarksPointer marks = MarkLowJacobian(field, limit);
+    MarksPointer marks = MarkBelow(determinants, limit);
     if (!marks)
     {
       break;
@@ -195,7 +199,9 @@ FoldRegularizer<VDimension>::RelaxForward(FieldPointer & field, double limit)
     width = isStubborn ? 1.15 * width : 0.7 + 0.1 * round;
     marks = isStubborn ? Unite(marks, places) : marks;
     places = marks;
-    field = Blend(field, marks, width);
+    field = Blend(field, marks, width, &changed);
+    calculator->SetDisplacementField(field);
+    calculator->UpdateImage(determinants, changed);
   }
   return field != original;
 }
@@ -240,25 +246,18 @@ FoldRegularizer<VDimension>::Unite(const MarksType * one, const MarksType * othe
 
 template <unsigned int VDimension>
 auto
-FoldRegularizer<VDimension>::MarkBelow(MarksType * image, double limit) -> MarksPointer
+FoldRegularizer<VDimension>::MarkBelow(const MarksType * image, double limit) -> MarksPointer
 {
-  float * const first = image->GetBufferPointer();
-  bool          any = false;
-  std::transform(first, first + image->GetBufferedRegion().GetNumberOfPixels(), first, [&](float value) {
-    const bool isLow = value < limit;
-    any = any || isLow;
-    return isLow ? 1.0F : 0.0F;
-  });
-  return any ? image : nullptr;
-}
-
-template <unsigned int VDimension>
-auto
-FoldRegularizer<VDimension>::MarkLowJacobian(const FieldType * field, double limit) -> MarksPointer
-{
-  const auto calculator = DisplacementFieldJacobianCalculator<FieldType>::New();
-  calculator->SetDisplacementField(field);
-  return MarkBelow(calculator->ComputeImage(), limit);
+  const float * const first = image->GetBufferPointer();
+  const float * const last = first + image->GetBufferedRegion().GetNumberOfPixels();
+  const auto          isLow = [limit](float value) { return value < limit; };
+  if (std::none_of(first, last, isLow))
+  {
+    return nullptr;
+  }
+  const auto marks = MakeImageOn<MarksType>(image);
+  std::transform(first, last, marks->GetBufferPointer(), [&](float value) { return isLow(value) ? 1.0F : 0.0F; });
+  return marks;
 }
 
 template <unsigned int VDimension>
@@ -282,12 +281,19 @@ FoldRegularizer<VDimension>::MarkLowCentralJacobian(const PairType & pair, doubl
 
 template <unsigned int VDimension>
 auto
-FoldRegularizer<VDimension>::Blend(const FieldType * field, const MarksType * marks, double width) -> FieldPointer
+FoldRegularizer<VDimension>::Blend(const FieldType *                field,
+                                   const MarksType *                marks,
+                                   double                           width,
+                                   typename FieldType::RegionType * changed) -> FieldPointer
 {
   namespace Detail = FoldRegularizerDetail;
   const auto whole = field->GetBufferedRegion();
   // Beyond six standard deviations nothing changes.
   const auto box = Detail::FindNeighbourhood(marks, static_cast<IndexValueType>(std::ceil(6.0 * width)));
+  if (changed)
+  {
+    *changed = box;
+  }
   const auto weights = Detail::SmoothByVoxels<MarksType>(Detail::Crop(marks, box), width);
   const auto smooth = Detail::SmoothByVoxels<FieldType>(Detail::Crop(field, box), width);
   // A single mark gets its full weight at its centre.

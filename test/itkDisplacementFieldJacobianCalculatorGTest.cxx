@@ -23,6 +23,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -125,7 +126,59 @@ CheckAgainstOracle(double roughness)
   EXPECT_EQ(calculator->GetMinimum() <= 0.0, calculator->GetFoldedFraction() > 0.0);
 }
 
+/** After a change within a box, at a corner of the grid or inside, an image brought up to date is that of a new field.
+ */
+template <unsigned int D>
+void
+CheckUpdate(const typename Field<D>::SizeType & size, itk::IndexValueType offset, itk::ThreadIdType workUnits)
+{
+  std::mt19937                           random(11);
+  std::uniform_real_distribution<double> uniform(-0.3, 0.3);
+  const auto                             field = MakeField<D>(8);
+  const auto                             shake = [&](const typename Field<D>::RegionType & region) {
+    for (itk::ImageRegionIteratorWithIndex<Field<D>> it(field, region); !it.IsAtEnd(); ++it)
+    {
+      it.Value()[D - 1] = uniform(random);
+    }
+  };
+  shake(field->GetBufferedRegion());
+  const auto calculator = Calculator<Field<D>>::New();
+  calculator->SetDisplacementField(field);
+  calculator->SetNumberOfWorkUnits(workUnits);
+  const auto                    image = calculator->ComputeImage();
+  const auto                    before = calculator->GetMinimum();
+  typename Field<D>::RegionType changed(field->GetBufferedRegion().GetIndex(), size);
+  for (unsigned int d = 0; d < D; ++d)
+  {
+    changed.SetIndex(d, changed.GetIndex(d) + offset);
+  }
+  shake(changed);
+  calculator->UpdateImage(image, changed);
+  EXPECT_EQ(calculator->GetMinimum(), before);
+  const auto   wanted = calculator->ComputeImage();
+  const auto   count = wanted->GetBufferedRegion().GetNumberOfPixels();
+  const auto * found = image->GetBufferPointer();
+  EXPECT_TRUE(std::equal(found, found + count, wanted->GetBufferPointer()));
+}
+
 } // namespace
+
+TEST(DisplacementFieldJacobianCalculator, ImageIsBroughtUpToDate)
+{
+  for (const itk::ThreadIdType workUnits : { 1, 3 })
+  {
+    CheckUpdate<2>({ { 3, 1 } }, 0, workUnits);
+    CheckUpdate<2>({ { 2, 3 } }, 4, workUnits);
+    CheckUpdate<3>({ { 1, 2, 3 } }, 0, workUnits);
+    CheckUpdate<3>({ { 3, 2, 1 } }, 5, workUnits);
+  }
+  const auto calculator = Calculator<Field<2>>::New();
+  const auto field = MakeField<2>(4);
+  calculator->SetDisplacementField(field);
+  const auto other = Calculator<Field<2>>::RealImageType::New();
+  EXPECT_THROW(calculator->UpdateImage(other, field->GetBufferedRegion()), itk::ExceptionObject);
+  EXPECT_THROW(calculator->UpdateImage(nullptr, field->GetBufferedRegion()), itk::ExceptionObject);
+}
 
 TEST(DisplacementFieldJacobianCalculator, LinearMapHasItsDeterminant)
 {

@@ -16,8 +16,9 @@
 
     compare.py --data DATA --binary sinkhorn-register --work FOLDER [--groups G,…] [--programs P,…]
 
-Every registration runs in a process of its own; its scores (Dice or target registration error, folding by the strict
-criterion, CPU seconds, memory) are computed here, from the transform, alike for all programs. Finished ones are kept in
+The pairs are images (pairs.py, programs.py) or curves and surfaces (shapes.py, shape_programs.py). Every registration runs in a process of its own; its
+scores (Dice, target registration error or distance of shapes, folding by the strict criterion, CPU seconds, memory) are
+computed here, from the transform or the moved shape, alike for all programs. Finished ones are kept in
 FOLDER/results.json and not run again; --score scores their transforms again. tables.py prints results.json.
 """
 import argparse
@@ -35,6 +36,8 @@ import SimpleITK as sitk
 import folding
 import pairs as pairs_module
 import programs as programs_module
+import shape_programs
+import shapes
 
 OWN = {
     "sinkhorn": [],
@@ -48,9 +51,20 @@ OWN = {
 }
 
 
+def is_shape(pair):
+    return isinstance(pair, shapes.ShapePair)
+
+
+def programs_of(pair):
+    return ["sinkhorn", *shape_programs.PROGRAMS] if is_shape(pair) else [*OWN, *programs_module.PROGRAMS]
+
+
 def command(program, pair, folder, output, binary):
     if program not in OWN:
-        return [sys.executable, str(Path(__file__).with_name("programs.py")), program, str(folder), str(output)]
+        script = "shape_programs.py" if is_shape(pair) else "programs.py"
+        return [sys.executable, str(Path(__file__).with_name(script)), program, str(folder), str(output)]
+    if is_shape(pair):
+        return [binary, "--fixed-points", f"{folder}/fixed.vtk", "--moving-points", f"{folder}/moving.vtk", "--output", str(output), "--quiet"]
     arguments = [binary, "--fixed", f"{folder}/fixed.mha", "--moving", f"{folder}/moving.mha", "--output", str(output), "--quiet"]
     if (folder / "fixed_mask.mha").exists():
         arguments += ["--fixed-mask", f"{folder}/fixed_mask.mha", "--moving-mask", f"{folder}/moving_mask.mha"]
@@ -89,7 +103,20 @@ def mean_dice(one, other):
     return float(np.mean(label_dice(one, other)))
 
 
-def score(folder, transform):
+def score_shapes(folder, output):
+    """Of the vertices that a program has left in `output`; None: of the moving shape as it is."""
+    moving, fixed = (shapes.read_vtk(folder / f"{role}.vtk") for role in ("moving", "fixed"))
+    goal = np.loadtxt(folder / "goal.txt") if (folder / "goal.txt").exists() else None
+    if output is None:
+        return shapes.score(moving, fixed, goal)
+    own = output / "warped.vtk"
+    vertices = shapes.read_vtk(own).points if own.exists() else np.load(output / "moved.npy")
+    scores = shapes.score(shapes.Shape(vertices, moving.cells), fixed, goal)
+    field = next(iter(output.glob("displacement.*")), None)
+    return {**scores, **folding.folding(read_transform(output), sitk.ReadImage(str(field)))} if field else scores
+
+
+def score_images(folder, transform):
     fixed = sitk.ReadImage(str(folder / "fixed.mha"))
     scores = folding.folding(transform, fixed)
     if (folder / "fixed_labels.mha").exists():
@@ -103,12 +130,20 @@ def score(folder, transform):
     return scores
 
 
+def score(pair, folder, output):
+    """None as output: of the images or shapes as they are."""
+    if is_shape(pair):
+        return score_shapes(folder, output)
+    dimension = sitk.ReadImage(str(folder / "fixed.mha")).GetDimension()
+    return score_images(folder, sitk.Transform(dimension, sitk.sitkIdentity) if output is None else read_transform(output))
+
+
 def register(program, pair, folder, output, arguments):
     """-> what is kept of a registration in results.json"""
     output.mkdir(parents=True, exist_ok=True)
     cpu, wall, memory, error = run(command(program, pair, folder, output, arguments.binary), arguments.limit)
     result = {"cpu_seconds": cpu, "wall_seconds": wall, "mebibytes": memory}
-    result.update({"error": error} if error else score(folder, read_transform(output)))
+    result.update({"error": error} if error else score(pair, folder, output))
     if (output / "version.json").exists():
         result.update(json.loads((output / "version.json").read_text()))
     if not error and (output / "report.json").exists():
@@ -123,27 +158,27 @@ def main():
     parser.add_argument("--binary", required=True, help="sinkhorn-register")
     parser.add_argument("--work", required=True, type=Path, help="folder for transforms and results.json")
     parser.add_argument("--groups", default="", help="groups or names of pairs, separated by commas; all by default")
-    parser.add_argument("--programs", default=",".join([*OWN, *programs_module.PROGRAMS]))
+    parser.add_argument("--programs", default="", help="separated by commas; all by default")
     parser.add_argument("--limit", type=int, default=900, help="CPU seconds of one registration")
     parser.add_argument("--again", action="store_true", help="run what is in results.json again")
     parser.add_argument("--score", action="store_true", help="only score the transforms of what is in results.json again")
     arguments = parser.parse_args()
 
     chosen = set(arguments.groups.split(",")) if arguments.groups else None
-    selected = [p for p in pairs_module.all_pairs() if not chosen or {p.group, p.name} & chosen]
+    chosen_programs = arguments.programs.split(",") if arguments.programs else None
+    selected = [p for p in pairs_module.all_pairs() + shapes.all_pairs() if not chosen or {p.group, p.name} & chosen]
     store = arguments.work / "results.json"
     arguments.work.mkdir(parents=True, exist_ok=True)
     results = json.loads(store.read_text()) if store.exists() else {}
     for pair in selected:
         folder = arguments.work / "pairs" / pair.name
-        pairs_module.prepare(pair, arguments.data, folder)
-        dimension = sitk.ReadImage(str(folder / "fixed.mha")).GetDimension()
-        results[f"{pair.name}/start"] = score(folder, sitk.Transform(dimension, sitk.sitkIdentity))
-        for program in arguments.programs.split(","):
+        (shapes if is_shape(pair) else pairs_module).prepare(pair, arguments.data, folder)
+        results[f"{pair.name}/start"] = score(pair, folder, None)
+        for program in [p for p in chosen_programs or programs_of(pair) if p in programs_of(pair)]:
             key = f"{pair.name}/{program}"
             output = arguments.work / "output" / program / pair.name
             if arguments.score and key in results and "error" not in results[key]:
-                results[key].update(score(folder, read_transform(output)))
+                results[key].update(score(pair, folder, output))
             elif key not in results or arguments.again:
                 results[key] = register(program, pair, folder, output, arguments)
             else:

@@ -18,7 +18,7 @@
     tables.py --work FOLDER --document D    each between the lines <!-- table NAME --> and <!-- end --> of D
 
 NAME: groups (means over the pairs of a group), pairs (one by one), plane (2-D pairs, all transforms, metrics and programs),
-volumes (3-D pairs, the slower programs too), versions. Dice, or distance of the landmarks in mm; folds by the strict
+volumes (3-D pairs, the slower programs too), shapes (curves and surfaces), versions. Dice, or distance of the landmarks in mm; folds by the strict
 criterion (folding.py).
 """
 import argparse
@@ -29,6 +29,8 @@ from pathlib import Path
 import numpy as np
 
 import pairs as pairs_module
+import shape_programs
+import shapes
 
 MAIN = ["start", "sinkhorn", "greedy", "greedy-labels", "demons", "ants-syn"]
 PLANE = ["sinkhorn", "bspline-syn", "velocity", "displacement", "kernel", "syn-meansquares", "syn-cc", "syn-mattes", "demons",
@@ -39,7 +41,8 @@ TITLES = {
     "displacement": "displacement", "kernel": "kernel distance", "syn-meansquares": "mean squares", "syn-cc": "CC",
     "syn-mattes": "Mattes", "greedy": "greedy", "greedy-labels": "greedy, label probabilities",
     "demons": "SimpleITK diffeomorphic demons", "ants-syn": "ANTsPy SyN", "ants-syncc": "ANTsPy SyNCC",
-    "elastix": "elastix B-spline",
+    "elastix": "elastix B-spline", "icp": "rigid ICP (trimesh)", "cpd": "CPD (pycpd)", "itk-euclidean": "ITK Euclidean, affine",
+    "itk-expectation": "ITK expectation, affine", "itk-jhct": "ITK JHCT, affine",
 }
 GROUPS = {
     "shapes": "shapes without overlap, amoebas", "knee2d": "knee labels, 2-D", "hippocampus_labels": "hippocampi, label maps",
@@ -121,6 +124,22 @@ def brief_table(results, names, programs, with_seconds):
     return grid("pair", programs, rows)
 
 
+def shape_cell(result, program):
+    """Mean and Hausdorff distance, or of vertices with known counterparts the mean distance to these."""
+    if result is None or "error" in result:
+        return "not run" if result is None else "failed"
+    distances = f"T {result['vertex_error']:.4g}" if "vertex_error" in result else f"{result['distance']:.3g} / {result['hausdorff']:.3g}"
+    folds = f", {folded(result['folded_fraction'])}, {result['min_jacobian']:.2g}" if "folded_fraction" in result else ""
+    return distances + folds + (" (refused)" if "kept" in result else "") + ("" if program == "start" else f", {result['cpu_seconds']:.0f} s")
+
+
+def shapes_table(results):
+    programs = ["start", "sinkhorn", *shape_programs.PROGRAMS]
+    rows = [f"| {pair.name} | " + " | ".join(shape_cell(results.get(f"{pair.name}/{p}"), p) for p in programs) + " |"
+            for pair in shapes.all_pairs()]
+    return grid("pair", programs, rows)
+
+
 def versions_table(results, _):
     found = {key.split("/")[1]: one["version"] for key, one in results.items() if "version" in one}
     return "\n".join(["| program | version |", "| --- | --- |"] + [f"| {TITLES[p]} | {v} |" for p, v in sorted(found.items())])
@@ -135,7 +154,7 @@ def all_tables(results):
                if any(f"{name}/{p}" in results for p in set(VOLUMES) - set(MAIN))]
     return {"groups": groups_table(results, groups), "pairs": pairs_table(results, groups),
             "plane": brief_table(results, plane, PLANE, False), "volumes": brief_table(results, volumes, VOLUMES, True),
-            "versions": versions_table(results, groups)}
+            "shapes": shapes_table(results), "versions": versions_table(results, groups)}
 
 
 def main():
