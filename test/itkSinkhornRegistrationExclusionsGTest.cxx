@@ -138,4 +138,57 @@ TEST(SinkhornRegistrationExclusions, OfTheFixedImage)
   EXPECT_LT(MeasureError(method, -shift), 0.3 * MeasureError(plain, -shift));
 }
 
+/** A pair as users have it: nothing is marked, and everything is left at its default. */
+MethodType::Pointer
+MakePlainMethod(float brightness, bool isInFixed)
+{
+  const auto method = MethodType::New();
+  const auto geometry = MakeCube<2>(side);
+  const auto grown = MakeImage<ImageType>(geometry, [brightness](const auto & point) {
+    return DistanceToLesion(point) < 8.0 ? brightness : static_cast<float>(Tissue(point - shift));
+  });
+  const auto sound = MakeImage<ImageType>(geometry, [](const auto & point) { return Tissue(point); });
+  method->SetFixedImage(isInFixed ? grown : sound);
+  method->SetMovingImage(isInFixed ? sound : grown);
+  return method;
+}
+
+/** Mean error of a map, mm, in the lesion and up to a radius of it around it. */
+double
+MeasureErrorAtLesion(const MethodType * method, bool isInFixed)
+{
+  const auto   way = isInFixed ? -shift : shift;
+  double       total = 0.0;
+  unsigned int count = 0;
+  for (double x = -14.0; x <= 14.0; x += 2.0)
+  {
+    for (double y = -14.0; y <= 14.0; y += 2.0)
+    {
+      auto point = lesion;
+      point[0] += x;
+      point[1] += y;
+      if (DistanceToLesion(point) < 14.0)
+      {
+        const auto fixed = isInFixed ? point : point - way;
+        total += (method->GetTransform()->TransformPoint(fixed) - fixed - way).GetNorm();
+        ++count;
+      }
+    }
+  }
+  return total / count;
+}
+
+TEST(SinkhornRegistrationExclusions, WhatOneImageAloneShowsIsFound)
+{
+  for (const bool isInFixed : { false, true })
+  {
+    for (const float brightness : { 900.0F, 5.0F })
+    {
+      const auto method = MakePlainMethod(brightness, isInFixed);
+      method->Update();
+      EXPECT_LT(MeasureErrorAtLesion(method, isInFixed), 0.2) << brightness << (isInFixed ? " fixed" : " moving");
+    }
+  }
+}
+
 } // namespace

@@ -38,14 +38,6 @@ constexpr double evenPart = 0.05;
 /** Part of the border that has to be even for it to show a background. */
 constexpr double evenShare = 0.5;
 
-double
-FindQuantile(std::vector<float> & values, double part)
-{
-  const auto nth = values.begin() + static_cast<std::ptrdiff_t>(part * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), nth, values.end());
-  return *nth;
-}
-
 /** The voxels that count, and those of them at the border of the image or of what is missing. */
 struct Voxels
 {

@@ -40,7 +40,9 @@ struct Candidate
   HalfwayMaps<VDimension>      Maps;
   /** Of the stages between both: reports of stages and levels. */
   RegistrationReport Report;
-  double             Similarity{ 0.0 };
+  /** Where the coarse levels of the finish lead from there, and how similar that makes the images. */
+  CompositePointer<VDimension> Tried;
+  double                       Similarity{ 0.0 };
 };
 
 /** The coarse levels of a stage, which take a small part of its time: all but the finest. */
@@ -94,9 +96,9 @@ AddCandidates(const Plan &                         plan,
   candidates.push_back(candidate);
 }
 
-/** How similar the coarse levels of a finish make the images, beginning with a candidate. */
+/** Where the coarse levels of a finish lead, beginning with a candidate. */
 template <unsigned int VDimension>
-double
+CompositePointer<VDimension>
 TryFinish(const Plan &                  plan,
           const Stage &                 finish,
           const ImagePair<VDimension> & images,
@@ -109,7 +111,7 @@ TryFinish(const Plan &                  plan,
   HalfwayMaps<VDimension> maps = candidate.Maps;
   RegistrationReport      trial;
   RunStage<VDimension>(plan, MakePilot(finish), images, queue, maps, trial, listener);
-  return MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(queue.GetPointer()).GetPointer());
+  return queue;
 }
 
 /** Whether a finish has coarse levels and a choice of how smooth its map is there. */
@@ -136,10 +138,14 @@ ChooseCandidate(Plan &                               plan,
   {
     return candidates.front();
   }
+  const auto measure = [&images](const CompositePointer<VDimension> & queue) {
+    return MeasureSimilarityOf<VDimension>(images, GetMap<VDimension>(queue.GetPointer()).GetPointer());
+  };
   std::ostringstream text;
   for (auto & candidate : candidates)
   {
-    candidate.Similarity = TryFinish<VDimension>(plan, finish, images, candidate, listener);
+    candidate.Tried = TryFinish<VDimension>(plan, finish, images, candidate, listener);
+    candidate.Similarity = measure(candidate.Tried);
     text << candidate.Name << " " << candidate.Similarity << ", ";
   }
   const auto best = std::max_element(candidates.begin(), candidates.end(), [](const auto & one, const auto & other) {
@@ -150,7 +156,8 @@ ChooseCandidate(Plan &                               plan,
     const bool isSmoother = finish.Smoothness == SmoothnessKind::SmoothCoarseLevels;
     Stage      other = finish;
     other.Smoothness = isSmoother ? SmoothnessKind::Detailed : SmoothnessKind::SmoothCoarseLevels;
-    const double similarity = TryFinish<VDimension>(plan, other, images, *best, listener);
+    const auto   tried = TryFinish<VDimension>(plan, other, images, *best, listener);
+    const double similarity = measure(tried);
     text << (isSmoother ? "less smooth " : "smoother ") << similarity << ", ";
     // What is less smooth fits noise, too.
     constexpr double clearly = 1.05;
@@ -158,6 +165,7 @@ ChooseCandidate(Plan &                               plan,
     const double     smoother = isSmoother ? best->Similarity : similarity;
     finish.Smoothness =
       lessSmooth <= clearly * smoother ? SmoothnessKind::SmoothCoarseLevels : SmoothnessKind::Detailed;
+    best->Tried = finish.Smoothness == other.Smoothness ? tried : best->Tried;
   }
   listener.Say("the finish begins with the " + best->Name +
                (finish.Smoothness == SmoothnessKind::SmoothCoarseLevels ? ", smoother on coarse levels" : "") +

@@ -159,6 +159,18 @@ ApplyExclusions(const ImagePair<VDimension> & images)
 
 template <unsigned int VDimension>
 ImagePair<VDimension>
+ExcludeMore(const ImagePair<VDimension> &     images,
+            const MaskImageType<VDimension> * fixed,
+            const MaskImageType<VDimension> * moving)
+{
+  ImagePair<VDimension> pair = images;
+  pair.FixedExclusion = Unite<VDimension>(images.FixedExclusion, fixed);
+  pair.MovingExclusion = Unite<VDimension>(images.MovingExclusion, moving);
+  return ApplyExclusions<VDimension>(pair);
+}
+
+template <unsigned int VDimension>
+ImagePair<VDimension>
 ShareExclusions(const ImagePair<VDimension> & images, const Transform<double, VDimension, VDimension> * map)
 {
   ImagePair<VDimension> pair = images;
@@ -176,8 +188,9 @@ ShareExclusions(const ImagePair<VDimension> & images, const Transform<double, VD
   return pair;
 }
 
-#define SINKHORN_INSTANTIATE(D)                                          \
-  template ImagePair<D> ApplyExclusions<D>(const ImagePair<D> & images); \
+#define SINKHORN_INSTANTIATE(D)                                                                                   \
+  template ImagePair<D> ApplyExclusions<D>(const ImagePair<D> & images);                                          \
+  template ImagePair<D> ExcludeMore<D>(const ImagePair<D> &, const MaskImageType<D> *, const MaskImageType<D> *); \
   template ImagePair<D> ShareExclusions<D>(const ImagePair<D> & images, const Transform<double, D, D> * map);
 SINKHORN_INSTANTIATE(2)
 SINKHORN_INSTANTIATE(3)

@@ -37,6 +37,14 @@ template <unsigned int VDimension>
 ImagePair<VDimension>
 ShareExclusions(const ImagePair<VDimension> & images, const Transform<double, VDimension, VDimension> * map);
 
+/** Takes more out of the masks, and adds it to what is not to be compared. \param fixed, moving 1 there; nullptr:
+ * nothing. Call after ApplyExclusions(). */
+template <unsigned int VDimension>
+ImagePair<VDimension>
+ExcludeMore(const ImagePair<VDimension> &     images,
+            const MaskImageType<VDimension> * fixed,
+            const MaskImageType<VDimension> * moving);
+
 } // namespace SinkhornRegistration
 } // namespace itk
 

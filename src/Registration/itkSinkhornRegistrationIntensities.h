@@ -21,6 +21,7 @@
 #include "itkSinkhornFieldAlgebra.h"
 #include "itkSinkhornRegistrationTypes.h"
 
+#include <algorithm>
 #include <numeric>
 #include <vector>
 
@@ -37,6 +38,16 @@ MakeFullMask(const ImageType<VDimension> * image)
   const auto mask = Sinkhorn::MakeImageOn<MaskImageType<VDimension>>(image);
   mask->FillBuffer(1);
   return mask;
+}
+
+/** The value below which \a part of all others lies. \param values at least one; they are put into another order. */
+template <typename TValue>
+double
+FindQuantile(std::vector<TValue> & values, double part)
+{
+  const auto nth = values.begin() + static_cast<std::ptrdiff_t>(part * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), nth, values.end());
+  return static_cast<double>(*nth);
 }
 
 /** Of sorted values the one below which \a part of the sum of all \a weightOf(value) lies; weights are not negative. */

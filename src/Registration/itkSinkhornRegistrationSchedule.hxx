@@ -144,7 +144,8 @@ AdaptToContrast(Plan &                                         plan,
   listener.Say(text.str());
 }
 
-/** Runs the next stage of a plan on top of \a transform. */
+/** Runs the next stage of a plan on top of \a transform. \param tried where the coarse levels of the finish led;
+ * nullptr if nobody has run them. */
 template <unsigned int VDimension>
 void
 RunNextStage(Plan &                                   plan,
@@ -152,12 +153,13 @@ RunNextStage(Plan &                                   plan,
              std::size_t &                            next,
              CompositeTransform<double, VDimension> * transform,
              HalfwayMaps<VDimension> &                maps,
+             const CompositePointer<VDimension> &     tried,
              RegistrationReport &                     report,
              Listener &                               listener)
 {
   if (FollowsIntensities(plan) && next + 1 == plan.Stages.size())
   {
-    RunFinish<VDimension>(plan, images, next, transform, maps, report, listener);
+    RunFinish<VDimension>(plan, images, next, transform, maps, tried, report, listener);
   }
   else
   {
@@ -185,7 +187,7 @@ RunLinearStages(Plan &                                         plan,
   };
   if (FollowsIntensities(plan) && isLinear() && ComparesMass(plan.Stages[next]))
   {
-    RunNextStage<VDimension>(plan, images, next, transform, none, report, listener);
+    RunNextStage<VDimension>(plan, images, next, transform, none, nullptr, report, listener);
     report.Stages.back().Kept = !KeepBetterStart<VDimension>(images, given, transform, listener);
   }
   if (plan.SearchesRotations && (given->IsTransformQueueEmpty() || plan.Centers))
@@ -195,14 +197,15 @@ RunLinearStages(Plan &                                         plan,
   const auto start = CopyQueue<VDimension>(transform);
   while (isLinear())
   {
-    RunNextStage<VDimension>(plan, images, next, transform, none, report, listener);
+    RunNextStage<VDimension>(plan, images, next, transform, none, nullptr, report, listener);
   }
   return start;
 }
 
 /** Runs the stages of mass of a recipe for intensities, those before its finish, from \a transform, a linear start, and
  * from \a unrefined, what it was before its refinement, and brings \a transform to where the finish begins.
- * \param linearStart receives the start that led there. */
+ * \param linearStart receives the start that led there. \param tried receives where the coarse levels of the finish
+ * led, if that was tried. */
 template <unsigned int VDimension>
 void
 RunMassStages(Plan &                                   plan,
@@ -212,6 +215,7 @@ RunMassStages(Plan &                                   plan,
               CompositeTransform<double, VDimension> * transform,
               CompositePointer<VDimension> &           linearStart,
               HalfwayMaps<VDimension> &                maps,
+              CompositePointer<VDimension> &           tried,
               RegistrationReport &                     report,
               Listener &                               listener)
 {
@@ -232,6 +236,7 @@ RunMassStages(Plan &                                   plan,
   linearStart = best.LinearStart;
   Assign<VDimension>(best.Queue, transform);
   maps = best.Maps;
+  tried = best.Tried;
   report.Stages.insert(report.Stages.end(), best.Report.Stages.begin(), best.Report.Stages.end());
   report.Levels.insert(report.Levels.end(), best.Report.Levels.begin(), best.Report.Levels.end());
   while (next + 1 < plan.Stages.size())
@@ -281,14 +286,15 @@ RunStages(Plan &                                   plan,
     AdaptToContrast<VDimension>(plan, images, transform, listener);
   }
   linearStart = CopyQueue<VDimension>(transform);
-  HalfwayMaps<VDimension> maps;
+  HalfwayMaps<VDimension>      maps;
+  CompositePointer<VDimension> tried;
   if (followsIntensities && next + 1 < plan.Stages.size())
   {
-    RunMassStages<VDimension>(plan, images, unrefined, next, transform, linearStart, maps, report, listener);
+    RunMassStages<VDimension>(plan, images, unrefined, next, transform, linearStart, maps, tried, report, listener);
   }
   while (next < plan.Stages.size())
   {
-    RunNextStage<VDimension>(plan, images, next, transform, maps, report, listener);
+    RunNextStage<VDimension>(plan, images, next, transform, maps, tried, report, listener);
   }
 }
 

@@ -18,6 +18,9 @@
 #ifndef itkSinkhornRegistrationSmoothFinish_hxx
 #define itkSinkhornRegistrationSmoothFinish_hxx
 
+#include "itkSinkhornRegistrationCandidates.hxx"
+#include "itkSinkhornRegistrationCounterparts.h"
+#include "itkSinkhornRegistrationExclusions.h"
 #include "itkSinkhornRegistrationRunStage.hxx"
 
 #include "itkDisplacementFieldTransform.h"
@@ -55,6 +58,47 @@ MeasureWithoutDetail(const ImagePair<VDimension> &                  images,
   return MeasureSimilarityOf<VDimension>(images, queue) / similarity;
 }
 
+/** The images without what one of them alone shows, of which local correlation would make something
+ * that the other one shows, too. It is looked for where the coarse levels of the finish lead, and once more where
+ * they lead without it, since it has misled them. \param tried where they lead; nullptr: nobody has run them yet. */
+template <unsigned int VDimension>
+ImagePair<VDimension>
+LeaveOutUnmatched(const Plan &                                   plan,
+                  const Stage &                                  finish,
+                  const ImagePair<VDimension> &                  images,
+                  const CompositeTransform<double, VDimension> * start,
+                  const HalfwayMaps<VDimension> &                maps,
+                  const CompositePointer<VDimension> &           tried,
+                  Listener &                                     listener)
+{
+  constexpr unsigned int rounds = 2;
+  if (!HasSmoothness(finish) || finish.Iterations.size() < 2)
+  {
+    return images;
+  }
+  Candidate<VDimension> candidate;
+  candidate.Name = "start";
+  candidate.Queue = CopyQueue<VDimension>(start);
+  candidate.Maps = maps;
+  ImagePair<VDimension>      rest = images;
+  UnmatchedParts<VDimension> parts;
+  for (unsigned int round = 0; round < rounds; ++round)
+  {
+    const auto map = tried && round == 0 ? tried : TryFinish<VDimension>(plan, finish, rest, candidate, listener);
+    parts = FindUnmatchedParts<VDimension>(plan, images, GetMap<VDimension>(map.GetPointer()).GetPointer());
+    if (!parts.Fixed && !parts.Moving)
+    {
+      return images;
+    }
+    rest = ExcludeMore<VDimension>(images, parts.Fixed, parts.Moving);
+  }
+  std::ostringstream text;
+  text << "parts without a counterpart are left out of the finish: " << 100.0 * parts.FixedPart << " % of the "
+       << images.FixedName << ", " << 100.0 * parts.MovingPart << " % of the " << images.MovingName;
+  listener.Say(text.str());
+  return rest;
+}
+
 /** Runs the finish of a recipe and, where the detail of its map brings nothing, once more with a smooth map.
  *
  * Local correlation follows noise if its map may. The anatomies of two people, or two stains, differ in every detail,
@@ -62,23 +106,26 @@ MeasureWithoutDetail(const ImagePair<VDimension> &                  images,
  * that doubles the error. What decides is seen on the finest level only: first the map is smoothed by a voxel,
  * which costs little (known smooth maps of heads, hippocampi and slices, with noise, keep 97.6 % of their mutual
  * information and more, anatomies and stains 96.9 % and less), then the finish with a smooth map has to come close
- * (known maps: within 4.7 %, others 7.3 % and more). \param next number of the finish in the plan. */
+ * (known maps: within 4.7 %, others 7.3 % and more). \param next number of the finish in the plan.
+ * \param tried see LeaveOutUnmatched(). */
 template <unsigned int VDimension>
 void
 RunFinish(Plan &                                   plan,
-          const ImagePair<VDimension> &            images,
+          const ImagePair<VDimension> &            given,
           std::size_t                              next,
           CompositeTransform<double, VDimension> * transform,
           HalfwayMaps<VDimension> &                maps,
+          const CompositePointer<VDimension> &     tried,
           RegistrationReport &                     report,
           Listener &                               listener)
 {
   constexpr double mostOfIt = 0.975;
   constexpr double clearly = 1.06;
 
-  Stage &                  finish = plan.Stages[next];
-  const auto               before = CopyQueue<VDimension>(transform);
-  HalfwayMaps<VDimension>  smoothMaps = maps;
+  Stage &                 finish = plan.Stages[next];
+  const auto              images = LeaveOutUnmatched<VDimension>(plan, finish, given, transform, maps, tried, listener);
+  const auto              before = CopyQueue<VDimension>(transform);
+  HalfwayMaps<VDimension> smoothMaps = maps;
   const RegistrationReport reportBefore = report;
   RunStage<VDimension>(plan, finish, images, transform, maps, report, listener);
   if (!AllowsSmoothMap(finish) || !report.Stages.back().Kept)
