@@ -156,11 +156,36 @@ MakeSmallRigidStage()
   return stage;
 }
 
+/** The most similar start but \a chosen that leads elsewhere and is nearly as similar; nullptr if there is none. */
+template <unsigned int VDimension>
+CompositePointer<VDimension>
+FindRival(const std::vector<RatedStart<VDimension>> & starts,
+          const RatedStart<VDimension> &              chosen,
+          const ImageType<VDimension> *               grid)
+{
+  constexpr double nearly = 0.9;
+  constexpr double elsewhere = 2.0; // voxels
+  const auto getMap = [](const RatedStart<VDimension> & start) { return GetMap<VDimension>(start.Queue.GetPointer()); };
+  double     largest = nearly * chosen.Similarity;
+  CompositePointer<VDimension> rival;
+  for (const auto & start : starts)
+  {
+    if (start.Similarity > largest &&
+        !AreClose<VDimension>(getMap(start).GetPointer(), getMap(chosen).GetPointer(), grid, elsewhere))
+    {
+      largest = start.Similarity;
+      rival = start.Queue;
+    }
+  }
+  return rival;
+}
+
 /** Mass tells little of the orientation of what is nearly as long as it is wide, a head for example: where another
  * orientation than that of \a transform makes the images clearly more similar, it takes its place. A few of the most
- * promising rotations are refined before they are compared. */
+ * promising rotations are refined before they are compared. \return a start that is nearly as similar; nullptr if there
+ * is none. */
 template <unsigned int VDimension>
-void
+CompositePointer<VDimension>
 SearchRotations(const Plan &                             plan,
                 const ImagePair<VDimension> &            images,
                 CompositeTransform<double, VDimension> * transform,
@@ -195,7 +220,9 @@ SearchRotations(const Plan &                             plan,
     text << "the images are more similar in another orientation (mutual information " << starts.front().Similarity
          << " -> " << best->Similarity << "): start rotated";
     listener.Say(text.str());
+    return FindRival<VDimension>(starts, *best, small.Fixed);
   }
+  return FindRival<VDimension>(starts, starts.front(), small.Fixed);
 }
 
 } // namespace SinkhornRegistration

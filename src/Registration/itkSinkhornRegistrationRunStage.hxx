@@ -130,35 +130,6 @@ RunCutStage(const StageInput<VDimension> &                 input,
   return best;
 }
 
-/** Whether two maps differ by less than a quarter of a voxel everywhere on \a grid: interpolation alone then decides
- * which one is more similar. */
-template <unsigned int VDimension>
-bool
-AreClose(const Transform<double, VDimension, VDimension> * one,
-         const Transform<double, VDimension, VDimension> * other,
-         const ImageType<VDimension> *                     grid)
-{
-  constexpr double  negligible = 0.25;
-  const double      voxel = *std::min_element(grid->GetSpacing().Begin(), grid->GetSpacing().End());
-  std::atomic<bool> areClose{ true };
-  Sinkhorn::ForEachChunk(grid->GetBufferedRegion().GetNumberOfPixels(),
-                         MultiThreaderBase::GetGlobalDefaultNumberOfThreads(),
-                         [&](SizeValueType begin, SizeValueType end) {
-                           for (SizeValueType i = begin; i < end && areClose; ++i)
-                           {
-                             typename ImageType<VDimension>::PointType point;
-                             grid->TransformIndexToPhysicalPoint(grid->ComputeIndex(static_cast<OffsetValueType>(i)),
-                                                                 point);
-                             const auto way = one->TransformPoint(point) - other->TransformPoint(point);
-                             if (!(way.GetNorm() < negligible * voxel))
-                             {
-                               areClose = false;
-                             }
-                           }
-                         });
-  return areClose;
-}
-
 /** Value of a stage, by which its result is accepted: of its metric, or, where frames cut through masses, the negative
  * similarity. */
 template <unsigned int VDimension>

@@ -170,7 +170,9 @@ RunNextStage(Plan &                                   plan,
 }
 
 /** The linear part of a recipe for intensities: the start from springs, orientations that it missed, refinements.
- * \param next receives the number of the first stage after it. \return the start before its refinement. */
+ * \param next receives the number of the first stage after it. \param rival receives the refined start in another
+ * orientation, if one is nearly as similar, for those who can still choose; where nothing follows, the more similar one
+ * is taken here. \return the start before its refinement. */
 template <unsigned int VDimension>
 CompositePointer<VDimension>
 RunLinearStages(Plan &                                         plan,
@@ -178,6 +180,7 @@ RunLinearStages(Plan &                                         plan,
                 const CompositeTransform<double, VDimension> * given,
                 CompositeTransform<double, VDimension> *       transform,
                 std::size_t &                                  next,
+                CompositePointer<VDimension> &                 rival,
                 RegistrationReport &                           report,
                 Listener &                                     listener)
 {
@@ -192,25 +195,39 @@ RunLinearStages(Plan &                                         plan,
   }
   if (plan.SearchesRotations && (given->IsTransformQueueEmpty() || plan.Centers))
   {
-    SearchRotations<VDimension>(plan, images, transform, listener);
+    rival = SearchRotations<VDimension>(plan, images, transform, listener);
   }
-  const auto start = CopyQueue<VDimension>(transform);
+  const auto         start = CopyQueue<VDimension>(transform);
+  RegistrationReport ofRival = report;
   while (isLinear())
   {
+    if (rival)
+    {
+      listener.Say("in an orientation that is nearly as similar:");
+      RunStage<VDimension>(plan, plan.Stages[next], images, rival, none, ofRival, listener);
+    }
     RunNextStage<VDimension>(plan, images, next, transform, none, nullptr, report, listener);
+  }
+  if (rival && next == plan.Stages.size() &&
+      MeasureSimilarityOf<VDimension>(images, rival) > MeasureSimilarityOf<VDimension>(images, transform))
+  {
+    listener.Say("the other orientation has become more similar: it is taken");
+    Assign<VDimension>(rival, transform);
+    report = ofRival;
   }
   return start;
 }
 
 /** Runs the stages of mass of a recipe for intensities, those before its finish, from \a transform, a linear start, and
  * from \a unrefined, what it was before its refinement, and brings \a transform to where the finish begins.
- * \param linearStart receives the start that led there. \param tried receives where the coarse levels of the finish
- * led, if that was tried. */
+ * \param rival another linear start, or nullptr. \param linearStart receives the start that led there. \param tried
+ * receives where the coarse levels of the finish led, if that was tried. */
 template <unsigned int VDimension>
 void
 RunMassStages(Plan &                                   plan,
               const ImagePair<VDimension> &            images,
               const CompositePointer<VDimension> &     unrefined,
+              const CompositePointer<VDimension> &     rival,
               std::size_t &                            next,
               CompositeTransform<double, VDimension> * transform,
               CompositePointer<VDimension> &           linearStart,
@@ -227,6 +244,10 @@ RunMassStages(Plan &                                   plan,
   {
     AddCandidates<VDimension>(
       plan, images, next, "linear start before its refinement", unrefined, candidates, listener);
+  }
+  if (rival)
+  {
+    AddCandidates<VDimension>(plan, images, next, "start in another orientation", rival, candidates, listener);
   }
   const Candidate<VDimension> & best = ChooseCandidate<VDimension>(plan, images, candidates, listener);
   if (best.LinearStart != refined)
@@ -279,8 +300,9 @@ RunStages(Plan &                                   plan,
       }
     }
   }
-  std::size_t next = 0;
-  const auto  unrefined = RunLinearStages<VDimension>(plan, images, given, transform, next, report, listener);
+  std::size_t                  next = 0;
+  CompositePointer<VDimension> rival;
+  const auto unrefined = RunLinearStages<VDimension>(plan, images, given, transform, next, rival, report, listener);
   if (followsIntensities && next < plan.Stages.size() && MayMisreadContrast(plan))
   {
     AdaptToContrast<VDimension>(plan, images, transform, listener);
@@ -290,7 +312,8 @@ RunStages(Plan &                                   plan,
   CompositePointer<VDimension> tried;
   if (followsIntensities && next + 1 < plan.Stages.size())
   {
-    RunMassStages<VDimension>(plan, images, unrefined, next, transform, linearStart, maps, tried, report, listener);
+    RunMassStages<VDimension>(
+      plan, images, unrefined, rival, next, transform, linearStart, maps, tried, report, listener);
   }
   while (next < plan.Stages.size())
   {

@@ -18,8 +18,13 @@
 #ifndef itkSinkhornRegistrationSimilarity_h
 #define itkSinkhornRegistrationSimilarity_h
 
+#include "itkSinkhornParallel.h"
+
+#include <algorithm>
+#include <atomic>
 #include "itkSinkhornRegistrationEngine.h"
 
+#include "itkMultiThreaderBase.h"
 #include "itkTransform.h"
 
 namespace itk
@@ -71,6 +76,35 @@ MeasureSimilarityOf(const ImagePair<VDimension> & images, const Transform<double
                                         RenameLabels<VDimension>(images.MovingLabelMap, images.Links.Groups),
                                         map)
            : MeasureSimilarity<VDimension>(images.Fixed, images.Moving, images.FixedMask, images.MovingMask, map);
+}
+
+/** Whether two maps differ by less than a part of a voxel everywhere on \a grid: by less than a quarter, interpolation
+ * alone decides which one is more similar. */
+template <unsigned int VDimension>
+bool
+AreClose(const Transform<double, VDimension, VDimension> * one,
+         const Transform<double, VDimension, VDimension> * other,
+         const ImageType<VDimension> *                     grid,
+         double                                            negligible = 0.25)
+{
+  const double      voxel = *std::min_element(grid->GetSpacing().Begin(), grid->GetSpacing().End());
+  std::atomic<bool> areClose{ true };
+  Sinkhorn::ForEachChunk(grid->GetBufferedRegion().GetNumberOfPixels(),
+                         MultiThreaderBase::GetGlobalDefaultNumberOfThreads(),
+                         [&](SizeValueType begin, SizeValueType end) {
+                           for (SizeValueType i = begin; i < end && areClose; ++i)
+                           {
+                             typename ImageType<VDimension>::PointType point;
+                             grid->TransformIndexToPhysicalPoint(grid->ComputeIndex(static_cast<OffsetValueType>(i)),
+                                                                 point);
+                             const auto way = one->TransformPoint(point) - other->TransformPoint(point);
+                             if (!(way.GetNorm() < negligible * voxel))
+                             {
+                               areClose = false;
+                             }
+                           }
+                         });
+  return areClose;
 }
 
 /** Whether both images show the same, voxel by voxel on the same grid, up to a factor and rounding. */
