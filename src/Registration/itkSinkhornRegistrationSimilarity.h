@@ -19,13 +19,13 @@
 #define itkSinkhornRegistrationSimilarity_h
 
 #include "itkSinkhornParallel.h"
-
-#include <algorithm>
-#include <atomic>
 #include "itkSinkhornRegistrationEngine.h"
 
 #include "itkMultiThreaderBase.h"
 #include "itkTransform.h"
+
+#include <algorithm>
+#include <atomic>
 
 namespace itk
 {
