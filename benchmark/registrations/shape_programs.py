@@ -26,8 +26,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import cKDTree
-from scipy.spatial.distance import cdist
 
 import shapes
 
@@ -36,7 +34,7 @@ PARTICLES = 1500
 
 
 def mean_distance(one, other):
-    return cKDTree(other).query(one)[0].mean() + cKDTree(one).query(other)[0].mean()
+    return shapes.tree(other).query(one)[0].mean() + shapes.tree(one).query(other)[0].mean()
 
 
 def particles(shape, count=PARTICLES):
@@ -89,6 +87,7 @@ def cpd(moving, fixed):
     import importlib.metadata
 
     import pycpd
+    from scipy.spatial.distance import cdist
 
     source, target = particles(moving), particles(fixed)
     matrix = rigid(source, target)

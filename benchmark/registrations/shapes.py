@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from pairs import Pair
 
@@ -196,12 +195,18 @@ def to_triangle(points, a, b, c):
     return np.where(inside, np.abs(height), border)
 
 
+def tree(points):
+    from scipy.spatial import cKDTree  # here: whoever compares images needs no SciPy
+
+    return cKDTree(points)
+
+
 def distances(points, shape, neighbours=12):
     """-> from points to the nearest of a surface's triangles, among those of the nearest centres"""
     corners = shape.points[shape.cells]
     count = min(neighbours, len(corners))
-    nearest = cKDTree(corners.mean(1)).query(points, count)[1].reshape(len(points), count)
-    least = cKDTree(shape.points[np.unique(shape.cells)]).query(points)[0]
+    nearest = tree(corners.mean(1)).query(points, count)[1].reshape(len(points), count)
+    least = tree(shape.points[np.unique(shape.cells)]).query(points)[0]
     for column in nearest.T:
         least = np.minimum(least, to_triangle(points, *np.moveaxis(corners[column], 1, 0)))
     return least
@@ -213,7 +218,7 @@ def score(moved, fixed, goal=None, count=4000):
         ways = [distances(sample(moved, count), fixed), distances(sample(fixed, count), moved)]
     else:
         places = [sample(shape, 4 * count) for shape in (moved, fixed)]
-        ways = [cKDTree(places[1]).query(places[0])[0], cKDTree(places[0]).query(places[1])[0]]
+        ways = [tree(places[1]).query(places[0])[0], tree(places[0]).query(places[1])[0]]
     scores = {"distance": float(np.mean([way.mean() for way in ways])), "p95": float(max(np.percentile(way, 95) for way in ways)),
               "hausdorff": float(max(way.max() for way in ways))}
     if goal is not None:
