@@ -55,17 +55,24 @@ Tissue(double radius)
   return radius < 20.0 ? 300.0 + 100.0 * std::cos(0.7 * radius) : 0.0;
 }
 
+Registration::Plan
+ChooseFor(Registration::ImagePair<2> & images, const std::string & density)
+{
+  Registration::PlanRequest request;
+  request.Density = density;
+  Registration::Plan plan = Registration::MakePlan(request);
+  Registration::ChooseDensities<2>(plan, images);
+  EXPECT_EQ(plan.Mass.ToString(), density);
+  return plan;
+}
+
 DensityRule
 Choose(ImageType * image, const std::string & density = "auto")
 {
   Registration::ImagePair<2> images;
   images.Fixed = image;
   images.Moving = image;
-  Registration::PlanRequest request;
-  request.Density = density;
-  Registration::Plan plan = Registration::MakePlan(request);
-  Registration::ChooseDensities<2>(plan, images);
-  EXPECT_EQ(plan.Mass.ToString(), density);
+  const auto plan = ChooseFor(images, density);
   EXPECT_EQ(plan.FixedMass.ToString(), plan.MovingMass.ToString());
   return plan.FixedMass;
 }
@@ -136,10 +143,7 @@ TEST(SinkhornRegistrationBackground, PaddingCountsAsTheLowestIntensityThatWasMea
     Registration::ImagePair<2> images;
     images.Fixed = padded;
     images.Moving = air;
-    Registration::PlanRequest request;
-    request.Density = density;
-    Registration::Plan plan = Registration::MakePlan(request);
-    Registration::ChooseDensities<2>(plan, images);
+    const auto               plan = ChooseFor(images, density);
     const itk::SizeValueType count = side * side;
     EXPECT_TRUE(std::equal(air->GetBufferPointer(), air->GetBufferPointer() + count, images.Fixed->GetBufferPointer()))
       << density;

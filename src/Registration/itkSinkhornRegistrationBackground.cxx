@@ -21,6 +21,7 @@
 #include "itkSinkhornRegistrationIntensities.h"
 
 #include "itkSinkhornDensity.h"
+#include "itkSinkhornFieldAlgebra.h"
 
 #include <algorithm>
 #include <cmath>
@@ -237,17 +238,14 @@ ReplacePadding(ImageType<VDimension> * image, float padding)
   {
     return image;
   }
-  const auto    count = static_cast<std::ptrdiff_t>(image->GetBufferedRegion().GetNumberOfPixels());
-  const float * first = image->GetBufferPointer();
+  const auto    result = Sinkhorn::CopyImage(image);
+  float * const first = result->GetBufferPointer();
+  float * const last = first + result->GetBufferedRegion().GetNumberOfPixels();
   float         smallest = NumericTraits<float>::max();
-  std::for_each(first, first + count, [&smallest, padding](float value) {
+  std::for_each(first, last, [&smallest, padding](float value) {
     smallest = value == padding ? smallest : std::min(smallest, value);
   });
-  const auto result = ImageType<VDimension>::New();
-  result->CopyInformation(image);
-  result->SetRegions(image->GetBufferedRegion());
-  result->Allocate();
-  std::replace_copy(first, first + count, result->GetBufferPointer(), padding, smallest);
+  std::replace(first, last, padding, smallest);
   return result;
 }
 

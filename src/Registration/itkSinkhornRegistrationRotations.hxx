@@ -213,16 +213,16 @@ SearchRotations(const Plan &                             plan,
   const auto best = std::max_element(starts.begin(), starts.end(), [](const auto & one, const auto & other) {
     return one.Similarity < other.Similarity;
   });
-  if (best->Similarity > clearly * starts.front().Similarity)
+  if (!(best->Similarity > clearly * starts.front().Similarity))
   {
-    Assign<VDimension>(best->Queue, transform);
-    std::ostringstream text;
-    text << "the images are more similar in another orientation (mutual information " << starts.front().Similarity
-         << " -> " << best->Similarity << "): start rotated";
-    listener.Say(text.str());
-    return FindRival<VDimension>(starts, *best, small.Fixed);
+    return FindRival<VDimension>(starts, starts.front(), small.Fixed);
   }
-  return FindRival<VDimension>(starts, starts.front(), small.Fixed);
+  Assign<VDimension>(best->Queue, transform);
+  std::ostringstream text;
+  text << "the images are more similar in another orientation (mutual information " << starts.front().Similarity
+       << " -> " << best->Similarity << "): start rotated";
+  listener.Say(text.str());
+  return FindRival<VDimension>(starts, *best, small.Fixed);
 }
 
 } // namespace SinkhornRegistration

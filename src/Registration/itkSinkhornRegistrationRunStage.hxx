@@ -25,11 +25,7 @@
 #include "itkSinkhornRegistrationSimilarity.h"
 #include "itkSinkhornRegistrationStageInputs.hxx"
 
-#include "itkMultiThreaderBase.h"
-#include "itkSinkhornParallel.h"
-
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <sstream>
 #include <string>

@@ -72,7 +72,7 @@ LeaveOutUnmatched(const Plan &                                   plan,
                   Listener &                                     listener)
 {
   constexpr unsigned int rounds = 2;
-  if (!LeavesSmoothnessOpen(finish) || finish.Iterations.size() < 2)
+  if (!CanTrySmootherCoarseLevels(finish))
   {
     return images;
   }
