@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import itk
@@ -217,6 +218,37 @@ def test_transform_files(tmp_path):
     again = transformfile.read(tmp_path / "a.h5")
     for point in ([1.0, 2.0], [3.25, 0.5]):
         assert list(again.TransformPoint(point)) == pytest.approx(list(composite.TransformPoint(point)), abs=1e-12)
+
+
+def test_transform_files_have_the_same_bytes_whoever_looks_on(tmp_path):
+    """The profiler of a Dask worker keeps frames, and what their variables refer to, for some milliseconds."""
+    field = make_field(itk.image_from_array(np.zeros((26, 25, 24), np.float32)))
+    itk.array_view_from_image(field)[5:20] = np.random.default_rng(3).random((15, 25, 24, 3))
+    warp = itk.DisplacementFieldTransform[itk.D, 3].New()
+    warp.SetDisplacementField(field)
+    transform = itk.CompositeTransform[itk.D, 3].New()
+    transform.AddTransform(itk.TranslationTransform[itk.D, 3].New())
+    transform.AddTransform(warp)
+    ended = threading.Event()
+    writer = threading.get_ident()
+
+    def look_on():
+        while not ended.wait(0.001):
+            frame = sys._current_frames().get(writer)
+            ended.wait(0.003)
+            del frame
+
+    watcher = threading.Thread(target=look_on)
+    watcher.start()
+    try:
+        written = set()
+        for _ in range(40):
+            transformfile.write(transform, tmp_path / "transform.h5")
+            written.add((tmp_path / "transform.h5").read_bytes())
+    finally:
+        ended.set()
+        watcher.join()
+    assert len(written) == 1
 
 
 def test_a_thousand_pairs_are_planned_quickly(group, tmp_path, capsys):

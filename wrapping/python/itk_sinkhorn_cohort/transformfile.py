@@ -37,11 +37,11 @@ def write(transform, path):
     memory = io.BytesIO()
     text = h5py.string_dtype("ascii")
     with h5py.File(memory, "w", libver="earliest", track_order=False) as file:
-        file.create_dataset("ITKVersion", (1,), text, itk.Version.GetITKVersion())
-        file.create_dataset("HDFVersion", (1,), text, h5py.version.hdf5_version)
+        _put(file, "ITKVersion", shape=(1,), dtype=text, data=itk.Version.GetITKVersion())
+        _put(file, "HDFVersion", shape=(1,), dtype=text, data=h5py.version.hdf5_version)
         for k, part in enumerate(_list(transform)):
             group = file.create_group(f"TransformGroup/{k}")
-            group.create_dataset("TransformType", (1,), text, part.GetTransformTypeAsString())
+            _put(group, "TransformType", shape=(1,), dtype=text, data=part.GetTransformTypeAsString())
             if k > 0 or not hasattr(part, "GetNumberOfTransforms"):
                 _write_parameters(group, part)
     pathlib.Path(path).write_bytes(memory.getvalue())
@@ -50,8 +50,14 @@ def write(transform, path):
 def _write_parameters(group, part):
     parameters = np.asarray(part.GetParameters(), np.float64)
     compression = {"compression": "gzip", "compression_opts": 5} if parameters.size > 100 else {}
-    group.create_dataset("TransformParameters", data=parameters, **compression)
-    group.create_dataset("TransformFixedParameters", data=np.asarray(part.GetFixedParameters(), np.float64))
+    _put(group, "TransformParameters", data=parameters, **compression)
+    _put(group, "TransformFixedParameters", data=np.asarray(part.GetFixedParameters(), np.float64))
+
+
+def _put(group, name, **what):
+    """Values are otherwise placed in the file when the last reference to their data set ends, which is not a fixed moment:
+    the profiler of a Dask worker keeps frames, and with them their variables, for some milliseconds."""
+    group.create_dataset(name, **what).flush()
 
 
 def read(path):
