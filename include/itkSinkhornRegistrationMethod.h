@@ -157,6 +157,13 @@ public:
   {
     this->Change(m_Request.MultiStart, on);
   }
+  /** Compare also what one image alone shows, such as a tumour or a resection. Default off: the finish of ordinary
+   * images finds such parts by itself, if they are large, and leaves them out; the report says how much that is. */
+  void
+  SetKeepUnmatched(bool on)
+  {
+    this->Change(m_Request.KeepUnmatched, on);
+  }
   /** A setting of the stages: blur, reach, mass-model, iterations, shrink, update-sigma, learning-rate, radius or
    * standardize; or features or label-costs; an empty value leaves it to be chosen. */
   void

@@ -404,6 +404,7 @@ SinkhornRegistrationMethod<TFixedImage, TMovingImage>::PrintSelf(std::ostream & 
   os << indent << "Features: " << m_Request.Features << std::endl;
   os << indent << "LabelCosts: " << m_Request.LabelCosts << std::endl;
   os << indent << "MultiStart: " << (m_Request.MultiStart ? "On" : "Off") << std::endl;
+  os << indent << "KeepUnmatched: " << (m_Request.KeepUnmatched ? "On" : "Off") << std::endl;
   for (const auto & setting : m_Request.Settings)
   {
     os << indent << "Setting " << setting.first << ": " << setting.second << std::endl;

@@ -60,6 +60,8 @@ struct Plan
   InitialKind  Initial{ InitialKind::None };
   /** Start also from the rotations that align the principal axes. */
   bool MultiStart{ false };
+  /** What one image alone shows is compared by the finish, not looked for and left out. */
+  bool KeepUnmatched{ false };
   /** Before everything else, the moving image is moved so that its centre lies upon the fixed one. */
   bool               Centers{ false };
   std::vector<Stage> Stages;
@@ -94,6 +96,7 @@ struct PlanRequest
   /** File of distances between labels, or the table itself; see ReadLabelDistances(). Empty: infinite. */
   std::string LabelCosts;
   bool        MultiStart{ false };
+  bool        KeepUnmatched{ false };
   /** Of stages: blur, reach, mass-model, iterations, shrink, update-sigma, learning-rate, radius, standardize. */
   std::map<std::string, std::string> Settings;
   /** "syn,sinkhorn,blur=4", one each; then there is no metric, transform nor finish. */

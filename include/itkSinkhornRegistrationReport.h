@@ -73,7 +73,11 @@ struct RegistrationReport
    */
   bool Converged{ false };
   /** mm, of the values. */
-  double                   Blur{ 0.0 };
+  double Blur{ 0.0 };
+  /** How much of what an image shows, from 0 to 1, was found to have no counterpart in the other one and was left out
+   * of the finish. */
+  double                   UnmatchedFixed{ 0.0 };
+  double                   UnmatchedMoving{ 0.0 };
   std::vector<LevelReport> Levels;
   std::vector<StageReport> Stages;
   /** Of the whole map, on the grid of the fixed image; for who samples it there: MeasureFolding(). */

@@ -187,8 +187,26 @@ TEST(SinkhornRegistrationExclusions, WhatOneImageAloneShowsIsFound)
       const auto method = MakePlainMethod(brightness, isInFixed);
       method->Update();
       EXPECT_LT(MeasureErrorAtLesion(method, isInFixed), 0.2) << brightness << (isInFixed ? " fixed" : " moving");
+      // The disc of radius 8 mm with a margin of up to 4 mm, of an ellipse with half axes of 22 * 1.2 and 22 * 0.7 mm.
+      const auto &     report = method->GetReport();
+      const double     part = isInFixed ? report.UnmatchedFixed : report.UnmatchedMoving;
+      constexpr double whole = 22.0 * 22.0 * 1.2 * 0.7;
+      EXPECT_GT(part, 8.0 * 8.0 / whole);
+      EXPECT_LT(part, 12.0 * 12.0 / whole);
     }
   }
+}
+
+TEST(SinkhornRegistrationExclusions, WhatOneImageAloneShowsIsComparedIfAskedFor)
+{
+  const auto found = MakePlainMethod(900.0F, false);
+  found->Update();
+  const auto kept = MakePlainMethod(900.0F, false);
+  kept->SetKeepUnmatched(true);
+  kept->Update();
+  EXPECT_EQ(kept->GetReport().UnmatchedMoving, 0.0);
+  EXPECT_EQ(kept->GetReport().UnmatchedFixed, 0.0);
+  EXPECT_GT(MeasureErrorAtLesion(kept, false), 2.0 * MeasureErrorAtLesion(found, false));
 }
 
 } // namespace

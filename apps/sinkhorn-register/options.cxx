@@ -158,6 +158,10 @@ AddPlanOptions(CLI::App & app, PlanRequest & request)
   app.add_flag("--multi-start",
                request.MultiStart,
                "with --initialize: try the rotations that align the principal axes too, for turns beyond 45 degrees");
+  app.add_flag("--keep-unmatched",
+               request.KeepUnmatched,
+               "compare also what one image alone shows (a tumour, a resection): by default the finish of ordinary "
+               "images finds and leaves out such parts, if they are large");
   app.add_option(
     "--finish",
     request.Finish,
@@ -218,7 +222,7 @@ GroupOptions(CLI::App & app)
         "fixed-points",
         "moving-points",
         "report" } },
-    { "What is compared", { "density", "features", "label-costs", "metric", "mass-model" } },
+    { "What is compared", { "density", "features", "label-costs", "keep-unmatched", "metric", "mass-model" } },
     { "How it is registered", { "transform", "initialize", "multi-start", "finish", "stage" } },
     { "Scales",
       { "blur",

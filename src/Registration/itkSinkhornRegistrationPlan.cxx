@@ -307,6 +307,7 @@ MakePlan(const PlanRequest & request)
   Plan plan;
   plan.Prefix = request.Prefix;
   plan.MultiStart = request.MultiStart;
+  plan.KeepUnmatched = request.KeepUnmatched;
   plan.Mass = ParseDensity(request.Prefix + "density", request.Density.empty() ? "auto" : request.Density);
   const Stage defaults = MakeDefaults(request);
   if (request.Stages.empty())

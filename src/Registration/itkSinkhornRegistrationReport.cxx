@@ -157,6 +157,8 @@ ToJson(const Plan & plan, const RegistrationReport & report)
   put("density", Quote(plan.Mass.ToString()));
   put("density_fixed", Quote(plan.FixedMass.ToString()));
   put("density_moving", Quote(plan.MovingMass.ToString()));
+  put("unmatched_fixed", Number(report.UnmatchedFixed));
+  put("unmatched_moving", Number(report.UnmatchedMoving));
   put("blur", report.HasMarginalError ? Number(report.Blur) : "null");
   put("reach", Number(main.Reach));
   put("learning_rate", Number(ChooseLearningRate(main)));

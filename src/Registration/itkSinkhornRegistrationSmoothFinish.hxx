@@ -69,10 +69,11 @@ LeaveOutUnmatched(const Plan &                                   plan,
                   const CompositeTransform<double, VDimension> * start,
                   const HalfwayMaps<VDimension> &                maps,
                   const CompositePointer<VDimension> &           tried,
+                  RegistrationReport &                           report,
                   Listener &                                     listener)
 {
   constexpr unsigned int rounds = 2;
-  if (!CanTrySmootherCoarseLevels(finish))
+  if (plan.KeepUnmatched || !CanTrySmootherCoarseLevels(finish))
   {
     return images;
   }
@@ -92,6 +93,8 @@ LeaveOutUnmatched(const Plan &                                   plan,
     }
     rest = ExcludeMore<VDimension>(images, parts.Fixed, parts.Moving);
   }
+  report.UnmatchedFixed = parts.FixedPart;
+  report.UnmatchedMoving = parts.MovingPart;
   std::ostringstream text;
   text << "parts without a counterpart are left out of the finish: " << 100.0 * parts.FixedPart << " % of the "
        << images.FixedName << ", " << 100.0 * parts.MovingPart << " % of the " << images.MovingName;
@@ -122,10 +125,10 @@ RunFinish(Plan &                                   plan,
   constexpr double mostOfIt = 0.975;
   constexpr double clearly = 1.06;
 
-  Stage &                 finish = plan.Stages[next];
-  const auto              images = LeaveOutUnmatched<VDimension>(plan, finish, given, transform, maps, tried, listener);
-  const auto              before = CopyQueue<VDimension>(transform);
-  HalfwayMaps<VDimension> smoothMaps = maps;
+  Stage &    finish = plan.Stages[next];
+  const auto images = LeaveOutUnmatched<VDimension>(plan, finish, given, transform, maps, tried, report, listener);
+  const auto before = CopyQueue<VDimension>(transform);
+  HalfwayMaps<VDimension>  smoothMaps = maps;
   const RegistrationReport reportBefore = report;
   RunStage<VDimension>(plan, finish, images, transform, maps, report, listener);
   if (!AllowsSmoothMap(finish) || !report.Stages.back().Kept)

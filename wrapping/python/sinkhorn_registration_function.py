@@ -97,6 +97,7 @@ def sinkhorn_registration_method(
     features=None,
     label_costs=None,
     multi_start=False,
+    keep_unmatched=False,
     settings=None,
     progress=None,
 ):
@@ -146,6 +147,9 @@ def sinkhorn_registration_method(
         are one. Default: infinite between all labels.
     multi_start : bool
         Start also from the rotations that align the principal axes.
+    keep_unmatched : bool
+        Compare also what one image alone shows, as a tumour. Default: the finish of ordinary images finds such parts by
+        itself, if they are large, and leaves them out; `report["unmatched_fixed"]`, `["unmatched_moving"]` say how much.
     settings : dict
         Further settings: mass-model, iterations, shrink, update-sigma, total-sigma, learning-rate, radius,
         standardize. Lists have one number for each level, coarsest first.
@@ -170,7 +174,8 @@ def sinkhorn_registration_method(
         of_images = {"metric": metric, "stages": stages, "fixed_mask": fixed_mask, "moving_mask": moving_mask,
                      "fixed_exclusion": fixed_exclusion, "moving_exclusion": moving_exclusion,
                      "initial_transform": initial_transform, "finish": finish, "density": density, "features": features,
-                     "label_costs": label_costs, "multi_start": multi_start or None}
+                     "label_costs": label_costs, "multi_start": multi_start or None,
+                     "keep_unmatched": keep_unmatched or None}
         for name, value in of_images.items():
             if value is not None:
                 raise ValueError(f"{name} has no meaning with curves and surfaces; leave it out.")
@@ -201,6 +206,7 @@ def sinkhorn_registration_method(
     if label_costs is not None:
         method.SetLabelCosts(_as_label_costs(label_costs))
     method.SetMultiStart(bool(multi_start))
+    method.SetKeepUnmatched(bool(keep_unmatched))
     given = {"blur": blur, "reach": reach, **(settings or {})}
     for name, value in given.items():
         if value is not None:

@@ -73,6 +73,7 @@ def _add_registration(parser):
     for name, text in _NUMBERS.items():
         group.add_argument(f"--{name}", type=float, metavar="MM", help=text)
     group.add_argument("--multi-start", action="store_true", default=None, help="try rotations that align the principal axes, too")
+    group.add_argument("--keep-unmatched", action="store_true", default=None, help="compare also what one image alone shows, as a tumour")
     group.add_argument("--stage", action="append", dest="stages", metavar="TRANSFORM,METRIC[,...]", help="repeatable: stages of your own")
     group.add_argument("--setting", action="append", metavar="NAME=VALUE", help="repeatable: iterations=60x40, update-sigma=20+10, ...")
     group.add_argument("--config", metavar="FILE", help="the same as a JSON object; the options here come before it")
@@ -85,11 +86,11 @@ def _read_options(arguments):
         options = state.read_json(arguments.config)
         if not isinstance(options, dict):
             raise table.TableError(f"--config '{arguments.config}': is no file that holds a JSON object")
-        known = (*_TEXTS, *_FILES, *_NUMBERS, "multi_start", "stages", "settings")
+        known = (*_TEXTS, *_FILES, *_NUMBERS, "multi_start", "keep_unmatched", "stages", "settings")
         for name in options:
             if name not in known:
                 raise table.TableError(f"--config '{arguments.config}': there is no option '{name}'; there are {', '.join(known)}")
-    for name in (*_TEXTS, *_FILES, *_NUMBERS, "multi_start", "stages"):
+    for name in (*_TEXTS, *_FILES, *_NUMBERS, "multi_start", "keep_unmatched", "stages"):
         if getattr(arguments, name) is not None:
             options[name] = getattr(arguments, name)
     for text in arguments.setting or ():
@@ -160,6 +161,8 @@ def _cohort(arguments, command):
 
     pairs = table.read_pairs(arguments.pairs)
     settings = {"options": _read_options(arguments), "threads": arguments.threads, "keep": _read_keep(arguments.keep)}
+    if not arguments.dry_run and not arguments.scheduler and plan.is_surely_open(pairs, arguments.output):
+        cluster.begin_loading()
     planned = plan.make_plan(pairs, arguments.output, **settings, remember=not arguments.dry_run)
     if arguments.dry_run:
         slots = arguments.workers or max(cluster.count_cores() // arguments.threads, 1)
