@@ -118,13 +118,17 @@ TEST_P(SinkhornRegisterFrames, WindowsThatOverlap)
   EXPECT_GT(report["similarity_after"].get<double>(), report["similarity_before"].get<double>());
 }
 
-/** They lie right from the beginning; their masses and centres differ. */
+/** They lie right from the beginning; their masses and centres differ, and a ripple keeps them from being equal. */
 TEST_P(SinkhornRegisterFrames, WindowsInPlace)
 {
   json       report;
   const auto none = VectorOf(0.0, 0.0);
   const auto fixed = Window(none, { { 96, 90 } }, none, 1.0);
   const auto moving = Window(VectorOf(12.0, 8.0), { { 92, 96 } }, none, 1.0);
+  for (itk::ImageRegionIteratorWithIndex<Image> it(moving, moving->GetBufferedRegion()); !it.IsAtEnd(); ++it)
+  {
+    it.Set(it.Get() + ((it.GetIndex()[0] + it.GetIndex()[1]) % 2 == 0 ? 0.1F : -0.1F));
+  }
   EXPECT_LT(this->FindError(fixed, moving, none, report), 0.1);
 }
 
@@ -141,6 +145,28 @@ TEST_P(SinkhornRegisterDeformedFrames, WindowsThatOverlap)
   const double error = this->FindError(fixed, moving, moved, report);
   EXPECT_LT(error, 0.4);
   EXPECT_EQ(report["kept"], "result");
+}
+
+/** Two crops of one scan that lie right: there is nothing to do, and that is no failure. */
+TEST_P(SinkhornRegisterDeformedFrames, EqualWindows)
+{
+  json       report;
+  const auto none = VectorOf(0.0, 0.0);
+  const auto fixed = Window(none, { { 96, 90 } }, none, 1.0);
+  const auto moving = Window(VectorOf(12.0, 8.0), { { 92, 96 } }, none, this->GetFactor());
+  EXPECT_EQ(this->FindError(fixed, moving, none, report), 0.0);
+  EXPECT_EQ(report["kept"], "result");
+  EXPECT_TRUE(report["converged"].get<bool>());
+}
+
+/** Less than half of either is what both show: too little to call them equal, and they lie right all the same. */
+TEST_P(SinkhornRegisterDeformedFrames, WindowsThatShareLittleInPlace)
+{
+  json       report;
+  const auto none = VectorOf(0.0, 0.0);
+  const auto fixed = Window(none, { { 96, 90 } }, none, 1.0);
+  const auto moving = Window(VectorOf(36.0, 30.0), { { 92, 96 } }, none, 1.0);
+  EXPECT_LT(this->FindError(fixed, moving, none, report), 0.4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Default, SinkhornRegisterDeformedFrames, testing::Values(Parameters("syn", "sinkhorn")));

@@ -256,7 +256,7 @@ Register(Plan &                                   plan,
   const auto main = PrepareStage<VDimension>(plan, plan.Main, images);
   if (areEqual)
   {
-    listener.Say("both images show the same: the map is the identity");
+    listener.Say("both images show the same where they overlap: the map is the identity");
     AddIdentityIfEmpty<VDimension>(result);
     report.Levels.push_back({ 0, 0.0, true });
     plan.Stages.clear();

@@ -22,6 +22,7 @@
 #include "itkSinkhornRegistrationImages.h"
 #include "itkSinkhornRegistrationIntensities.h"
 
+#include "itkImageRegionConstIteratorWithIndex.h"
 #include "itkSinkhornFieldAlgebra.h"
 #include "itkSinkhornLabelMixture.h"
 
@@ -183,41 +184,94 @@ RenameLabels(LabelImageType<VDimension> * map, const std::vector<std::uint32_t> 
   return renamed;
 }
 
+namespace
+{
+
+/** The voxels that two images have in common: an empty region if they don't lie upon each other or are less than half
+ * of the smaller image. \param way from an index of \a fixed to that of \a moving. */
+template <typename TImage>
+typename TImage::RegionType
+FindCommonVoxels(const TImage * fixed, const TImage * moving, typename TImage::OffsetType & way)
+{
+  constexpr double rounding = 1e-6;
+  constexpr double mostOff = 1e-3;
+  constexpr double leastPart = 0.5;
+  const double     spacing = fixed->GetSpacing()[0];
+  const auto       whole = fixed->GetBufferedRegion();
+  auto             common = whole;
+  for (unsigned int d = 0; d < TImage::ImageDimension; ++d)
+  {
+    common.SetSize(d, 0);
+  }
+  if ((fixed->GetSpacing() - moving->GetSpacing()).GetNorm() > rounding * spacing ||
+      (fixed->GetDirection().GetVnlMatrix() - moving->GetDirection().GetVnlMatrix()).absolute_value_max() > rounding)
+  {
+    return common;
+  }
+  typename TImage::PointType origin;
+  fixed->TransformIndexToPhysicalPoint(whole.GetIndex(), origin);
+  ContinuousIndex<double, TImage::ImageDimension> place;
+  // Whether the point lies in the moving image does not matter.
+  static_cast<void>(moving->TransformPhysicalPointToContinuousIndex(origin, place));
+  for (unsigned int d = 0; d < TImage::ImageDimension; ++d)
+  {
+    if (!(std::abs(place[d] - std::round(place[d])) <= mostOff))
+    {
+      return common;
+    }
+    way[d] = static_cast<OffsetValueType>(std::round(place[d])) - whole.GetIndex(d);
+  }
+  auto       shifted = moving->GetBufferedRegion();
+  const auto fewest = std::min(whole.GetNumberOfPixels(), shifted.GetNumberOfPixels());
+  shifted.SetIndex(shifted.GetIndex() - way);
+  const bool isEnough =
+    shifted.Crop(whole) && static_cast<double>(shifted.GetNumberOfPixels()) >= leastPart * static_cast<double>(fewest);
+  return isEnough ? shifted : common;
+}
+
+} // namespace
+
 template <unsigned int VDimension>
 bool
 AreEqual(const ImageType<VDimension> * fixed, const ImageType<VDimension> * moving)
 {
-  constexpr double rounding = 1e-6;
-  const auto       count = fixed->GetBufferedRegion().GetNumberOfPixels();
-  const double     spacing = fixed->GetSpacing()[0];
-  if (fixed->GetBufferedRegion() != moving->GetBufferedRegion() ||
-      (fixed->GetSpacing() - moving->GetSpacing()).GetNorm() > rounding * spacing ||
-      (fixed->GetOrigin() - moving->GetOrigin()).GetNorm() > 1e3 * rounding * spacing ||
-      (fixed->GetDirection().GetVnlMatrix() - moving->GetDirection().GetVnlMatrix()).absolute_value_max() > rounding)
+  constexpr double                                         rounding = 1e-6;
+  typename ImageType<VDimension>::OffsetType               way;
+  const auto                                               common = FindCommonVoxels(fixed, moving, way);
+  std::vector<float>                                       a;
+  std::vector<float>                                       b;
+  ImageRegionConstIteratorWithIndex<ImageType<VDimension>> voxel(fixed, common);
+  for (; !voxel.IsAtEnd(); ++voxel)
+  {
+    a.push_back(voxel.Get());
+    b.push_back(moving->GetPixel(voxel.GetIndex() + way));
+  }
+  if (a.empty())
   {
     return false;
   }
-  const float * a = fixed->GetBufferPointer();
-  const float * b = moving->GetBufferPointer();
-  const auto    smaller = [](float x, float y) { return std::abs(x) < std::abs(y); };
-  const double  largestA = std::abs(*std::max_element(a, a + count, smaller));
-  const double  largestB = std::abs(*std::max_element(b, b + count, smaller));
-  for (SizeValueType i = 0; i < count; ++i)
-  {
-    if (!(std::abs(a[i] / largestA - b[i] / largestB) <= rounding))
-    {
-      return false;
-    }
-  }
-  return true;
+  const auto   smaller = [](float x, float y) { return std::abs(x) < std::abs(y); };
+  const double largestA = std::abs(*std::max_element(a.begin(), a.end(), smaller));
+  const double largestB = std::abs(*std::max_element(b.begin(), b.end(), smaller));
+  return std::equal(
+    a.begin(), a.end(), b.begin(), [&](float x, float y) { return std::abs(x / largestA - y / largestB) <= rounding; });
 }
 
 template <unsigned int VDimension>
 bool
 AreEqualLabels(const LabelImageType<VDimension> * fixed, const LabelImageType<VDimension> * moving)
 {
-  const std::uint32_t * first = fixed->GetBufferPointer();
-  return std::equal(first, first + fixed->GetBufferedRegion().GetNumberOfPixels(), moving->GetBufferPointer());
+  typename LabelImageType<VDimension>::OffsetType               way;
+  const auto                                                    common = FindCommonVoxels(fixed, moving, way);
+  ImageRegionConstIteratorWithIndex<LabelImageType<VDimension>> voxel(fixed, common);
+  for (; !voxel.IsAtEnd(); ++voxel)
+  {
+    if (voxel.Get() != moving->GetPixel(voxel.GetIndex() + way))
+    {
+      return false;
+    }
+  }
+  return common.GetNumberOfPixels() > 0;
 }
 
 #define SINKHORN_INSTANTIATE(D)                                                                                       \

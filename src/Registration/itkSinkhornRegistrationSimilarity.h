@@ -107,12 +107,13 @@ AreClose(const Transform<double, VDimension, VDimension> * one,
   return areClose;
 }
 
-/** Whether both images show the same, voxel by voxel on the same grid, up to a factor and rounding. */
+/** Whether both images show the same, up to a factor and rounding: their voxels lie upon each other, and those that
+ * both have, at least half of the smaller image (two windows of one scan), are equal. */
 template <unsigned int VDimension>
 bool
 AreEqual(const ImageType<VDimension> * fixed, const ImageType<VDimension> * moving);
 
-/** The same for labels, voxel by voxel; the grids are those of images that are equal. */
+/** The same for labels, whose numbers have to be equal. */
 template <unsigned int VDimension>
 bool
 AreEqualLabels(const LabelImageType<VDimension> * fixed, const LabelImageType<VDimension> * moving);
