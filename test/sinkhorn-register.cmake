@@ -21,7 +21,8 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
     sinkhornRegisterPresetsTest.cxx
     sinkhornRegisterRealDataTest.cxx
     sinkhornRegisterResultsTest.cxx
-    sinkhornRegisterShapesTest.cxx)
+    sinkhornRegisterShapesTest.cxx
+    sinkhornRegisterViewersTest.cxx)
   target_compile_features(SinkhornRegisterTestDriver PRIVATE cxx_std_17)
   target_compile_definitions(SinkhornRegisterTestDriver
                              PRIVATE SINKHORN_REGISTER_PROGRAM="$<TARGET_FILE:sinkhorn-register>")
