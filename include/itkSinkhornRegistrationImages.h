@@ -95,7 +95,8 @@ FindBorder(const ImageType<VDimension> * image);
  *
  * For sinkhorn: mass densities as \a density says, 0 outside the mask, with a total above 0. For the other metrics:
  * the window if one was chosen; otherwise the intensities, to which the caller adds what it likes.
- * \exception UsageError for negative densities under "as-is" and for a total of 0. */
+ * \exception UsageError for negative densities under "as-is" (below 0 by a millionth of the largest at most counts as
+ * 0) and for a total of 0. */
 template <unsigned int VDimension>
 Sinkhorn_EXPORT typename ImageType<VDimension>::Pointer
 MakeDensity(const ImageType<VDimension> *     image,

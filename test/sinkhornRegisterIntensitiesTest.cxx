@@ -467,4 +467,23 @@ TEST_F(SinkhornRegisterIntensities, Densities)
   EXPECT_FALSE(fs::exists(Path("none")));
 }
 
+/** Rounding below 0, down to the smallest numbers there are, is no negative mass; a real negative value is. */
+TEST_F(SinkhornRegisterIntensities, RoundingBelowZeroIsNoMass)
+{
+  const auto write = [this](double x, float value, const std::string & name) {
+    const auto image = MakeImage<float, 2>({ { 40, 32 } }, Ellipsoid<2>(PointAt(x, 16.0), VectorOf(6.0, 6.0), 1000.0));
+    image->SetPixel({ { 3, 4 } }, value);
+    Write(image.GetPointer(), Path(name));
+  };
+  write(24.0, 0.0F, "moving.mha");
+  for (const float value : { -2e-43F, -5e-4F, -2e-2F })
+  {
+    write(14.0, value, "fixed.mha");
+    const Outcome outcome = Run("--fixed " + Path("fixed.mha") + " --moving " + Path("moving.mha") + " --output " +
+                                Path("out") + " --transform translation --iterations 40x20 --quiet --density as-is");
+    EXPECT_EQ(outcome.ExitCode == 0, value > -1e-3F) << value << outcome.Errors;
+    EXPECT_EQ(outcome.Errors.find("negative intensity") == std::string::npos, value > -1e-3F) << outcome.Errors;
+  }
+}
+
 } // namespace

@@ -120,6 +120,7 @@ MakeDensity(const ImageType<VDimension> *     image,
   const unsigned char * inside = mask ? mask->GetBufferPointer() : nullptr;
   float *               out = result->GetBufferPointer();
   const float           minimum = *std::min_element(in, in + count);
+  const float           largest = *std::max_element(in, in + count);
   const bool            mapped = asMass || density.How == DensityRule::Mode::Window;
   double                total = 0.0;
   for (SizeValueType i = 0; i < count; ++i)
@@ -130,6 +131,12 @@ MakeDensity(const ImageType<VDimension> *     image,
       continue;
     }
     if (inside && !inside[i])
+    {
+      out[i] = 0.0F;
+    }
+    // Interpolation and arithmetic leave such values where there is nothing.
+    constexpr float rounding = 1e-6F;
+    if (out[i] < 0.0F && out[i] >= -rounding * largest)
     {
       out[i] = 0.0F;
     }
