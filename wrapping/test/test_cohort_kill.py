@@ -49,6 +49,7 @@ def test_workers_that_are_killed_change_nothing(table, tmp_path):
             killer.join()
     assert not done.failed and len(killed) >= 3
     assert read_bits(tmp_path / "stormy") == read_bits(tmp_path / "calm")
+    assert not [path for path in (tmp_path / "stormy").iterdir() if path.name.startswith(".unfinished-")]
 
 
 DRIVER = """

@@ -18,6 +18,7 @@
 """Workers: a cluster of this machine, and what each worker of any cluster can hold."""
 import contextlib
 import logging
+import multiprocessing.forkserver
 import os
 import typing
 
@@ -79,6 +80,20 @@ def count_cores():
     return len(os.sched_getaffinity(0))
 
 
+def _fork_workers():
+    """Workers of this machine are forked from a process that has loaded ITK, which takes many seconds: so does the next of
+    one that was killed."""
+    return dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
+
+
+def begin_loading():
+    """Begins to load ITK for local workers and does not wait for it: ten seconds of one core, in which there is something else to do."""
+    with _fork_workers():
+        # Dask sets a list of its own when it first asks for the context.
+        get_mp_context().set_forkserver_preload(["distributed", "itk_sinkhorn_cohort.preload"])
+        multiprocessing.forkserver.ensure_running()
+
+
 @contextlib.contextmanager
 def open_client(scheduler=None, workers=None, threads=1, memory=None):
     """A client of a running scheduler, or of as many local processes, each of which does one registration at a time.
@@ -100,12 +115,9 @@ def open_client(scheduler=None, workers=None, threads=1, memory=None):
             yield client
         return
     count = workers or max(count_cores() // threads, 1)
-    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
-        # Workers are forked from a process that has loaded ITK, which takes many seconds: so does the next of one that was
-        # killed. Dask sets a list of its own when it first asks for the context.
-        get_mp_context().set_forkserver_preload(["distributed", "itk_sinkhorn_cohort.preload"])
-        with LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, memory_limit=memory or _get_memory() / count,
-            dashboard_address=None, silence_logs=logging.CRITICAL,
-        ) as cluster, Client(cluster) as client:
-            yield client
+    begin_loading()
+    with _fork_workers(), LocalCluster(
+        n_workers=count, threads_per_worker=1, processes=True, memory_limit=memory or _get_memory() / count,
+        dashboard_address=None, silence_logs=logging.CRITICAL,
+    ) as cluster, Client(cluster) as client:
+        yield client

@@ -199,6 +199,12 @@ def make_plan(pairs, output, *, options=None, threads=1, register=None, keep=eng
     return Plan(str(output), tuple(tasks), done)
 
 
+def is_surely_open(pairs, output):
+    """Whether there is a pair that has no results of any kind, told without reading a file."""
+    output = pathlib.Path(output)
+    return any(not (output / pair.id / state.RECORD).exists() for pair in pairs)
+
+
 def _measure_pace(seen, done):
     """Seconds for each voxel of what is done; None where nothing is."""
     paces = [done[pair.id]["seconds"] / facts[0].voxels for pair, _, facts, _ in seen if pair.id in done]

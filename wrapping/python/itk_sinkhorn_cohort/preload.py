@@ -17,6 +17,10 @@
 # ==========================================================================
 """Loads what registrations need; workers of this machine are forked from a process that has imported it."""
 import contextlib
+import gc
+
+# Nothing of what is loaded is ever released, so that looking through it for garbage is time lost, here and in every worker.
+gc.disable()
 
 import h5py  # noqa: F401
 import itk
@@ -28,3 +32,6 @@ for _name in ("SinkhornRegistrationMethod", "ResampleImageFilter", "ImageFileRea
     # Another engine may be used where there is no wheel of this module.
     with contextlib.suppress(AttributeError):
         getattr(itk, _name)
+
+gc.enable()
+gc.freeze()

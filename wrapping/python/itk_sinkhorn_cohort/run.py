@@ -99,6 +99,7 @@ def run_cohort(pairs, output, client, *, options=None, threads=1, register=None,
         state.remove_leftovers(output)
         cohort = run_pairs(pairs, output, client, options=options, threads=threads, register=register, keep=keep,
                            progress=progress, ahead=ahead, command=command)
+        state.remove_leftovers(output)  # of workers that were killed
         results.write_tables(output, cohort.rows)
         if "page" in keep:
             from itk_sinkhorn_cohort import page
@@ -113,7 +114,8 @@ def run_pairs(pairs, output, client, *, options=None, threads=1, register=None, 
     options = engine.make_portable(options)
     plan = make_plan(pairs, output, options=options, threads=threads, register=register, keep=keep)
     failed = {task.pair.id: task.problem for task in plan.open if task.problem}
-    tasks = [task for task in plan.open if not task.problem]
+    # The longest first, so that no worker is left with a long one at the end.
+    tasks = sorted((task for task in plan.open if not task.problem), key=lambda task: -task.seconds)
     records = dict(plan.done)
     if tasks:
         work = functools.partial(engine.register_pair, options=options, register=register, keep=keep, command=command)
