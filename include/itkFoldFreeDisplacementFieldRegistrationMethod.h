@@ -34,15 +34,17 @@ namespace itk
  *
  * \ingroup Sinkhorn
  */
-template <typename TFixedImage, typename TMovingImage = TFixedImage>
+template <typename TFixedImage,
+          typename TMovingImage = TFixedImage,
+          typename TPointSet = PointSet<unsigned int, TFixedImage::ImageDimension>>
 class ITK_TEMPLATE_EXPORT FoldFreeDisplacementFieldRegistrationMethod
-  : public FoldFreeRegistrationMethod<TFixedImage, TMovingImage>
+  : public FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>
 {
 public:
   ITK_DISALLOW_COPY_AND_MOVE(FoldFreeDisplacementFieldRegistrationMethod);
 
   using Self = FoldFreeDisplacementFieldRegistrationMethod;
-  using Superclass = FoldFreeRegistrationMethod<TFixedImage, TMovingImage>;
+  using Superclass = FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>;
   using Pointer = SmartPointer<Self>;
   using ConstPointer = SmartPointer<const Self>;
 

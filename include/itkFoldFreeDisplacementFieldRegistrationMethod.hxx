@@ -25,9 +25,9 @@
 namespace itk
 {
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::PrepareMaps(const GridType * grid,
+FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrepareMaps(const GridType * grid,
                                                                                     bool             isFirst,
                                                                                     const PairType & initial)
 {
@@ -56,17 +56,30 @@ FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::PrepareM
   m_WarpedFixed = typename Superclass::Side();
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::TakeStep()
+FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::TakeStep()
 {
   const auto fixedInitial = this->GetFixedInitialTransform();
-  const auto fixedMap =
-    fixedInitial ? Superclass::MakeMap(Sinkhorn::MakeImageOn<FieldType>(m_Field), fixedInitial) : nullptr;
-  const auto fixed = this->GetSide(false, fixedMap);
-  const auto moving = this->GetSide(true, Superclass::MakeMap(m_Field, this->m_CompositeTransform));
-  if (!m_Greedy && !this->ComparesLabels())
+  const auto none = Sinkhorn::MakeImageOn<FieldType>(m_Field);
+  const auto fixedMap = fixedInitial ? Superclass::MakeMap({ none, none }, fixedInitial) : nullptr;
+  const bool isComposed = m_Greedy || this->ComparesLabels();
+  if (isComposed && this->ComparesPoints())
   {
+    m_Inverse =
+      Sinkhorn::InvertField<FieldType>(m_Field, m_Inverse, Sinkhorn::FoldRegularizer<ImageDimension>::InverseTolerance);
+  }
+  auto fixed = this->GetSide(false, fixedMap);
+  auto moving = this->GetSide(true, Superclass::MakeMap({ m_Field, m_Inverse }, this->m_CompositeTransform));
+  if (!isComposed)
+  {
+    if (this->ComparesPoints())
+    {
+      // Fixed points are carried along and compared where they arrive, so that nothing has to be inverted.
+      fixed.PlaceMap = fixed.PointMap;
+      fixed.PointMap = Superclass::MakeMap({ m_Inverse, m_Field }, fixedInitial);
+      moving.PointMap = Superclass::MakeMap({ none, none }, this->m_CompositeTransform);
+    }
     const auto step = this->ComputeUpdate(fixed, moving, this->m_CurrentMetricValue);
     m_Field = this->RegularizeTotal(Sinkhorn::AddScaled<FieldType>(m_Field, step, 1.0));
     return;
@@ -79,11 +92,12 @@ FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::TakeStep
   m_Field = this->RegularizeTotal(Sinkhorn::ComposeFields<FieldType>(m_Field, step));
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 bool
-FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::KeepInvertible(double limit)
+FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::KeepInvertible(double limit)
 {
-  if (!m_Greedy)
+  // Points are brought back by the inverse, which there must be.
+  if (!m_Greedy || this->ComparesPoints())
   {
     Sinkhorn::FoldRegularizer<ImageDimension>::RelaxForward(m_Field,
                                                             std::min(limit, this->GetSmallestTotalDeterminant()));
@@ -92,31 +106,31 @@ FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::KeepInve
   return true;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::RememberMaps()
+FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::RememberMaps()
 {
   m_Best = m_Last;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::ReturnToRememberedMaps()
+FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ReturnToRememberedMaps()
 {
   m_Field = m_Best;
   m_Last = m_Best;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 double
-FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::FindLeastDeterminant() const
+FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FindLeastDeterminant() const
 {
   return Sinkhorn::FoldRegularizer<ImageDimension>::FindLeastDeterminant({ m_Last, m_Last });
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::FinishLevel()
+FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FinishLevel()
 {
   m_WarpedFixed = typename Superclass::Side();
   if (m_Greedy)
@@ -127,16 +141,16 @@ FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::FinishLe
     Sinkhorn::InvertField<FieldType>(m_Field, m_Inverse, Sinkhorn::FoldRegularizer<ImageDimension>::InverseTolerance);
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::GetWholeMap() const -> PairType
+FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetWholeMap() const -> PairType
 {
   return { m_Field, m_Inverse };
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::GetMapsToMiddle(PairType & fixed,
+FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetMapsToMiddle(PairType & fixed,
                                                                                         PairType & moving) const
 {
   const auto none = Sinkhorn::MakeImageOn<FieldType>(m_Field);
@@ -144,9 +158,9 @@ FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::GetMapsT
   moving = { m_Inverse, m_Field };
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage>::PrintSelf(std::ostream & os,
+FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrintSelf(std::ostream & os,
                                                                                   Indent         indent) const
 {
   Superclass::PrintSelf(os, indent);

@@ -50,11 +50,12 @@ operator<<(std::ostream & os, FoldFreeStopCondition condition)
 }
 
 /** \class FoldFreeRegistrationMethod
- * \brief Base of the registration methods whose maps stay invertible, for any image metric of ITK's v4 framework.
+ * \brief Base of the registration methods whose maps stay invertible, for any metric of ITK's v4 framework: of images,
+ * of point sets and meshes, or of both.
  *
- * It takes what itk::SyNImageRegistrationMethod takes: images, a metric or a multi-metric of image metrics, masks in
- * the metric, a moving initial transform, levels with shrink factors, smoothing and iterations. Nothing else is needed:
- * no adaptors, no initial transform. It differs in what it does with the derivative of the metric:
+ * It takes what itk::SyNImageRegistrationMethod takes: images or point sets, a metric or a multi-metric of them, masks
+ * in the metric, a moving initial transform, levels with shrink factors, smoothing and iterations. Nothing else is
+ * needed: no adaptors, no initial transform. It differs in what it does with the derivative of the metric:
  *
  * - it is smoothed by an UpdateFieldRegularizer over physical distances (UpdateSigmasPerLevel) and, where it is a
  * weight times a way, normalised by that weight (RegistrationForce);
@@ -66,6 +67,15 @@ operator<<(std::ostream & os, FoldFreeStopCondition condition)
  * matter, and its ConvergenceThreshold, ConvergenceWindowSize and variances of smoothing, which belong to ITK's own
  * scheme, are not used.
  *
+ * \par Points
+ * Input n (SetFixedPointSet(), SetMovingPointSet()) is for metric n, as in ITK: any PointSetToPointSetMetricv4 or
+ * PointForceSource. What pulls at each point is put on the voxels around it, and smoothed by the points' masses
+ * (PointRegistrationForce). Where there is no image metric, the metric needs a virtual domain that holds both shapes
+ * (SetVirtualDomainFromImage() or SetVirtualDomain()); it is where the map lives, and its spacing is as fine as the map
+ * can be. Points outside are compared, but pull at nothing. Initial transforms need an inverse, by which points come to
+ * the virtual domain. In a multi-metric with point sets a step is the mean of the steps that each metric would make
+ * alone, with the multi-metric's weights; the value is the first metric's, as in ITK.
+ *
  * The result is a DisplacementFieldTransform with its inverse, on the grid of the last level's virtual domain, without
  * a fold by the strict criterion of DisplacementFieldJacobianCalculator. An initial transform (SetInitialTransform)
  * that has a displacement is where the maps begin. IterationEvent and ProgressEvent are sent after each iteration;
@@ -76,11 +86,15 @@ operator<<(std::ostream & os, FoldFreeStopCondition condition)
  * FoldFreeVelocityFlowRegistrationMethod
  * \ingroup Sinkhorn
  */
-template <typename TFixedImage, typename TMovingImage = TFixedImage>
+template <typename TFixedImage,
+          typename TMovingImage = TFixedImage,
+          typename TPointSet = PointSet<unsigned int, TFixedImage::ImageDimension>>
 class ITK_TEMPLATE_EXPORT FoldFreeRegistrationMethod
   : public SyNImageRegistrationMethod<TFixedImage,
                                       TMovingImage,
-                                      DisplacementFieldTransform<double, TFixedImage::ImageDimension>>
+                                      DisplacementFieldTransform<double, TFixedImage::ImageDimension>,
+                                      TFixedImage,
+                                      TPointSet>
 {
 public:
   ITK_DISALLOW_COPY_AND_MOVE(FoldFreeRegistrationMethod);
@@ -90,7 +104,9 @@ public:
   using Self = FoldFreeRegistrationMethod;
   using Superclass = SyNImageRegistrationMethod<TFixedImage,
                                                 TMovingImage,
-                                                DisplacementFieldTransform<double, TFixedImage::ImageDimension>>;
+                                                DisplacementFieldTransform<double, TFixedImage::ImageDimension>,
+                                                TFixedImage,
+                                                TPointSet>;
   using Pointer = SmartPointer<Self>;
   using ConstPointer = SmartPointer<const Self>;
 
@@ -107,11 +123,16 @@ public:
   using GridType = ImageBase<ImageDimension>;
   using LabelMixturesType = Sinkhorn::LabelMixtureImage<ImageDimension>;
   using typename Superclass::CompositeTransformType;
+  using typename Superclass::ImageMetricType;
   using typename Superclass::MeasureType;
+  using typename Superclass::MetricType;
+  using typename Superclass::MultiMetricType;
   using typename Superclass::OutputTransformType;
+  using typename Superclass::PointSetMetricType;
   using typename Superclass::RealType;
 
-  /** What the derivative of the metric says. Default: none, and MakeRegistrationForce() of the metric is used. */
+  /** What the derivative of the metric says; where a multi-metric has point sets, that of its image metrics. Default:
+   * none, and MakeRegistrationForce() of the metric is used. */
   itkSetObjectMacro(Force, ForceType);
   itkGetModifiableObjectMacro(Force, ForceType);
 
@@ -182,13 +203,17 @@ protected:
   void
   PrintSelf(std::ostream & os, Indent indent) const override;
 
-  /** One image of every metric, as the metric is to see them. */
+  /** One image or point set of every metric, as the metric is to see them. */
   struct Side
   {
+    bool                                              IsMoving{ false };
     typename Superclass::FixedImagesContainerType     Images;
     typename Superclass::FixedImageMasksContainerType Masks;
     typename CompositeTransformType::Pointer          Map;    ///< from the virtual domain; nullptr: the identity
     typename LabelMixturesType::Pointer               Labels; ///< compared in place of the images; nullptr: none
+    typename Superclass::PointSetsContainerType       PointSets;
+    typename CompositeTransformType::Pointer          PointMap; ///< from where points are compared to the points
+    typename CompositeTransformType::Pointer          PlaceMap; ///< from where they are moved; nullptr: PointMap
   };
 
   void
@@ -239,7 +264,13 @@ protected:
   {
     return m_FixedLabels && m_MovingLabels;
   }
-  /** The images as they are, seen through \a map. */
+  /** Whether a metric compares point sets. */
+  bool
+  ComparesPoints() const
+  {
+    return m_ComparesPoints;
+  }
+  /** The images as they are, seen through \a map, and the points brought to the virtual domain by its inverse. */
   Side
   GetSide(bool moving, CompositeTransformType * map) const;
   /** The images warped to the grid of the level. */
@@ -248,13 +279,23 @@ protected:
   /** The update of the map that brings \a moving to \a fixed; the metric's value is put into \a value. */
   FieldPointer
   ComputeUpdate(const Side & fixed, const Side & moving, MeasureType & value);
+  /** How either side moves where both do. */
+  struct Updates
+  {
+    FieldPointer OfFixed;
+    FieldPointer OfMoving;
+  };
+  /** The same for either side, both of them in the middle. \param value mean of both roles. */
+  Updates
+  ComputeUpdates(const Side & fixed, const Side & moving, MeasureType & value);
   /** Smooths a whole displacement by TotalFieldSigma; its border stays where it is. */
   FieldPointer
   RegularizeTotal(FieldType * field) const;
 
-  /** Where a displacement and then an initial transform, if there is one, take a point. */
+  /** Where a displacement and then an initial transform, if there is one, take a point. \param pair without its inverse
+   * where nobody asks for that of the map. */
   static typename CompositeTransformType::Pointer
-  MakeMap(const FieldType * field, const typename Superclass::InitialTransformType * initial);
+  MakeMap(const PairType & pair, const typename Superclass::InitialTransformType * initial);
   static typename OutputTransformType::Pointer
   MakeTransform(const PairType & pair);
   /** The maps to the middle that a user has set to go on from. \return whether there are any.
@@ -265,20 +306,35 @@ protected:
   static PairType
   Resample(const PairType & pair, const GridType * grid);
 
-  const ForceType *
-  GetForceInUse() const
-  {
-    return m_ForceInUse;
-  }
-
 private:
   /** Below this length, relative to the learning rate, a step no longer matters. */
   static constexpr double SmallestStep = 0.02;
   /** Iterations without improvement after which steps are halved. */
   static constexpr unsigned int MostPatience = 4;
 
+  /** A metric, or several image metrics in one, whose step is computed by itself. */
+  struct Part
+  {
+    MetricType *                Metric;
+    SizeValueType               Number; ///< of its (first) input
+    typename ForceType::Pointer Force;
+    double                      Share; ///< in the whole step
+    /** Weight of an image on its own grid: it outlives many steps where images are not warped. */
+    typename ImageType::ConstPointer  WeighedImage;
+    typename ForceType::WeightPointer Weight;
+  };
+
   void
   VerifySettings() const;
+  void
+  VerifyLevels() const;
+  /** \param n of the metric and its inputs. */
+  void
+  VerifyInputs(const MetricType * metric, SizeValueType n) const;
+  std::vector<MetricType *>
+  GetMetrics() const;
+  void
+  MakeParts();
   void
   PrepareMasks();
   /** Labels at the spacing of the level. */
@@ -287,13 +343,10 @@ private:
   /** Gives the metric back as it was. */
   void
   RestoreMetric();
-  template <typename TFunction>
-  void
-  ForEachMetric(const TFunction & function);
   PairType
   GetInitialMap() const;
   void
-  ChooseSmoothing(SizeValueType level);
+  ChooseSmoothing(const ForceType * force);
   void
   KeepRange();
   /** Judges the step: the value need not fall at every one, for forces of mass are not its gradient, and relaxing a low
@@ -305,22 +358,42 @@ private:
   void
   End(FoldFreeStopCondition condition);
   FieldPointer
-  ComputeForces(const Side &                        fixed,
+  ComputeUpdate(Part & part, const Side & fixed, const Side & moving, MeasureType & value);
+  FieldPointer
+  ComputeForces(const Part &                        part,
+                const Side &                        fixed,
                 const Side &                        moving,
                 typename ForceType::WeightPointer & weight,
                 MeasureType &                       value);
+  void
+  ComputeLabelForces(const Part &                        part,
+                     const Side &                        fixed,
+                     const Side &                        moving,
+                     FieldType *                         forces,
+                     typename ForceType::WeightPointer & weight,
+                     MeasureType &                       value) const;
+  void
+  ComputePointForces(const Part &                        part,
+                     const Side &                        fixed,
+                     const Side &                        moving,
+                     FieldType *                         forces,
+                     typename ForceType::WeightPointer & weight,
+                     MeasureType &                       value) const;
+  /** Where the points are that forces move. */
+  std::vector<typename FieldType::PointType>
+  FindPlaces(const Side & side, SizeValueType n) const;
   FieldPointer
   ApplyOptimizerWeights(FieldType * forces) const;
   template <typename TMask>
   static const typename Superclass::ImageMaskSpatialObjectType::ImageType *
   GetMaskImage(const TMask & mask);
   typename ForceType::WeightPointer
-  ComputeWeight(const Side & fixed, const Side & moving);
+  ComputeWeight(Part & part, const Side & fixed, const Side & moving) const;
   /** Factor from a smoothed update to a step. \param isWay it has been divided by a weight. */
   double
-  FindStep(const FieldType * update, bool isWay) const;
+  FindStep(const ForceType * force, const FieldType * update, bool isWay) const;
   void
-  SetUpMetric(const Side & fixed, const Side & moving);
+  SetUpMetric(const Part & part, const Side & fixed, const Side & moving) const;
   template <typename TMetric>
   static void
   SetVirtualDomain(TMetric * metric, const GridType * domain);
@@ -330,7 +403,8 @@ private:
   FinishMap();
 
   typename ForceType::Pointer       m_Force;
-  typename ForceType::Pointer       m_ForceInUse;
+  std::vector<Part>                 m_Parts;
+  bool                              m_ComparesPoints{ false };
   typename RegularizerType::Pointer m_UpdateRegularizer;
   UpdateSigmasType                  m_UpdateSigmasPerLevel;
   double                            m_TotalFieldSigma{ 0.0 };
@@ -347,16 +421,14 @@ private:
   typename LabelMixturesType::Pointer m_FixedMixtures;
   typename LabelMixturesType::Pointer m_MovingMixtures;
 
-  /** The metrics' masks and virtual domain as the user gave them. */
+  /** The metrics' masks, virtual domain and flags as the user gave them. */
   typename GridType::ConstPointer m_GivenDomain;
+  std::vector<bool>               m_GivenTangentSpaces;
 
   std::vector<typename Superclass::FixedImageMaskConstPointer>  m_GivenFixedMasks;
   std::vector<typename Superclass::MovingImageMaskConstPointer> m_GivenMovingMasks;
   /** Where the maps begin; empty: at the identity. */
   PairType m_Initial;
-  /** Weight of an image on its own grid: it outlives many steps where images are not warped. */
-  typename ImageType::ConstPointer  m_WeighedImage;
-  typename ForceType::WeightPointer m_Weight;
   /** Grid of the level, and zero on it. */
   typename GridType::ConstPointer       m_Grid;
   typename OutputTransformType::Pointer m_Identity;
@@ -378,6 +450,8 @@ private:
 
 #ifndef ITK_MANUAL_INSTANTIATION
 #include "itkFoldFreeRegistrationMethod.hxx"
+#include "itkFoldFreeRegistrationMethodMetrics.hxx"
+#include "itkFoldFreeRegistrationMethodPoints.hxx"
 #include "itkFoldFreeRegistrationMethodUpdate.hxx"
 #endif
 

@@ -20,9 +20,6 @@
 
 #include "itkFoldFreeRegistrationMethod.h"
 
-#include "itkImageMaskSpatialObject.h"
-#include "itkMakeRegistrationForce.h"
-
 #include <algorithm>
 #include <cmath>
 
@@ -41,16 +38,16 @@ GetLargestSpacing(const TGrid * grid)
 
 } // namespace FoldFreeRegistrationDetail
 
-template <typename TFixedImage, typename TMovingImage>
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FoldFreeRegistrationMethod()
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FoldFreeRegistrationMethod()
   : m_UpdateRegularizer(RegularizerType::New())
 {
   this->SetLearningRate(0.0);
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::SetUpdateSigmasPerLevel(const UpdateSigmasType & sigmas)
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::SetUpdateSigmasPerLevel(const UpdateSigmasType & sigmas)
 {
   if (m_UpdateSigmasPerLevel != sigmas)
   {
@@ -59,9 +56,9 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::SetUpdateSigmasPerLevel(c
   }
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::SetUpdateSigmaPerLevel(const Array<double> & sigmas)
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::SetUpdateSigmaPerLevel(const Array<double> & sigmas)
 {
   UpdateSigmasType levels;
   for (const double sigma : sigmas)
@@ -71,54 +68,12 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::SetUpdateSigmaPerLevel(co
   this->SetUpdateSigmasPerLevel(levels);
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::VerifySettings() const
-{
-  if (!this->m_Metric)
-  {
-    itkExceptionMacro("Metric is not set; call SetMetric() with an image metric first");
-  }
-  const auto multiMetric = dynamic_cast<const typename Superclass::MultiMetricType *>(this->m_Metric.GetPointer());
-  const auto isImageMetric = [](const Object * metric) {
-    return dynamic_cast<const typename Superclass::ImageMetricType *>(metric) != nullptr;
-  };
-  bool areImageMetrics = multiMetric || isImageMetric(this->m_Metric.GetPointer());
-  for (SizeValueType n = 0; multiMetric && n < multiMetric->GetNumberOfMetrics(); ++n)
-  {
-    areImageMetrics = areImageMetrics && isImageMetric(multiMetric->GetMetricQueue()[n].GetPointer());
-  }
-  if (!areImageMetrics)
-  {
-    itkExceptionMacro("Metric is of class "
-                      << this->m_Metric->GetNameOfClass()
-                      << ", or holds one; every metric must be an ImageToImageMetricv4 for images "
-                         "of the type of this method");
-  }
-  const SizeValueType levels = this->m_NumberOfLevels;
-  if (this->m_NumberOfIterationsPerLevel.Size() != levels)
-  {
-    itkExceptionMacro("NumberOfIterationsPerLevel has " << this->m_NumberOfIterationsPerLevel.Size() << " numbers for "
-                                                        << levels << " levels; give one for each level");
-  }
-  if (!m_UpdateSigmasPerLevel.empty() && m_UpdateSigmasPerLevel.size() != levels)
-  {
-    itkExceptionMacro("UpdateSigmasPerLevel has " << m_UpdateSigmasPerLevel.size() << " entries for " << levels
-                                                  << " levels; give one for each level, or none");
-  }
-  if (!(this->m_LearningRate >= 0.0))
-  {
-    itkExceptionMacro("LearningRate is " << this->m_LearningRate
-                                         << "; it must be the length of a step in voxels, or 0 for the default");
-  }
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GenerateData()
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GenerateData()
 {
   this->VerifySettings();
-  m_ForceInUse = m_Force ? m_Force : MakeRegistrationForce<ImageType>(this->m_Metric);
+  this->MakeParts();
   m_Initial = this->GetInitialMap();
   this->AllocateOutputs();
   if (!this->GetInitialTransform())
@@ -129,6 +84,12 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GenerateData()
   }
   m_GivenFixedMasks.clear();
   m_GivenMovingMasks.clear();
+  m_GivenTangentSpaces.clear();
+  for (const auto * const metric : this->GetMetrics())
+  {
+    const auto * const ofPoints = dynamic_cast<const PointSetMetricType *>(metric);
+    m_GivenTangentSpaces.push_back(ofPoints && ofPoints->GetCalculateValueAndDerivativeInTangentSpace());
+  }
   m_GivenDomain = this->FindVirtualDomain();
   try
   {
@@ -151,26 +112,9 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GenerateData()
   this->FinishMap();
 }
 
-/** The metric's, or the grid of the fixed image, which the metric would take itself. */
-template <typename TFixedImage, typename TMovingImage>
-auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FindVirtualDomain() -> typename GridType::ConstPointer
-{
-  const GridType * domain = this->GetCurrentLevelVirtualDomainImage();
-  domain = domain ? domain : this->GetFixedImage();
-  if (!domain)
-  {
-    itkExceptionMacro("FixedImage is not set; call SetFixedImage() first");
-  }
-  const auto copy = GridType::New();
-  copy->CopyInformation(domain);
-  copy->SetRegions(domain->GetLargestPossibleRegion());
-  return copy.GetPointer();
-}
-
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FinishMap()
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FinishMap()
 {
   // What is less than this may not survive the rounding of a file.
   constexpr double leastDeterminant = 0.001;
@@ -191,14 +135,13 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FinishMap()
   m_MovingMixtures = nullptr;
   this->m_FixedSmoothImages.clear();
   this->m_MovingSmoothImages.clear();
-  m_WeighedImage = nullptr;
-  m_Weight = nullptr;
+  m_Parts.clear();
   m_Initial = PairType();
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetInitialMap() const -> PairType
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetInitialMap() const -> PairType
 {
   const auto * const      initial = dynamic_cast<const OutputTransformType *>(this->GetInitialTransform());
   const FieldType * const field = initial ? initial->GetDisplacementField() : nullptr;
@@ -213,9 +156,9 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetInitialMap() const -> 
                    : Sinkhorn::InvertField<FieldType>(forward, Sinkhorn::MakeImageOn<FieldType>(forward)) };
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 bool
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetGivenMaps(PairType & fixed, PairType & moving) const
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetGivenMaps(PairType & fixed, PairType & moving) const
 {
   if (!this->m_FixedToMiddleTransform || !this->m_MovingToMiddleTransform)
   {
@@ -234,9 +177,9 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetGivenMaps(PairType & f
   return true;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::InitializeRegistrationAtEachLevel(const SizeValueType level)
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::InitializeRegistrationAtEachLevel(const SizeValueType level)
 {
   // Not the direct superclass: its maps need adaptors, and it works on those that were handed over.
   using ImageRegistrationType = typename Superclass::Superclass;
@@ -259,8 +202,11 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::InitializeRegistrationAtE
   const FieldPointer none = Sinkhorn::MakeImageOn<FieldType>(grid);
   m_Identity = MakeTransform({ none, none });
   this->PrepareLabels();
-  m_WeighedImage = nullptr;
-  m_Weight = nullptr;
+  for (Part & part : m_Parts)
+  {
+    part.WeighedImage = nullptr;
+    part.Weight = nullptr;
+  }
   m_StopCondition = FoldFreeStopCondition::Iterations;
   m_BestValue = NumericTraits<double>::max();
   m_BestMassValue = NumericTraits<double>::max();
@@ -269,7 +215,6 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::InitializeRegistrationAtE
   m_Patience = MostPatience;
   m_Blocked = false;
   m_Step = 1.0;
-  this->ChooseSmoothing(level);
   this->PrepareMaps(grid, level == 0, m_Initial);
   // What a coarser level left, and can't be mended, must not be held against this one.
   m_Limit = m_SmallestDeterminant;
@@ -279,77 +224,10 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::InitializeRegistrationAtE
   }
 }
 
-template <typename TFixedImage, typename TMovingImage>
-void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::PrepareMasks()
-{
-  m_GivenFixedMasks = this->m_FixedImageMasks;
-  m_GivenMovingMasks = this->m_MovingImageMasks;
-  using MaskType = typename Superclass::ImageMaskSpatialObjectType;
-  const auto check = [this](const auto & masks, const char * name) {
-    for (const auto & mask : masks)
-    {
-      if (mask && !dynamic_cast<const MaskType *>(mask.GetPointer()))
-      {
-        itkExceptionMacro(<< name << " is a " << mask->GetNameOfClass()
-                          << "; masks must be ImageMaskSpatialObjects, which can be warped");
-      }
-    }
-  };
-  check(m_GivenFixedMasks, "FixedImageMask");
-  check(m_GivenMovingMasks, "MovingImageMask");
-}
-
-template <typename TFixedImage, typename TMovingImage>
-void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::RestoreMetric()
-{
-  this->ForEachMetric([this](auto * metric, SizeValueType n) {
-    if (n < m_GivenFixedMasks.size())
-    {
-      metric->SetFixedImageMask(m_GivenFixedMasks[n]);
-      metric->SetMovingImageMask(m_GivenMovingMasks[n]);
-    }
-    SetVirtualDomain(metric, m_GivenDomain.GetPointer());
-  });
-  if (auto * const multiMetric = dynamic_cast<typename Superclass::MultiMetricType *>(this->m_Metric.GetPointer()))
-  {
-    SetVirtualDomain(multiMetric, m_GivenDomain.GetPointer());
-  }
-  m_GivenDomain = nullptr;
-}
-
-template <typename TFixedImage, typename TMovingImage>
-template <typename TFunction>
-void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ForEachMetric(const TFunction & function)
-{
-  using ImageMetricType = typename Superclass::ImageMetricType;
-  auto * const multiMetric = dynamic_cast<typename Superclass::MultiMetricType *>(this->m_Metric.GetPointer());
-  if (!multiMetric)
-  {
-    function(dynamic_cast<ImageMetricType *>(this->m_Metric.GetPointer()), 0);
-    return;
-  }
-  for (SizeValueType n = 0; n < multiMetric->GetNumberOfMetrics(); ++n)
-  {
-    function(dynamic_cast<ImageMetricType *>(multiMetric->GetMetricQueue()[n].GetPointer()), n);
-  }
-}
-
-template <typename TFixedImage, typename TMovingImage>
-template <typename TMetric>
-void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::SetVirtualDomain(TMetric * metric, const GridType * domain)
-{
-  metric->SetVirtualDomain(
-    domain->GetSpacing(), domain->GetOrigin(), domain->GetDirection(), domain->GetLargestPossibleRegion());
-}
-
 /** This method owns the smoothed images and hands them to the metric as const ones. */
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::KeepRange()
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::KeepRange()
 {
   if (!(this->m_SmoothingSigmasPerLevel[this->m_CurrentLevel] > 0.0))
   {
@@ -357,16 +235,19 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::KeepRange()
   }
   for (SizeValueType n = 0; n < this->m_FixedSmoothImages.size(); ++n)
   {
-    Sinkhorn::KeepAboveMinimum(this->GetFixedImage(n),
-                               const_cast<ImageType *>(this->m_FixedSmoothImages[n].GetPointer()));
-    Sinkhorn::KeepAboveMinimum(this->GetMovingImage(n),
-                               const_cast<ImageType *>(this->m_MovingSmoothImages[n].GetPointer()));
+    if (this->m_FixedSmoothImages[n]) // else these are points
+    {
+      Sinkhorn::KeepAboveMinimum(this->GetFixedImage(n),
+                                 const_cast<ImageType *>(this->m_FixedSmoothImages[n].GetPointer()));
+      Sinkhorn::KeepAboveMinimum(this->GetMovingImage(n),
+                                 const_cast<ImageType *>(this->m_MovingSmoothImages[n].GetPointer()));
+    }
   }
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::StartOptimization()
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::StartOptimization()
 {
   const SizeValueType mostIterations = this->m_NumberOfIterationsPerLevel[this->m_CurrentLevel];
   this->m_IsConverged = false;
@@ -388,21 +269,23 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::StartOptimization()
   }
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::End(FoldFreeStopCondition condition)
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::End(FoldFreeStopCondition condition)
 {
   m_StopCondition = condition;
   this->m_IsConverged = true;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Watch()
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::Watch()
 {
-  const double value = this->m_CurrentMetricValue;
-  const double way =
-    m_ForceInUse->GetSmallestWay() * FoldFreeRegistrationDetail::GetLargestSpacing(m_Grid.GetPointer());
+  // The value is that of the first metric.
+  const ForceType * const force = m_Parts.front().Force;
+  const double            value = this->m_CurrentMetricValue;
+  const double            way =
+    force->GetSmallestWay() * FoldFreeRegistrationDetail::GetLargestSpacing(m_Grid.GetPointer());
   if (value < std::max(m_SmallestValue, way > 0.0 ? 0.5 * way * way : m_SmallestValue))
   {
     // The value belongs to the maps before this step, which were good enough.
@@ -411,7 +294,7 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Watch()
     this->End(FoldFreeStopCondition::Value);
     return;
   }
-  if (m_ForceInUse->GetCanDiverge() && this->HasDiverged(value))
+  if (force->GetCanDiverge() && this->HasDiverged(value))
   {
     this->End(FoldFreeStopCondition::Divergence);
     return;
@@ -430,7 +313,7 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Watch()
     m_Step *= 0.5;
   }
   m_FirstValue = std::max(m_FirstValue, value);
-  const double unexplained = m_ForceInUse->GetUnexplainedPart();
+  const double unexplained = force->GetUnexplainedPart();
   if (unexplained > 0.0 && value < unexplained * m_FirstValue)
   {
     this->End(FoldFreeStopCondition::Value);
@@ -444,9 +327,9 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Watch()
 /** Warping does not conserve mass: when shapes differ in how much of it they gain, balanced transport sends the
  * difference from one to the other, however well they match, and every step makes it worse. Then the level ends with
  * its best maps. \param value of the maps before the present step. */
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 bool
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::HasDiverged(double value)
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::HasDiverged(double value)
 {
   constexpr double muchWorse = 1.5;
   if (value < m_BestMassValue)
@@ -463,9 +346,9 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::HasDiverged(double value)
   return false;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::PrintSelf(std::ostream & os, Indent indent) const
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrintSelf(std::ostream & os, Indent indent) const
 {
   Superclass::PrintSelf(os, indent);
   itkPrintSelfObjectMacro(Force);

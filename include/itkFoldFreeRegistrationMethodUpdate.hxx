@@ -49,35 +49,35 @@ GetFieldOfView(const TGrid * grid)
 
 } // namespace FoldFreeRegistrationDetail
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ChooseSmoothing(SizeValueType level)
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ChooseSmoothing(const ForceType * force)
 {
   typename RegularizerType::SigmasType sigmas;
   if (!m_UpdateSigmasPerLevel.empty())
   {
-    sigmas = m_UpdateSigmasPerLevel[level];
+    sigmas = m_UpdateSigmasPerLevel[this->m_CurrentLevel];
   }
-  else if (m_ForceInUse->GetDefaultUpdateSigma() > 0.0)
+  else if (force->GetDefaultUpdateSigma() > 0.0)
   {
     const double unit = m_UpdateRegularizer->GetSigmasAreSpecifiedInPhysicalUnits()
                           ? FoldFreeRegistrationDetail::GetLargestSpacing(m_Grid.GetPointer())
                           : 1.0;
-    sigmas = { m_ForceInUse->GetDefaultUpdateSigma() * unit };
+    sigmas = { force->GetDefaultUpdateSigma() * unit };
   }
   else
   {
     // Wide first, so that distant mass is carried as a whole, then finer.
     const double levels = static_cast<double>(this->m_NumberOfLevels);
-    const double progress = levels > 1.0 ? static_cast<double>(level) / (levels - 1.0) : 0.5;
+    const double progress = levels > 1.0 ? static_cast<double>(this->m_CurrentLevel) / (levels - 1.0) : 0.5;
     sigmas = { FoldFreeRegistrationDetail::GetFieldOfView(m_Grid.GetPointer()) / 8.0 * std::pow(0.2, progress) };
   }
   m_UpdateRegularizer->SetSigmas(sigmas);
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::PrepareLabels()
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrepareLabels()
 {
   if (this->ComparesLabels())
   {
@@ -90,21 +90,36 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::PrepareLabels()
   }
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetSide(bool moving, CompositeTransformType * map) const -> Side
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetSide(bool moving, CompositeTransformType * map) const -> Side
 {
-  return moving ? Side{ this->m_MovingSmoothImages, m_GivenMovingMasks, map, m_MovingMixtures }
-                : Side{ this->m_FixedSmoothImages, m_GivenFixedMasks, map, m_FixedMixtures };
+  Side side;
+  side.IsMoving = moving;
+  side.Images = moving ? this->m_MovingSmoothImages : this->m_FixedSmoothImages;
+  side.Masks = moving ? m_GivenMovingMasks : m_GivenFixedMasks;
+  side.Map = map;
+  side.Labels = moving ? m_MovingMixtures : m_FixedMixtures;
+  side.PointSets = moving ? this->m_MovingPointSets : this->m_FixedPointSets;
+  if (m_ComparesPoints)
+  {
+    const FieldPointer none = m_Identity->GetModifiableDisplacementField();
+    side.PointMap = map ? map : MakeMap({ none, none }, nullptr).GetPointer();
+  }
+  return side;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Warp(const Side & side) const -> Side
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::Warp(const Side & side) const -> Side
 {
   using MaskType = typename Superclass::ImageMaskSpatialObjectType;
   using MaskImageType = typename MaskType::ImageType;
   Side warped;
+  warped.IsMoving = side.IsMoving;
+  warped.PointSets = side.PointSets;
+  warped.PointMap = side.PointMap;
+  warped.PlaceMap = side.PlaceMap;
   if (side.Labels)
   {
     warped.Labels =
@@ -114,7 +129,7 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Warp(const Side & side) c
   {
     // Nobody looks at images whose labels are compared.
     warped.Images.push_back(
-      side.Labels ? side.Images[n]
+      side.Labels || !side.Images[n] ? side.Images[n]
                   : Sinkhorn::WarpOnto<ImageType>(side.Images[n], side.Map.GetPointer(), m_Grid.GetPointer(), false)
                       .GetPointer());
     typename MaskType::Pointer mask;
@@ -131,34 +146,43 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Warp(const Side & side) c
   return warped;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::SetUpMetric(const Side & fixed, const Side & moving)
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::SetUpMetric(const Part & part, const Side & fixed, const Side & moving) const
 {
   using TransformType = typename Superclass::InitialTransformType;
   const auto mapOf = [this](const Side & side) {
     return side.Map ? static_cast<TransformType *>(side.Map.GetPointer())
                     : static_cast<TransformType *>(m_Identity.GetPointer());
   };
-  this->ForEachMetric([&](auto * metric, SizeValueType n) {
+  const auto setUp = [&](ImageMetricType * metric, SizeValueType n) {
     metric->SetFixedObject(fixed.Images[n]);
     metric->SetMovingObject(moving.Images[n]);
     metric->SetFixedTransform(mapOf(fixed));
     metric->SetMovingTransform(mapOf(moving));
     metric->SetFixedImageMask(fixed.Masks[n]);
     metric->SetMovingImageMask(moving.Masks[n]);
-  });
-  if (auto * const multiMetric = dynamic_cast<typename Superclass::MultiMetricType *>(this->m_Metric.GetPointer()))
+  };
+  if (auto * const multiMetric = dynamic_cast<MultiMetricType *>(part.Metric))
   {
+    const auto metrics = this->GetMetrics();
+    for (SizeValueType n = 0; n < metrics.size(); ++n)
+    {
+      setUp(static_cast<ImageMetricType *>(metrics[n]), n);
+    }
     multiMetric->SetFixedTransform(mapOf(fixed));
     multiMetric->SetMovingTransform(mapOf(moving));
   }
-  this->m_Metric->Initialize();
+  else
+  {
+    setUp(static_cast<ImageMetricType *>(part.Metric), part.Number);
+  }
+  part.Metric->Initialize();
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ApplyOptimizerWeights(FieldType * forces) const -> FieldPointer
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ApplyOptimizerWeights(FieldType * forces) const -> FieldPointer
 {
   if (!this->m_OptimizerWeightsAreIdentity && this->m_OptimizerWeights.Size() == ImageDimension)
   {
@@ -174,10 +198,10 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ApplyOptimizerWeights(Fie
   return forces;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 template <typename TMask>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetMaskImage(const TMask & mask) -> const
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetMaskImage(const TMask & mask) -> const
   typename Superclass::ImageMaskSpatialObjectType::ImageType *
 {
   // PrepareMasks() has seen to the type, Warp() to the grid.
@@ -185,48 +209,71 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::GetMaskImage(const TMask 
               : nullptr;
 }
 
-template <typename TFixedImage, typename TMovingImage>
-auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeForces(const Side &                        fixed,
-                                                                     const Side &                        moving,
-                                                                     typename ForceType::WeightPointer & weight,
-                                                                     MeasureType & value) -> FieldPointer
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
+void
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ComputeLabelForces(
+  const Part &                        part,
+  const Side &                        fixed,
+  const Side &                        moving,
+  FieldType *                         forces,
+  typename ForceType::WeightPointer & weight,
+  MeasureType &                       value) const
 {
-  const FieldPointer forces = Sinkhorn::MakeImageOn<FieldType>(m_Identity->GetDisplacementField());
+  if (!part.Force->ComputeLabelForces(fixed.Labels,
+                                      moving.Labels,
+                                      GetMaskImage(fixed.Masks[part.Number]),
+                                      GetMaskImage(moving.Masks[part.Number]),
+                                      forces,
+                                      weight,
+                                      value))
+  {
+    itkExceptionMacro("FixedLabels and MovingLabels can't be compared: the Force, a "
+                      << part.Force->GetNameOfClass()
+                      << ", knows nothing of labels, or no label lies inside both masks; choose a "
+                         "LabelRegistrationForce, or take the labels away");
+  }
+}
+
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ComputeForces(
+  const Part &                        part,
+  const Side &                        fixed,
+  const Side &                        moving,
+  typename ForceType::WeightPointer & weight,
+  MeasureType &                       value) -> FieldPointer
+{
+  const FieldPointer  forces = Sinkhorn::MakeImageOn<FieldType>(m_Identity->GetDisplacementField());
+  const SizeValueType n = part.Number;
+  const bool          isOfImages = fixed.Images[n].IsNotNull();
+  if (!isOfImages)
+  {
+    this->ComputePointForces(part, fixed, moving, forces, weight, value);
+    return this->ApplyOptimizerWeights(forces);
+  }
   if (fixed.Labels && moving.Labels)
   {
-    if (!m_ForceInUse->ComputeLabelForces(fixed.Labels,
-                                          moving.Labels,
-                                          GetMaskImage(fixed.Masks[0]),
-                                          GetMaskImage(moving.Masks[0]),
-                                          forces,
-                                          weight,
-                                          value))
-    {
-      itkExceptionMacro("FixedLabels and MovingLabels can't be compared: the Force, a "
-                        << m_ForceInUse->GetNameOfClass()
-                        << ", knows nothing of labels, or no label lies inside both masks; choose a "
-                           "LabelRegistrationForce, or take the labels away");
-    }
+    this->ComputeLabelForces(part, fixed, moving, forces, weight, value);
     return this->ApplyOptimizerWeights(forces);
   }
-  if (!fixed.Map && !moving.Map && fixed.Images.size() == 1 &&
-      m_ForceInUse->ComputeForces(fixed.Images[0],
-                                  moving.Images[0],
-                                  GetMaskImage(fixed.Masks[0]),
-                                  GetMaskImage(moving.Masks[0]),
-                                  forces,
-                                  weight,
-                                  value))
+  const bool isOfOneMetric = fixed.Images.size() == 1 || m_ComparesPoints;
+  if (!fixed.Map && !moving.Map && isOfOneMetric &&
+      part.Force->ComputeForces(fixed.Images[n],
+                                moving.Images[n],
+                                GetMaskImage(fixed.Masks[n]),
+                                GetMaskImage(moving.Masks[n]),
+                                forces,
+                                weight,
+                                value))
   {
     return this->ApplyOptimizerWeights(forces);
   }
-  this->SetUpMetric(fixed, moving);
+  this->SetUpMetric(part, fixed, moving);
   const auto count = forces->GetBufferedRegion().GetNumberOfPixels();
   // The derivative is written where it is needed.
-  typename Superclass::ImageMetricType::DerivativeType derivative(
+  typename ImageMetricType::DerivativeType derivative(
     reinterpret_cast<double *>(forces->GetBufferPointer()), count * ImageDimension, false);
-  this->m_Metric->GetValueAndDerivative(value, derivative);
+  part.Metric->GetValueAndDerivative(value, derivative);
   if (derivative.data_block() != reinterpret_cast<double *>(forces->GetBufferPointer()))
   {
     std::copy(derivative.begin(), derivative.end(), reinterpret_cast<double *>(forces->GetBufferPointer()));
@@ -234,54 +281,109 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeForces(const Side 
   return this->ApplyOptimizerWeights(forces);
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeWeight(const Side & fixed, const Side & moving) ->
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ComputeWeight(Part &       part,
+                                                                                const Side & fixed,
+                                                                                const Side & moving) const ->
   typename ForceType::WeightPointer
 {
   using WeightType = typename ForceType::WeightType;
-  const auto carrier = m_ForceInUse->GetCarrier();
+  const auto carrier = part.Force->GetCarrier();
   if (carrier == ForceType::Carrier::None)
   {
     return nullptr;
   }
   const Side & side = carrier == ForceType::Carrier::Fixed ? fixed : moving;
-  if (m_WeighedImage != side.Images[0])
+  if (part.WeighedImage != side.Images[part.Number])
   {
-    m_WeighedImage = side.Images[0];
-    m_Weight = m_ForceInUse->ComputeWeight(m_WeighedImage);
+    part.WeighedImage = side.Images[part.Number];
+    part.Weight = part.Force->ComputeWeight(part.WeighedImage);
   }
   const auto grid = m_Identity->GetDisplacementField();
-  const bool isThere = !side.Map && Sinkhorn::AreOnOneGrid<ImageDimension>(m_Weight, grid);
-  const auto weight =
-    isThere ? m_Weight : Sinkhorn::WarpOnto<WeightType>(m_Weight.GetPointer(), side.Map.GetPointer(), grid, false);
-  m_ForceInUse->Normalize(weight);
+  const bool isThere = !side.Map && Sinkhorn::AreOnOneGrid<ImageDimension>(part.Weight, grid);
+  const auto weight = isThere
+                        ? part.Weight
+                        : Sinkhorn::WarpOnto<WeightType>(part.Weight.GetPointer(), side.Map.GetPointer(), grid, false);
+  part.Force->Normalize(weight);
   return weight;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::ComputeUpdate(const Side &  fixed,
-                                                                     const Side &  moving,
-                                                                     MeasureType & value) -> FieldPointer
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ComputeUpdate(Part &        part,
+                                                                                const Side &  fixed,
+                                                                                const Side &  moving,
+                                                                                MeasureType & value) -> FieldPointer
 {
   typename ForceType::WeightPointer weight;
-  FieldPointer                      update = this->ComputeForces(fixed, moving, weight, value);
+  FieldPointer                      update = this->ComputeForces(part, fixed, moving, weight, value);
   if (!weight)
   {
-    weight = this->ComputeWeight(fixed, moving);
+    weight = this->ComputeWeight(part, fixed, moving);
   }
-  update = m_UpdateRegularizer->Regularize(update, weight, m_ForceInUse->GetFaintPart());
-  const double factor = m_Step * this->FindStep(update, weight.IsNotNull());
+  this->ChooseSmoothing(part.Force);
+  update = m_UpdateRegularizer->Regularize(update, weight, part.Force->GetFaintPart());
+  const double factor = part.Share * m_Step * this->FindStep(part.Force, update, weight.IsNotNull());
   auto * const voxels = update->GetBufferPointer();
   const auto   count = update->GetBufferedRegion().GetNumberOfPixels();
   std::for_each(voxels, voxels + count, [factor](auto & way) { way *= factor; });
   return update;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ComputeUpdate(const Side &  fixed,
+                                                                                const Side &  moving,
+                                                                                MeasureType & value) -> FieldPointer
+{
+  FieldPointer sum = this->ComputeUpdate(m_Parts.front(), fixed, moving, value);
+  for (SizeValueType k = 1; k < m_Parts.size(); ++k)
+  {
+    MeasureType notTold = 0.0;
+    sum = Sinkhorn::AddScaled<FieldType>(sum, this->ComputeUpdate(m_Parts[k], fixed, moving, notTold), 1.0);
+  }
+  return sum;
+}
+
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
+auto
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ComputeUpdates(const Side &  fixed,
+                                                                                 const Side &  moving,
+                                                                                 MeasureType & value) -> Updates
+{
+  const auto opposite = [](const FieldType * field) {
+    return Sinkhorn::AddScaled<FieldType>(Sinkhorn::MakeImageOn<FieldType>(field), field, -1.0);
+  };
+  Updates sum;
+  for (Part & part : m_Parts)
+  {
+    MeasureType movingValue = 0.0;
+    MeasureType fixedValue = 0.0;
+    Updates     updates;
+    updates.OfFixed = this->ComputeUpdate(part, fixed, moving, movingValue);
+    updates.OfMoving = this->ComputeUpdate(part, moving, fixed, fixedValue);
+    if (part.Force->GetSitsOnMovedImage())
+    {
+      // The derivative is that with respect to the points at which an image is read; wanted is the motion of its
+      // content.
+      updates = { opposite(updates.OfMoving), opposite(updates.OfFixed) };
+    }
+    if (!sum.OfFixed)
+    {
+      value = 0.5 * (movingValue + fixedValue);
+      sum = updates;
+      continue;
+    }
+    sum.OfFixed = Sinkhorn::AddScaled<FieldType>(sum.OfFixed, updates.OfFixed, 1.0);
+    sum.OfMoving = Sinkhorn::AddScaled<FieldType>(sum.OfMoving, updates.OfMoving, 1.0);
+  }
+  return sum;
+}
+
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 double
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FindStep(const FieldType * update, bool isWay) const
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FindStep(const ForceType * force, const FieldType * update, bool isWay) const
 {
   /** Squares of the longest displacement, voxels, and of the largest norm of forward differences per unit of length. */
   struct Largest
@@ -321,15 +423,15 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::FindStep(const FieldType 
     });
   const double longest = std::sqrt(largest.Length);
   const double gradient = std::sqrt(largest.Gradient);
-  const double rate = this->m_LearningRate > 0.0 ? this->m_LearningRate : m_ForceInUse->GetDefaultLearningRate();
-  const double most = isWay ? m_ForceInUse->GetLargestFactor(this->GetShare()) : std::numeric_limits<double>::max();
+  const double rate = this->m_LearningRate > 0.0 ? this->m_LearningRate : force->GetDefaultLearningRate();
+  const double most = isWay ? force->GetLargestFactor(this->GetShare()) : std::numeric_limits<double>::max();
   const double factor = std::min(longest > 0.0 ? rate / longest : 0.0, most);
   return factor * gradient > m_LargestUpdateGradient ? m_LargestUpdateGradient / gradient : factor;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::RegularizeTotal(FieldType * field) const -> FieldPointer
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::RegularizeTotal(FieldType * field) const -> FieldPointer
 {
   if (!(m_TotalFieldSigma > 0.0))
   {
@@ -359,14 +461,18 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::RegularizeTotal(FieldType
   return smooth;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::MakeMap(
-  const FieldType *                                 field,
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::MakeMap(
+  const PairType &                                  pair,
   const typename Superclass::InitialTransformType * initial) -> typename CompositeTransformType::Pointer
 {
   const auto transform = OutputTransformType::New();
-  transform->SetDisplacementField(const_cast<FieldType *>(field)); // is only read
+  transform->SetDisplacementField(pair.Forward);
+  if (pair.Inverse)
+  {
+    transform->SetInverseDisplacementField(pair.Inverse);
+  }
   const auto composite = CompositeTransformType::New();
   if (initial)
   {
@@ -378,9 +484,9 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::MakeMap(
   return composite;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::MakeTransform(const PairType & pair) ->
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::MakeTransform(const PairType & pair) ->
   typename OutputTransformType::Pointer
 {
   const auto transform = OutputTransformType::New();
@@ -389,9 +495,9 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::MakeTransform(const PairT
   return transform;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage>::Resample(const PairType & pair, const GridType * grid)
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::Resample(const PairType & pair, const GridType * grid)
   -> PairType
 {
   const auto resample = [grid](const FieldType * field) {

@@ -25,9 +25,9 @@
 namespace itk
 {
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::PrepareMaps(const GridType * grid,
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrepareMaps(const GridType * grid,
                                                                            bool             isFirst,
                                                                            const PairType & initial)
 {
@@ -46,9 +46,9 @@ FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::PrepareMaps(const
   m_Last = m_Maps;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::Follow(const PairType &  map,
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::Follow(const PairType &  map,
                                                                       const FieldType * step) const -> PairType
 {
   const FieldPointer forward = this->RegularizeTotal(Sinkhorn::ComposeFields<FieldType>(step, map.Forward));
@@ -57,12 +57,12 @@ FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::Follow(const Pair
              forward, map.Inverse, Sinkhorn::FoldRegularizer<ImageDimension>::InverseTolerance) };
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::TakeStep()
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::TakeStep()
 {
-  const auto fixedMap = Superclass::MakeMap(m_Maps.Fixed.Inverse, this->GetFixedInitialTransform());
-  const auto movingMap = Superclass::MakeMap(m_Maps.Moving.Inverse, this->m_CompositeTransform);
+  const auto fixedMap = Superclass::MakeMap({ m_Maps.Fixed.Inverse, m_Maps.Fixed.Forward }, this->GetFixedInitialTransform());
+  const auto movingMap = Superclass::MakeMap({ m_Maps.Moving.Inverse, m_Maps.Moving.Forward }, this->m_CompositeTransform);
   auto       fixed = this->GetSide(false, fixedMap);
   auto       moving = this->GetSide(true, movingMap);
   if (this->m_DownsampleImagesForMetricDerivatives || this->ComparesLabels())
@@ -70,29 +70,19 @@ FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::TakeStep()
     fixed = this->Warp(fixed);
     moving = this->Warp(moving);
   }
-  typename Superclass::MeasureType movingValue = 0.0;
-  typename Superclass::MeasureType fixedValue = 0.0;
-  FieldPointer                     fixedStep = this->ComputeUpdate(fixed, moving, movingValue);
-  FieldPointer                     movingStep = this->ComputeUpdate(moving, fixed, fixedValue);
-  if (this->GetForceInUse()->GetSitsOnMovedImage())
-  {
-    // The derivative is that with respect to the points at which an image is read; wanted is the motion of its content.
-    std::swap(fixedStep, movingStep);
-    fixedStep = Sinkhorn::AddScaled<FieldType>(Sinkhorn::MakeImageOn<FieldType>(fixedStep), fixedStep, -1.0);
-    movingStep = Sinkhorn::AddScaled<FieldType>(Sinkhorn::MakeImageOn<FieldType>(movingStep), movingStep, -1.0);
-  }
+  auto steps = this->ComputeUpdates(fixed, moving, this->m_CurrentMetricValue);
   if (this->m_AverageMidPointGradients)
   {
-    fixedStep = Sinkhorn::AddScaled<FieldType>(fixedStep, movingStep, -1.0);
-    movingStep = Sinkhorn::AddScaled<FieldType>(Sinkhorn::MakeImageOn<FieldType>(fixedStep), fixedStep, -1.0);
+    steps.OfFixed = Sinkhorn::AddScaled<FieldType>(steps.OfFixed, steps.OfMoving, -1.0);
+    steps.OfMoving =
+      Sinkhorn::AddScaled<FieldType>(Sinkhorn::MakeImageOn<FieldType>(steps.OfFixed), steps.OfFixed, -1.0);
   }
-  m_Maps = { this->Follow(m_Maps.Fixed, fixedStep), this->Follow(m_Maps.Moving, movingStep) };
-  this->m_CurrentMetricValue = 0.5 * (movingValue + fixedValue);
+  m_Maps = { this->Follow(m_Maps.Fixed, steps.OfFixed), this->Follow(m_Maps.Moving, steps.OfMoving) };
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 bool
-FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::KeepInvertible(double limit)
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::KeepInvertible(double limit)
 {
   using Folds = Sinkhorn::FoldRegularizer<ImageDimension>;
   const bool stands =
@@ -103,40 +93,40 @@ FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::KeepInvertible(do
   return stands;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::RememberMaps()
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::RememberMaps()
 {
   m_Best = m_Last;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::ReturnToRememberedMaps()
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ReturnToRememberedMaps()
 {
   m_Maps = m_Best;
   m_Last = m_Best;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 double
-FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::FindLeastDeterminant() const
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FindLeastDeterminant() const
 {
   using Folds = Sinkhorn::FoldRegularizer<ImageDimension>;
   return std::min(Folds::FindLeastDeterminant(m_Last.Fixed), Folds::FindLeastDeterminant(m_Last.Moving));
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::GetWholeMap() const -> PairType
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetWholeMap() const -> PairType
 {
   return { Sinkhorn::ComposeFields<FieldType>(m_Maps.Moving.Inverse, m_Maps.Fixed.Forward),
            Sinkhorn::ComposeFields<FieldType>(m_Maps.Fixed.Inverse, m_Maps.Moving.Forward) };
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage>::GetMapsToMiddle(PairType & fixed,
+FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetMapsToMiddle(PairType & fixed,
                                                                                PairType & moving) const
 {
   fixed = m_Maps.Fixed;

@@ -36,15 +36,17 @@ namespace itk
  * \sa TimeVaryingVelocityFieldImageRegistrationMethodv4
  * \ingroup Sinkhorn
  */
-template <typename TFixedImage, typename TMovingImage = TFixedImage>
+template <typename TFixedImage,
+          typename TMovingImage = TFixedImage,
+          typename TPointSet = PointSet<unsigned int, TFixedImage::ImageDimension>>
 class ITK_TEMPLATE_EXPORT FoldFreeVelocityFlowRegistrationMethod
-  : public FoldFreeRegistrationMethod<TFixedImage, TMovingImage>
+  : public FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>
 {
 public:
   ITK_DISALLOW_COPY_AND_MOVE(FoldFreeVelocityFlowRegistrationMethod);
 
   using Self = FoldFreeVelocityFlowRegistrationMethod;
-  using Superclass = FoldFreeRegistrationMethod<TFixedImage, TMovingImage>;
+  using Superclass = FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>;
   using Pointer = SmartPointer<Self>;
   using ConstPointer = SmartPointer<const Self>;
 
@@ -86,9 +88,10 @@ protected:
   GetMapsToMiddle(PairType & fixed, PairType & moving) const override;
 
 private:
-  /** What has to be added to the velocity of an interval. \param value receives the metric's value, added. */
+  /** What has to be added to the velocity of an interval. \param fromStart, fromEnd displacements from the ends of time to
+   * its middle, or nullptr where nobody asks for them. \param value receives the metric's value, added. */
   FieldPointer
-  ComputeChange(unsigned int interval, double & value);
+  ComputeChange(unsigned int interval, FieldType * fromStart, FieldType * fromEnd, double & value);
 
   unsigned int m_NumberOfIntervals{ 3 };
   FlowType     m_Flow;

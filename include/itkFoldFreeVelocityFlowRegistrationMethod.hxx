@@ -25,9 +25,9 @@
 namespace itk
 {
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::PrepareMaps(const GridType * grid,
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrepareMaps(const GridType * grid,
                                                                                bool             isFirst,
                                                                                const PairType & initial)
 {
@@ -55,41 +55,40 @@ FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::PrepareMaps(c
   m_Last = m_Flow;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::TakeStep()
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::TakeStep()
 {
   double                    value = 0.0;
   std::vector<FieldPointer> changes;
+  // Points come to the middle of an interval by the inverses of the maps that images are read through.
+  const auto ways = this->ComparesPoints() ? m_Flow.MakeWaysFromEnds() : typename FlowType::WaysFromEnds();
   for (unsigned int k = 0; k < m_Flow.GetNumberOfIntervals(); ++k)
   {
-    changes.push_back(this->ComputeChange(k, value));
+    changes.push_back(this->ComputeChange(
+      k, ways.Start.empty() ? nullptr : ways.Start[k], ways.End.empty() ? nullptr : ways.End[k], value));
   }
   m_Flow.Add(changes);
   this->m_CurrentMetricValue = value / m_Flow.GetNumberOfIntervals();
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::ComputeChange(unsigned int interval, double & value)
-  -> FieldPointer
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ComputeChange(unsigned int interval, FieldType * fromStart, FieldType * fromEnd, double & value) -> FieldPointer
 {
-  const auto fixedMap = Superclass::MakeMap(m_Flow.GetToStart(interval), this->GetFixedInitialTransform());
-  const auto movingMap = Superclass::MakeMap(m_Flow.GetToEnd(interval), this->m_CompositeTransform);
+  const auto fixedMap = Superclass::MakeMap({ m_Flow.GetToStart(interval), fromStart }, this->GetFixedInitialTransform());
+  const auto movingMap = Superclass::MakeMap({ m_Flow.GetToEnd(interval), fromEnd }, this->m_CompositeTransform);
   const auto fixed = this->Warp(this->GetSide(false, fixedMap));
   const auto moving = this->Warp(this->GetSide(true, movingMap));
-  typename Superclass::MeasureType movingValue = 0.0;
-  typename Superclass::MeasureType fixedValue = 0.0;
-  const FieldPointer               change = this->ComputeUpdate(fixed, moving, movingValue);
-  const FieldPointer               opposite = this->ComputeUpdate(moving, fixed, fixedValue);
-  value += 0.5 * (fixedValue + movingValue);
-  // Where the force sits on the image that it moves, both roles and both signs change, which leaves the difference.
-  return Sinkhorn::AddScaled<FieldType>(change, opposite, -1.0);
+  typename Superclass::MeasureType ofInterval = 0.0;
+  const auto                       updates = this->ComputeUpdates(fixed, moving, ofInterval);
+  value += ofInterval;
+  return Sinkhorn::AddScaled<FieldType>(updates.OfFixed, updates.OfMoving, -1.0);
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 bool
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::KeepInvertible(double limit)
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::KeepInvertible(double limit)
 {
   const bool stands = m_Flow.Relax(std::min(limit, this->GetSmallestTotalDeterminant()));
   m_Flow = stands ? m_Flow : m_Last;
@@ -97,38 +96,38 @@ FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::KeepInvertibl
   return stands;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::RememberMaps()
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::RememberMaps()
 {
   m_Best = m_Last;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::ReturnToRememberedMaps()
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ReturnToRememberedMaps()
 {
   m_Flow = m_Best;
   m_Last = m_Best;
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 double
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::FindLeastDeterminant() const
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FindLeastDeterminant() const
 {
   return m_Flow.FindLeastDeterminant();
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::GetWholeMap() const -> PairType
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetWholeMap() const -> PairType
 {
   return { m_Flow.GetWhole(), m_Flow.GetInverse() };
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::GetMapsToMiddle(PairType & fixed,
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetMapsToMiddle(PairType & fixed,
                                                                                    PairType & moving) const
 {
   const auto none = Sinkhorn::MakeImageOn<FieldType>(m_Flow.GetWhole());
@@ -136,9 +135,9 @@ FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::GetMapsToMidd
   moving = { m_Flow.GetInverse(), m_Flow.GetWhole() };
 }
 
-template <typename TFixedImage, typename TMovingImage>
+template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage>::PrintSelf(std::ostream & os, Indent indent) const
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrintSelf(std::ostream & os, Indent indent) const
 {
   Superclass::PrintSelf(os, indent);
   os << indent << "NumberOfIntervals: " << m_NumberOfIntervals << std::endl;

@@ -21,6 +21,7 @@
 #include "itkANTSNeighborhoodCorrelationImageToImageMetricv4.h"
 #include "itkLocalCorrelationRegistrationForce.h"
 #include "itkMeanSquaresImageToImageMetricv4.h"
+#include "itkPointRegistrationForce.h"
 #include "itkRegistrationForce.h"
 
 namespace itk
@@ -28,7 +29,7 @@ namespace itk
 
 /** The force that a metric brings along (RegistrationForceSource), that of mean squares for
  * MeanSquaresImageToImageMetricv4, that of local correlation with the metric's radius for
- * ANTSNeighborhoodCorrelationImageToImageMetricv4, a direction for all others. Mean squares and local correlation
+ * ANTSNeighborhoodCorrelationImageToImageMetricv4, that of points for point set metrics, a direction for all others. Mean squares and local correlation
  * without gradient filters are computed by the force itself where images are warped: mean squares as the metric does,
  * but for differences along the axes of the grid instead of those of space, where these are not parallel. */
 template <typename TImage>
@@ -56,6 +57,15 @@ MakeRegistrationForce(const Object * metric)
       force->SetRadius(correlation->GetRadius());
       return force.GetPointer();
     }
+  }
+  using MetricType = ObjectToObjectMetricBaseTemplate<double>;
+  const auto * const any = dynamic_cast<const MetricType *>(metric);
+  if (any && any->GetMetricCategory() == ObjectToObjectMetricBaseTemplateEnums::MetricCategory::POINT_SET_METRIC)
+  {
+    const auto * const source = dynamic_cast<const PointForceSource<TImage::ImageDimension> *>(metric);
+    const auto         force = PointRegistrationForce<TImage>::New();
+    force->SetForcesAreWays(source && source->GetForcesAreWays());
+    return force.GetPointer();
   }
   return RegistrationForce<TImage>::New();
 }

@@ -19,6 +19,7 @@
 #define itkParticlePointSetToPointSetMetricv4_h
 
 #include "itkArray.h"
+#include "itkPointRegistrationForce.h"
 #include "itkPointSetToPointSetMetricv4.h"
 #include "itkSinkhornCompatibility.h"
 #include "itkSinkhornShapeParticles.h"
@@ -73,6 +74,7 @@ template <typename TFixedPointSet,
           class TInternalComputationValueType = double>
 class ITK_TEMPLATE_EXPORT ParticlePointSetToPointSetMetricv4
   : public PointSetToPointSetMetricv4<TFixedPointSet, TMovingPointSet, TInternalComputationValueType>
+  , public PointForceSource<TFixedPointSet::PointDimension>
 {
 public:
   ITK_DISALLOW_COPY_AND_MOVE(ParticlePointSetToPointSetMetricv4);
@@ -153,6 +155,21 @@ public:
                                          LocalDerivativeType &,
                                          const PixelType &) const override;
 
+  /** Minus the gradient with respect to the vertices, which have equal shares of the masses of their cells. */
+  double
+  ComputePointForces(std::vector<double> & masses, std::vector<double> & forces) const override;
+
+  /** A distance between measures has a direction only. */
+  bool
+  GetForcesAreWays() const override
+  {
+    return false;
+  }
+
+  /** Exchanges FixedMasses and MovingMasses. */
+  void
+  ExchangeSides() override;
+
 protected:
   ParticlePointSetToPointSetMetricv4() = default;
   ~ParticlePointSetToPointSetMetricv4() override = default;
@@ -163,6 +180,13 @@ protected:
   CompareMeasures(const Sinkhorn::PointMeasure & alpha,
                   const Sinkhorn::PointMeasure & beta,
                   Sinkhorn::PointGradient *      gradient) const = 0;
+
+  /** Total mass of α that the last gradient was scaled by, where forces are ways. */
+  virtual double
+  GetMassOfGradient() const
+  {
+    return 1.0;
+  }
 
   /** The automatic blur, as a part of the larger diagonal. */
   virtual double

@@ -25,6 +25,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 // The classes of this file have three template parameters.
 #define itkParticleMetricTemplate \
@@ -220,6 +222,37 @@ itkParticleMetricClass::GetValueAndDerivative(MeasureType & value, DerivativeTyp
   {
     this->MakeGlobalDerivative(virtualPoints, gradient, derivative);
   }
+}
+
+itkParticleMetricTemplate double
+itkParticleMetricClass::ComputePointForces(std::vector<double> & masses, std::vector<double> & forces) const
+{
+  const auto   virtualPoints = this->MakeVirtualPoints();
+  const double value = this->Evaluate(virtualPoints, &forces);
+  std::transform(forces.begin(), forces.end(), forces.begin(), std::negate<double>());
+  // Masses go the way of derivatives from the cells to their vertices.
+  const VertexArray                   vertices = this->MakeAlphaVertices(virtualPoints);
+  const std::vector<double> &         ofCells = m_FixedShape->MakeMeasure(vertices).Masses;
+  Sinkhorn::PointGradient             everyCoordinate;
+  for (const double mass : ofCells)
+  {
+    everyCoordinate.Positions.insert(everyCoordinate.Positions.end(), PointDimension, mass);
+  }
+  const VertexArray ofVertices = m_FixedShape->PullBack(vertices, everyCoordinate);
+  const double      scale = this->GetMassOfGradient() / std::accumulate(ofCells.begin(), ofCells.end(), 0.0);
+  masses.resize(virtualPoints.size());
+  for (SizeValueType i = 0; i < masses.size(); ++i)
+  {
+    masses[i] = scale * ofVertices[i * PointDimension];
+  }
+  return value;
+}
+
+itkParticleMetricTemplate void
+itkParticleMetricClass::ExchangeSides()
+{
+  std::swap(m_FixedMasses, m_MovingMasses);
+  this->Modified();
 }
 
 itkParticleMetricTemplate void

@@ -152,6 +152,13 @@ public:
     return 3.0;
   }
 
+  /** The smoothing that is chosen so is at least as wide, voxels of the level. */
+  virtual double
+  GetLeastUpdateSigma() const
+  {
+    return 0.0;
+  }
+
   /** The value may rise without end however well the images match, and tells so by rising. */
   virtual bool
   GetCanDiverge() const

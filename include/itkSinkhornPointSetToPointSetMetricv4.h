@@ -142,6 +142,13 @@ public:
   void
   Initialize() override;
 
+  /** A spring is as long as the way to its target. */
+  bool
+  GetForcesAreWays() const override
+  {
+    return true;
+  }
+
 protected:
   SinkhornPointSetToPointSetMetricv4() = default;
   ~SinkhornPointSetToPointSetMetricv4() override = default;
@@ -150,6 +157,9 @@ protected:
   CompareMeasures(const Sinkhorn::PointMeasure & alpha,
                   const Sinkhorn::PointMeasure & beta,
                   Sinkhorn::PointGradient *      gradient) const override;
+
+  double
+  GetMassOfGradient() const override;
 
   double
   GetAutomaticBlur() const override

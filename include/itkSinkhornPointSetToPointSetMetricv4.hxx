@@ -21,6 +21,7 @@
 #include "itkSinkhornPointSetToPointSetMetricv4.h"
 
 #include <cmath>
+#include <numeric>
 
 // The classes of this file have three template parameters.
 #define itkSinkhornPointMetricTemplate \
@@ -75,6 +76,13 @@ itkSinkhornPointMetricClass::CompareMeasures(const Sinkhorn::PointMeasure & alph
     *gradient = transport.ComputeGradient(Sinkhorn::Side::Alpha);
   }
   return transport.GetValues().Divergence;
+}
+
+itkSinkhornPointMetricTemplate double
+itkSinkhornPointMetricClass::GetMassOfGradient() const
+{
+  const std::vector<double> masses = m_Transport.GetTransport()->GetMasses(Sinkhorn::Side::Alpha);
+  return std::accumulate(masses.begin(), masses.end(), 0.0);
 }
 
 itkSinkhornPointMetricTemplate void

@@ -54,17 +54,25 @@ public:
     return static_cast<unsigned int>(m_Velocities.size());
   }
   /** Displacement from the middle of an interval to time 0. */
-  const FieldType *
+  FieldPointer
   GetToStart(unsigned int interval) const
   {
     return m_ToStart[interval];
   }
   /** Displacement from the middle of an interval to time 1. */
-  const FieldType *
+  FieldPointer
   GetToEnd(unsigned int interval) const
   {
     return m_ToEnd[interval];
   }
+  /** Displacements from either end of time to the middle of each interval. */
+  struct WaysFromEnds
+  {
+    std::vector<FieldPointer> Start;
+    std::vector<FieldPointer> End;
+  };
+  WaysFromEnds
+  MakeWaysFromEnds() const;
   /** Displacement from time 0 to time 1. */
   FieldPointer
   GetWhole() const

@@ -103,6 +103,24 @@ VelocityFlow<VDimension>::Integrate()
 }
 
 template <unsigned int VDimension>
+auto
+VelocityFlow<VDimension>::MakeWaysFromEnds() const -> WaysFromEnds
+{
+  const std::size_t               number = m_Velocities.size();
+  const std::vector<FieldPointer> forwards = this->MakeHalfSteps(1.0);
+  const std::vector<FieldPointer> backwards = this->MakeHalfSteps(-1.0);
+  WaysFromEnds                    ways{ forwards, backwards };
+  for (std::size_t k = 1; k < number; ++k)
+  {
+    const auto fromStart = ComposeFields<FieldType>(forwards[k - 1], ways.Start[k - 1]);
+    ways.Start[k] = ComposeFields<FieldType>(forwards[k], fromStart);
+    const auto fromEnd = ComposeFields<FieldType>(backwards[number - k], ways.End[number - k]);
+    ways.End[number - k - 1] = ComposeFields<FieldType>(backwards[number - k - 1], fromEnd);
+  }
+  return ways;
+}
+
+template <unsigned int VDimension>
 bool
 VelocityFlow<VDimension>::Relax(double limit)
 {
