@@ -28,8 +28,8 @@ namespace itk
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
 FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrepareMaps(const GridType * grid,
-                                                                                    bool             isFirst,
-                                                                                    const PairType & initial)
+                                                                                               bool             isFirst,
+                                                                                               const PairType & initial)
 {
   if (isFirst)
   {
@@ -150,8 +150,9 @@ FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet
 
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetMapsToMiddle(PairType & fixed,
-                                                                                        PairType & moving) const
+FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetMapsToMiddle(
+  PairType & fixed,
+  PairType & moving) const
 {
   const auto none = Sinkhorn::MakeImageOn<FieldType>(m_Field);
   fixed = { none, none };
@@ -161,7 +162,7 @@ FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
 FoldFreeDisplacementFieldRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrintSelf(std::ostream & os,
-                                                                                  Indent         indent) const
+                                                                                             Indent indent) const
 {
   Superclass::PrintSelf(os, indent);
   os << indent << "Greedy: " << (m_Greedy ? "On" : "Off") << std::endl;

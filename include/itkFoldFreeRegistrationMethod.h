@@ -74,7 +74,8 @@ operator<<(std::ostream & os, FoldFreeStopCondition condition)
  * (SetVirtualDomainFromImage() or SetVirtualDomain()); it is where the map lives, and its spacing is as fine as the map
  * can be. Points outside are compared, but pull at nothing. Initial transforms need an inverse, by which points come to
  * the virtual domain. In a multi-metric with point sets a step is the mean of the steps that each metric would make
- * alone, with the multi-metric's weights; the value is the first metric's, as in ITK.
+ * alone, with the multi-metric's weights; the value is the first metric's, as in ITK. ITK's multi-metric takes point
+ * set metrics beside metrics of images of double only.
  *
  * The result is a DisplacementFieldTransform with its inverse, on the grid of the last level's virtual domain, without
  * a fold by the strict criterion of DisplacementFieldJacobianCalculator. An initial transform (SetInitialTransform)
@@ -452,6 +453,7 @@ private:
 #include "itkFoldFreeRegistrationMethod.hxx"
 #include "itkFoldFreeRegistrationMethodMetrics.hxx"
 #include "itkFoldFreeRegistrationMethodPoints.hxx"
+#include "itkFoldFreeRegistrationMethodSides.hxx"
 #include "itkFoldFreeRegistrationMethodUpdate.hxx"
 #endif
 

@@ -47,7 +47,8 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FoldFreeRegist
 
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::SetUpdateSigmasPerLevel(const UpdateSigmasType & sigmas)
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::SetUpdateSigmasPerLevel(
+  const UpdateSigmasType & sigmas)
 {
   if (m_UpdateSigmasPerLevel != sigmas)
   {
@@ -158,7 +159,8 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetInitialMap(
 
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 bool
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetGivenMaps(PairType & fixed, PairType & moving) const
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetGivenMaps(PairType & fixed,
+                                                                               PairType & moving) const
 {
   if (!this->m_FixedToMiddleTransform || !this->m_MovingToMiddleTransform)
   {
@@ -179,7 +181,8 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetGivenMaps(P
 
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::InitializeRegistrationAtEachLevel(const SizeValueType level)
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::InitializeRegistrationAtEachLevel(
+  const SizeValueType level)
 {
   // Not the direct superclass: its maps need adaptors, and it works on those that were handed over.
   using ImageRegistrationType = typename Superclass::Superclass;
@@ -284,8 +287,7 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::Watch()
   // The value is that of the first metric.
   const ForceType * const force = m_Parts.front().Force;
   const double            value = this->m_CurrentMetricValue;
-  const double            way =
-    force->GetSmallestWay() * FoldFreeRegistrationDetail::GetLargestSpacing(m_Grid.GetPointer());
+  const double way = force->GetSmallestWay() * FoldFreeRegistrationDetail::GetLargestSpacing(m_Grid.GetPointer());
   if (value < std::max(m_SmallestValue, way > 0.0 ? 0.5 * way * way : m_SmallestValue))
   {
     // The value belongs to the maps before this step, which were good enough.

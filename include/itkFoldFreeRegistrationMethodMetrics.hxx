@@ -130,8 +130,7 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::VerifyInputs(c
  * themselves. */
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FindVirtualDomain() ->
-  typename GridType::ConstPointer
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FindVirtualDomain() -> typename GridType::ConstPointer
 {
   const auto       metrics = this->GetMetrics();
   const GridType * domain = this->GetCurrentLevelVirtualDomainImage();
@@ -173,8 +172,9 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::MakeParts()
     Part part{};
     part.Metric = metric;
     part.Number = n;
-    part.Force = m_Force && (m_Parts.empty() || !isOfPoints(metric)) ? m_Force
-                                                                      : MakeRegistrationForce<ImageType>(metric);
+    // A force of the user's own is that of the whole metric, or of its images.
+    const bool isMeant = m_Force && (metric == this->m_Metric || !isOfPoints(metric));
+    part.Force = isMeant ? m_Force : MakeRegistrationForce<ImageType>(metric);
     part.Share = share;
     m_Parts.push_back(part);
   };

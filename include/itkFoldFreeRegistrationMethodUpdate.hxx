@@ -18,10 +18,9 @@
 #ifndef itkFoldFreeRegistrationMethodUpdate_hxx
 #define itkFoldFreeRegistrationMethodUpdate_hxx
 
-// How an update comes about: images as the metric sees them, forces, their weight, and the length of a step.
+// How an update comes about: forces, their weight, and the length of a step.
 #include "itkFoldFreeRegistrationMethod.h"
 
-#include "itkImageMaskSpatialObject.h"
 #include "itkSinkhornNarrowGaussian.h"
 #include "itkSinkhornWarp.h"
 
@@ -53,102 +52,30 @@ template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
 FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ChooseSmoothing(const ForceType * force)
 {
-  typename RegularizerType::SigmasType sigmas;
   if (!m_UpdateSigmasPerLevel.empty())
   {
-    sigmas = m_UpdateSigmasPerLevel[this->m_CurrentLevel];
+    m_UpdateRegularizer->SetSigmas(m_UpdateSigmasPerLevel[this->m_CurrentLevel]);
+    return;
   }
-  else if (force->GetDefaultUpdateSigma() > 0.0)
-  {
-    const double unit = m_UpdateRegularizer->GetSigmasAreSpecifiedInPhysicalUnits()
-                          ? FoldFreeRegistrationDetail::GetLargestSpacing(m_Grid.GetPointer())
-                          : 1.0;
-    sigmas = { force->GetDefaultUpdateSigma() * unit };
-  }
-  else
+  const double voxel = FoldFreeRegistrationDetail::GetLargestSpacing(m_Grid.GetPointer());
+  double       sigma = force->GetDefaultUpdateSigma() * voxel;
+  if (!(sigma > 0.0))
   {
     // Wide first, so that distant mass is carried as a whole, then finer.
     const double levels = static_cast<double>(this->m_NumberOfLevels);
     const double progress = levels > 1.0 ? static_cast<double>(this->m_CurrentLevel) / (levels - 1.0) : 0.5;
-    sigmas = { FoldFreeRegistrationDetail::GetFieldOfView(m_Grid.GetPointer()) / 8.0 * std::pow(0.2, progress) };
+    sigma = std::max(FoldFreeRegistrationDetail::GetFieldOfView(m_Grid.GetPointer()) / 8.0 * std::pow(0.2, progress),
+                     force->GetLeastUpdateSigma() * voxel);
   }
-  m_UpdateRegularizer->SetSigmas(sigmas);
+  m_UpdateRegularizer->SetSigmas(
+    { m_UpdateRegularizer->GetSigmasAreSpecifiedInPhysicalUnits() ? sigma : sigma / voxel });
 }
 
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrepareLabels()
-{
-  if (this->ComparesLabels())
-  {
-    const auto mix = [this](const LabelImageType * labels, const typename Superclass::InitialTransformType * map) {
-      return Sinkhorn::MixLabels<ImageDimension>(
-        labels, Sinkhorn::FindLevelFactors<ImageDimension>(m_Grid.GetPointer(), map, labels));
-    };
-    m_FixedMixtures = mix(m_FixedLabels, this->GetFixedInitialTransform());
-    m_MovingMixtures = mix(m_MovingLabels, this->GetMovingInitialTransform());
-  }
-}
-
-template <typename TFixedImage, typename TMovingImage, typename TPointSet>
-auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetSide(bool moving, CompositeTransformType * map) const -> Side
-{
-  Side side;
-  side.IsMoving = moving;
-  side.Images = moving ? this->m_MovingSmoothImages : this->m_FixedSmoothImages;
-  side.Masks = moving ? m_GivenMovingMasks : m_GivenFixedMasks;
-  side.Map = map;
-  side.Labels = moving ? m_MovingMixtures : m_FixedMixtures;
-  side.PointSets = moving ? this->m_MovingPointSets : this->m_FixedPointSets;
-  if (m_ComparesPoints)
-  {
-    const FieldPointer none = m_Identity->GetModifiableDisplacementField();
-    side.PointMap = map ? map : MakeMap({ none, none }, nullptr).GetPointer();
-  }
-  return side;
-}
-
-template <typename TFixedImage, typename TMovingImage, typename TPointSet>
-auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::Warp(const Side & side) const -> Side
-{
-  using MaskType = typename Superclass::ImageMaskSpatialObjectType;
-  using MaskImageType = typename MaskType::ImageType;
-  Side warped;
-  warped.IsMoving = side.IsMoving;
-  warped.PointSets = side.PointSets;
-  warped.PointMap = side.PointMap;
-  warped.PlaceMap = side.PlaceMap;
-  if (side.Labels)
-  {
-    warped.Labels =
-      Sinkhorn::WarpOnto<LabelMixturesType>(side.Labels, side.Map.GetPointer(), m_Grid.GetPointer(), false);
-  }
-  for (SizeValueType n = 0; n < side.Images.size(); ++n)
-  {
-    // Nobody looks at images whose labels are compared.
-    warped.Images.push_back(
-      side.Labels || !side.Images[n] ? side.Images[n]
-                  : Sinkhorn::WarpOnto<ImageType>(side.Images[n], side.Map.GetPointer(), m_Grid.GetPointer(), false)
-                      .GetPointer());
-    typename MaskType::Pointer mask;
-    if (side.Masks[n])
-    {
-      const auto * given = static_cast<const MaskType *>(side.Masks[n].GetPointer());
-      mask = MaskType::New();
-      mask->SetImage(
-        Sinkhorn::WarpOnto<MaskImageType>(given->GetImage(), side.Map.GetPointer(), m_Grid.GetPointer(), true));
-      mask->Update();
-    }
-    warped.Masks.push_back(mask.GetPointer());
-  }
-  return warped;
-}
-
-template <typename TFixedImage, typename TMovingImage, typename TPointSet>
-void
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::SetUpMetric(const Part & part, const Side & fixed, const Side & moving) const
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::SetUpMetric(const Part & part,
+                                                                              const Side & fixed,
+                                                                              const Side & moving) const
 {
   using TransformType = typename Superclass::InitialTransformType;
   const auto mapOf = [this](const Side & side) {
@@ -182,7 +109,8 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::SetUpMetric(co
 
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ApplyOptimizerWeights(FieldType * forces) const -> FieldPointer
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ApplyOptimizerWeights(FieldType * forces) const
+  -> FieldPointer
 {
   if (!this->m_OptimizerWeightsAreIdentity && this->m_OptimizerWeights.Size() == ImageDimension)
   {
@@ -383,7 +311,9 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ComputeUpdates
 
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 double
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FindStep(const ForceType * force, const FieldType * update, bool isWay) const
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FindStep(const ForceType * force,
+                                                                           const FieldType * update,
+                                                                           bool              isWay) const
 {
   /** Squares of the longest displacement, voxels, and of the largest norm of forward differences per unit of length. */
   struct Largest
@@ -431,7 +361,8 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::FindStep(const
 
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::RegularizeTotal(FieldType * field) const -> FieldPointer
+FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::RegularizeTotal(FieldType * field) const
+  -> FieldPointer
 {
   if (!(m_TotalFieldSigma > 0.0))
   {

@@ -28,8 +28,8 @@ namespace itk
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
 FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrepareMaps(const GridType * grid,
-                                                                           bool             isFirst,
-                                                                           const PairType & initial)
+                                                                                      bool             isFirst,
+                                                                                      const PairType & initial)
 {
   if (isFirst)
   {
@@ -49,7 +49,8 @@ FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::Prepar
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
 FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::Follow(const PairType &  map,
-                                                                      const FieldType * step) const -> PairType
+                                                                                 const FieldType * step) const
+  -> PairType
 {
   const FieldPointer forward = this->RegularizeTotal(Sinkhorn::ComposeFields<FieldType>(step, map.Forward));
   return { forward,
@@ -61,10 +62,12 @@ template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
 FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::TakeStep()
 {
-  const auto fixedMap = Superclass::MakeMap({ m_Maps.Fixed.Inverse, m_Maps.Fixed.Forward }, this->GetFixedInitialTransform());
-  const auto movingMap = Superclass::MakeMap({ m_Maps.Moving.Inverse, m_Maps.Moving.Forward }, this->m_CompositeTransform);
-  auto       fixed = this->GetSide(false, fixedMap);
-  auto       moving = this->GetSide(true, movingMap);
+  const auto fixedMap =
+    Superclass::MakeMap({ m_Maps.Fixed.Inverse, m_Maps.Fixed.Forward }, this->GetFixedInitialTransform());
+  const auto movingMap =
+    Superclass::MakeMap({ m_Maps.Moving.Inverse, m_Maps.Moving.Forward }, this->m_CompositeTransform);
+  auto fixed = this->GetSide(false, fixedMap);
+  auto moving = this->GetSide(true, movingMap);
   if (this->m_DownsampleImagesForMetricDerivatives || this->ComparesLabels())
   {
     fixed = this->Warp(fixed);
@@ -127,7 +130,7 @@ FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetWho
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
 FoldFreeSyNImageRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetMapsToMiddle(PairType & fixed,
-                                                                               PairType & moving) const
+                                                                                          PairType & moving) const
 {
   fixed = m_Maps.Fixed;
   moving = m_Maps.Moving;

@@ -88,8 +88,8 @@ protected:
   GetMapsToMiddle(PairType & fixed, PairType & moving) const override;
 
 private:
-  /** What has to be added to the velocity of an interval. \param fromStart, fromEnd displacements from the ends of time to
-   * its middle, or nullptr where nobody asks for them. \param value receives the metric's value, added. */
+  /** What has to be added to the velocity of an interval. \param fromStart, fromEnd displacements from the ends of time
+   * to its middle, or nullptr where nobody asks for them. \param value receives the metric's value, added. */
   FieldPointer
   ComputeChange(unsigned int interval, FieldType * fromStart, FieldType * fromEnd, double & value);
 

@@ -28,8 +28,8 @@ namespace itk
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
 FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrepareMaps(const GridType * grid,
-                                                                               bool             isFirst,
-                                                                               const PairType & initial)
+                                                                                          bool             isFirst,
+                                                                                          const PairType & initial)
 {
   if (isFirst)
   {
@@ -74,9 +74,14 @@ FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::Ta
 
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 auto
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ComputeChange(unsigned int interval, FieldType * fromStart, FieldType * fromEnd, double & value) -> FieldPointer
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::ComputeChange(unsigned int interval,
+                                                                                            FieldType *  fromStart,
+                                                                                            FieldType *  fromEnd,
+                                                                                            double &     value)
+  -> FieldPointer
 {
-  const auto fixedMap = Superclass::MakeMap({ m_Flow.GetToStart(interval), fromStart }, this->GetFixedInitialTransform());
+  const auto fixedMap =
+    Superclass::MakeMap({ m_Flow.GetToStart(interval), fromStart }, this->GetFixedInitialTransform());
   const auto movingMap = Superclass::MakeMap({ m_Flow.GetToEnd(interval), fromEnd }, this->m_CompositeTransform);
   const auto fixed = this->Warp(this->GetSide(false, fixedMap));
   const auto moving = this->Warp(this->GetSide(true, movingMap));
@@ -128,7 +133,7 @@ FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::Ge
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
 FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::GetMapsToMiddle(PairType & fixed,
-                                                                                   PairType & moving) const
+                                                                                              PairType & moving) const
 {
   const auto none = Sinkhorn::MakeImageOn<FieldType>(m_Flow.GetWhole());
   fixed = { none, none };
@@ -137,7 +142,8 @@ FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::Ge
 
 template <typename TFixedImage, typename TMovingImage, typename TPointSet>
 void
-FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrintSelf(std::ostream & os, Indent indent) const
+FoldFreeVelocityFlowRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::PrintSelf(std::ostream & os,
+                                                                                        Indent         indent) const
 {
   Superclass::PrintSelf(os, indent);
   os << indent << "NumberOfIntervals: " << m_NumberOfIntervals << std::endl;

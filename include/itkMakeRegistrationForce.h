@@ -29,9 +29,10 @@ namespace itk
 
 /** The force that a metric brings along (RegistrationForceSource), that of mean squares for
  * MeanSquaresImageToImageMetricv4, that of local correlation with the metric's radius for
- * ANTSNeighborhoodCorrelationImageToImageMetricv4, that of points for point set metrics, a direction for all others. Mean squares and local correlation
- * without gradient filters are computed by the force itself where images are warped: mean squares as the metric does,
- * but for differences along the axes of the grid instead of those of space, where these are not parallel. */
+ * ANTSNeighborhoodCorrelationImageToImageMetricv4, that of points for point set metrics, a direction for all others.
+ * Mean squares and local correlation without gradient filters are computed by the force itself where images are warped:
+ * mean squares as the metric does, but for differences along the axes of the grid instead of those of space, where
+ * these are not parallel. */
 template <typename TImage>
 typename RegistrationForce<TImage>::Pointer
 MakeRegistrationForce(const Object * metric)

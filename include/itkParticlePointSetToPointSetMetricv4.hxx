@@ -231,9 +231,9 @@ itkParticleMetricClass::ComputePointForces(std::vector<double> & masses, std::ve
   const double value = this->Evaluate(virtualPoints, &forces);
   std::transform(forces.begin(), forces.end(), forces.begin(), std::negate<double>());
   // Masses go the way of derivatives from the cells to their vertices.
-  const VertexArray                   vertices = this->MakeAlphaVertices(virtualPoints);
-  const std::vector<double> &         ofCells = m_FixedShape->MakeMeasure(vertices).Masses;
-  Sinkhorn::PointGradient             everyCoordinate;
+  const VertexArray           vertices = this->MakeAlphaVertices(virtualPoints);
+  const std::vector<double> & ofCells = m_FixedShape->MakeMeasure(vertices).Masses;
+  Sinkhorn::PointGradient     everyCoordinate;
   for (const double mass : ofCells)
   {
     everyCoordinate.Positions.insert(everyCoordinate.Positions.end(), PointDimension, mass);

@@ -40,8 +40,8 @@ class PointForceSource
 public:
   /** What pulls at the fixed points as they are now, in the order of their identifiers. The metric is initialised, and
    * calculates in the tangent space: both point sets are in the virtual domain.
-   * \param masses of the points. \param forces of the points, coordinate after coordinate: what improves the value; mass
-   * times way, mm, if GetForcesAreWays(). \return the value. */
+   * \param masses of the points. \param forces of the points, coordinate after coordinate: what improves the value;
+   * mass times way, mm, if GetForcesAreWays(). \return the value. */
   virtual double
   ComputePointForces(std::vector<double> & masses, std::vector<double> & forces) const = 0;
 
@@ -126,8 +126,8 @@ private:
 namespace Sinkhorn
 {
 
-/** What pulls at the fixed points, from a PointForceSource, or point by point from a metric of ITK, whose points weigh 1
- * each; its own sum over points runs into several threads' writing at once and depends on their number. See
+/** What pulls at the fixed points, from a PointForceSource, or point by point from a metric of ITK, whose points weigh
+ * 1 each; its own sum over points runs into several threads' writing at once and depends on their number. See
  * PointForceSource::ComputePointForces(). \return the value: of ITK's metrics the mean over all points, whether or not
  * they lie in the virtual domain. */
 template <typename TPointSet, typename TReal>
@@ -140,11 +140,11 @@ ComputePointForces(const PointSetToPointSetMetricWithIndexv4<TPointSet, TPointSe
  * interpolation; points outside are left out. \return how many are inside. */
 template <unsigned int VDimension>
 SizeValueType
-SplatPointForces(const std::vector<Point<double, VDimension>> &     places,
-                 const std::vector<double> &                        masses,
-                 const std::vector<double> &                        forces,
-                 Image<Vector<double, VDimension>, VDimension> *    forceField,
-                 Image<double, VDimension> *                        massImage);
+SplatPointForces(const std::vector<Point<double, VDimension>> &  places,
+                 const std::vector<double> &                     masses,
+                 const std::vector<double> &                     forces,
+                 Image<Vector<double, VDimension>, VDimension> * forceField,
+                 Image<double, VDimension> *                     massImage);
 
 } // namespace Sinkhorn
 } // namespace itk

@@ -81,9 +81,10 @@ ComputePointForces(const PointSetToPointSetMetricWithIndexv4<TPointSet, TPointSe
   const auto * oneByOne = dynamic_cast<const PointSetToPointSetMetricv4<TPointSet, TPointSet, TReal> *>(metric);
   if (!oneByOne)
   {
-    itkGenericExceptionMacro("Sinkhorn: " << metric->GetNameOfClass()
-                                          << " is neither a PointSetToPointSetMetricv4 nor a PointForceSource, and does "
-                                             "not tell what pulls at a point. Use one that is.");
+    itkGenericExceptionMacro("Sinkhorn: "
+                             << metric->GetNameOfClass()
+                             << " is neither a PointSetToPointSetMetricv4 nor a PointForceSource, and does "
+                                "not tell what pulls at a point. Use one that is.");
   }
   return ComputePointForcesOneByOne(oneByOne, masses, forces);
 }

@@ -16,24 +16,18 @@
  *
  *=========================================================================*/
 // The fold-free registration methods with point set metrics: this module's and ITK's, alone and beside images.
+#include "itkFoldFreePointSetTestUtilities.h"
+
 #include "itkSinkhornClientTestUtilities.h"
-
 #include "itkSinkhornFoldOracle.h"
-#include "itkSinkhornTestShapes.h"
 
-#include "itkEuclideanDistancePointSetToPointSetMetricv4.h"
-#include "itkExpectationBasedPointSetToPointSetMetricv4.h"
-#include "itkFoldFreeDisplacementFieldRegistrationMethod.h"
-#include "itkFoldFreeSyNImageRegistrationMethod.h"
-#include "itkFoldFreeVelocityFlowRegistrationMethod.h"
+#include "itkIdentityTransform.h"
 #include "itkJensenHavrdaCharvatTsallisPointSetToPointSetMetricv4.h"
-#include "itkKernelDistancePointSetToPointSetMetricv4.h"
+#include "itkMeanSquaresImageToImageMetricv4.h"
 #include "itkObjectToObjectMultiMetricv4.h"
-#include "itkSinkhornPointSetToPointSetMetricv4.h"
 #include "itkTranslationTransform.h"
 
 #include <functional>
-#include <limits>
 
 using namespace itk::Sinkhorn::Test;
 namespace Shapes = itk::Sinkhorn::Testing;
@@ -41,201 +35,17 @@ namespace Shapes = itk::Sinkhorn::Testing;
 namespace
 {
 
-template <unsigned int D>
-using ImageType = itk::Image<float, D>;
-template <unsigned int D>
-using MeshType = itk::Mesh<float, D>;
-template <unsigned int D>
-using MethodType = itk::FoldFreeRegistrationMethod<ImageType<D>, ImageType<D>, MeshType<D>>;
-template <unsigned int D>
-using MetricType = itk::PointSetToPointSetMetricv4<MeshType<D>, MeshType<D>>;
 using FieldType = itk::Sinkhorn::DisplacementField<2>;
 
-const std::vector<std::string> methodNames{ "SyN", "Displacement", "Greedy", "Velocity" };
-const std::vector<std::string> metricNames{ "Sinkhorn", "Kernel", "Euclidean", "Expectation" };
-
-template <unsigned int D>
-typename MethodType<D>::Pointer
-MakeMethod(const std::string & name)
+itk::TranslationTransform<double, 2>::Pointer
+MakeTranslation(double x, double y)
 {
-  if (name == "Displacement" || name == "Greedy")
-  {
-    const auto method =
-      itk::FoldFreeDisplacementFieldRegistrationMethod<ImageType<D>, ImageType<D>, MeshType<D>>::New();
-    method->SetGreedy(name == "Greedy");
-    return method.GetPointer();
-  }
-  if (name == "Velocity")
-  {
-    return itk::FoldFreeVelocityFlowRegistrationMethod<ImageType<D>, ImageType<D>, MeshType<D>>::New().GetPointer();
-  }
-  return itk::FoldFreeSyNImageRegistrationMethod<ImageType<D>, ImageType<D>, MeshType<D>>::New().GetPointer();
-}
-
-template <unsigned int D>
-typename MetricType<D>::Pointer
-MakeMetric(const std::string & name)
-{
-  using Mesh = MeshType<D>;
-  if (name == "Sinkhorn")
-  {
-    return itk::SinkhornPointSetToPointSetMetricv4<Mesh>::New().GetPointer();
-  }
-  if (name == "Kernel")
-  {
-    return itk::KernelDistancePointSetToPointSetMetricv4<Mesh>::New().GetPointer();
-  }
-  if (name == "Euclidean")
-  {
-    return itk::EuclideanDistancePointSetToPointSetMetricv4<Mesh>::New().GetPointer();
-  }
-  const auto metric = itk::ExpectationBasedPointSetToPointSetMetricv4<Mesh>::New();
-  metric->SetPointSetSigma(3.0);
-  metric->SetEvaluationKNeighborhood(10);
-  return metric.GetPointer();
-}
-
-/** A grid around the shapes whose spacings differ, which begins at another index, and is turned. */
-template <unsigned int D>
-typename ImageType<D>::Pointer
-MakeDomain()
-{
-  const auto                           domain = ImageType<D>::New();
-  typename ImageType<D>::SpacingType   spacing;
-  typename ImageType<D>::IndexType     start;
-  typename ImageType<D>::SizeType      size;
-  typename ImageType<D>::DirectionType direction;
-  direction.SetIdentity();
-  const double angle = 0.3;
-  direction(0, 0) = direction(1, 1) = std::cos(angle);
-  direction(0, 1) = -std::sin(angle);
-  direction(1, 0) = std::sin(angle);
-  for (unsigned int d = 0; d < D; ++d)
-  {
-    spacing[d] = (D == 2 ? 1.6 : 3.2) + 0.2 * d;
-    start[d] = 3 - static_cast<int>(d);
-    size[d] = (D == 2 ? 61 : 29) - 2 * d;
-  }
-  domain->SetRegions({ start, size });
-  domain->SetSpacing(spacing);
-  domain->SetDirection(direction);
-  domain->Allocate(true);
-  itk::Point<double, D> centre;
-  typename ImageType<D>::IndexType middle;
-  for (unsigned int d = 0; d < D; ++d)
-  {
-    middle[d] = start[d] + static_cast<itk::IndexValueType>(size[d]) / 2;
-  }
-  domain->TransformIndexToPhysicalPoint(middle, centre);
-  typename ImageType<D>::PointType origin;
-  for (unsigned int d = 0; d < D; ++d)
-  {
-    origin[d] = -centre[d];
-  }
-  domain->SetOrigin(origin);
-  return domain;
-}
-
-/** A curve or a surface, and the same bent and shifted. */
-template <unsigned int D>
-struct Pair
-{
-  typename MeshType<D>::Pointer Fixed;
-  typename MeshType<D>::Pointer Moving;
-};
-
-template <unsigned int D>
-typename MeshType<D>::Pointer
-MakeShape()
-{
-  if constexpr (D == 2)
-  {
-    return Shapes::MakeCurveMesh<2>(60);
-  }
-  else
-  {
-    return Shapes::MakeSurfaceMesh(9);
-  }
-}
-
-template <unsigned int D>
-Pair<D>
-MakePair()
-{
-  Pair<D> pair;
-  pair.Fixed = MakeShape<D>();
-  pair.Moving = Shapes::MoveMesh<MeshType<D>>(pair.Fixed, [](typename MeshType<D>::PointType & point) {
-    const float x = point[0];
-    point[0] += 2.0F + 2.5F * std::sin(0.12F * point[1]);
-    point[1] += -2.5F + 2.0F * std::cos(0.1F * x);
-    point[D - 1] *= 1.1F;
-  });
-  return pair;
-}
-
-/** Mean distance from moved points to the closest of others. */
-template <unsigned int D>
-double
-MeasureDistance(const MeshType<D> * fixed, const MeshType<D> * moving, const itk::Transform<double, D, D> * transform)
-{
-  double sum = 0.0;
-  for (auto it = fixed->GetPoints()->Begin(); it != fixed->GetPoints()->End(); ++it)
-  {
-    itk::Point<double, D> point;
-    point.CastFrom(it.Value());
-    point = transform ? transform->TransformPoint(point) : point;
-    double closest = std::numeric_limits<double>::max();
-    for (auto other = moving->GetPoints()->Begin(); other != moving->GetPoints()->End(); ++other)
-    {
-      itk::Point<double, D> goal;
-      goal.CastFrom(other.Value());
-      closest = std::min(closest, point.EuclideanDistanceTo(goal));
-    }
-    sum += closest;
-  }
-  return sum / static_cast<double>(fixed->GetNumberOfPoints());
-}
-
-/** Largest distance from x to inverse(map(x)), voxels, at the points of a shape. */
-template <unsigned int D>
-double
-MeasureInconsistency(const MeshType<D> *                                  shape,
-                     const ImageType<D> *                                 domain,
-                     const typename MethodType<D>::OutputTransformType * map)
-{
-  const auto inverse = map->GetInverseTransform();
-  double     largest = 0.0;
-  for (auto it = shape->GetPoints()->Begin(); it != shape->GetPoints()->End(); ++it)
-  {
-    itk::Point<double, D> point;
-    point.CastFrom(it.Value());
-    const auto here = domain->template TransformPhysicalPointToContinuousIndex<double>(point);
-    const auto back = domain->template TransformPhysicalPointToContinuousIndex<double>(
-      inverse->TransformPoint(map->TransformPoint(point)));
-    largest = std::max(largest, here.EuclideanDistanceTo(back));
-  }
-  return largest;
-}
-
-template <unsigned int D>
-void
-Configure(MethodType<D> * method, const Pair<D> & pair, typename MethodType<D>::MetricType * metric)
-{
-  method->SetFixedPointSet(pair.Fixed);
-  method->SetMovingPointSet(pair.Moving);
-  method->SetMetric(metric);
-  method->SetNumberOfLevels(2);
-  typename MethodType<D>::ShrinkFactorsArrayType factors(2);
-  factors[0] = 2;
-  factors[1] = 1;
-  method->SetShrinkFactorsPerLevel(factors);
-  typename MethodType<D>::SmoothingSigmasArrayType sigmas(2);
-  sigmas.Fill(0.0);
-  method->SetSmoothingSigmasPerLevel(sigmas);
-  typename MethodType<D>::NumberOfIterationsArrayType iterations(2);
-  iterations[0] = 20;
-  iterations[1] = 20;
-  method->SetNumberOfIterationsPerLevel(iterations);
+  const auto             translation = itk::TranslationTransform<double, 2>::New();
+  itk::Vector<double, 2> way;
+  way[0] = x;
+  way[1] = y;
+  translation->Translate(way);
+  return translation;
 }
 
 template <unsigned int D>
@@ -243,26 +53,28 @@ void
 ExpectRegisters(const std::string & methodName, const std::string & metricName)
 {
   const auto pair = MakePair<D>();
+  const auto fine = MakePair<D>(6);
   const auto domain = MakeDomain<D>();
   const auto metric = MakeMetric<D>(metricName);
-  metric->SetVirtualDomain(
-    domain->GetSpacing(), domain->GetOrigin(), domain->GetDirection(), domain->GetLargestPossibleRegion());
+  SetVirtualDomain<D>(metric, domain);
   const auto method = MakeMethod<D>(methodName);
   Configure<D>(method, pair, metric);
   method->Update();
   const auto   transform = method->GetModifiableTransform();
-  const double before = MeasureDistance<D>(pair.Fixed, pair.Moving, nullptr);
-  const double after = MeasureDistance<D>(pair.Fixed, pair.Moving, transform);
+  const auto   inverse = transform->GetInverseTransform();
+  const auto   identity = itk::IdentityTransform<double, D>::New();
+  const double before = MeasureDistance<D>(pair.Fixed, fine.Moving, identity);
   if (std::getenv("SHOW"))
-    std::cout << methodName << ' ' << metricName << ' ' << D << "-D: " << before << " -> " << after << " least "
+    std::cout << methodName << ' ' << metricName << ' ' << D << "-D: " << before << " -> "
+              << MeasureDistance<D>(pair.Fixed, fine.Moving, transform) << " back "
+              << MeasureDistance<D>(pair.Moving, fine.Fixed, inverse) << " least "
               << SinkhornFoldOracle::Measure(transform->GetDisplacementField()).Least << " inconsistency "
-              << MeasureInconsistency<D>(pair.Fixed, domain, transform) << " back "
-              << MeasureDistance<D>(pair.Moving, pair.Fixed, transform->GetInverseTransform()) << std::endl;
-  EXPECT_LT(after, 0.3 * before);
-  EXPECT_LT(MeasureDistance<D>(pair.Moving, pair.Fixed, transform->GetInverseTransform()), 0.3 * before);
+              << MeasureInconsistency<D>(pair.Fixed, domain, transform) << std::endl;
+  EXPECT_LT(MeasureDistance<D>(pair.Fixed, fine.Moving, transform), 0.3 * before);
+  EXPECT_LT(MeasureDistance<D>(pair.Moving, fine.Fixed, inverse), 0.3 * before);
   EXPECT_GT(SinkhornFoldOracle::Measure(transform->GetDisplacementField()).Least, 0.0);
   EXPECT_LT(MeasureInconsistency<D>(pair.Fixed, domain, transform), 0.1);
-  // the metric is given back
+  // the metric is given back as it was
   EXPECT_EQ(metric->GetFixedPointSet(), pair.Fixed.GetPointer());
   EXPECT_FALSE(metric->GetCalculateValueAndDerivativeInTangentSpace());
   EXPECT_EQ(metric->GetVirtualRegion(), domain->GetLargestPossibleRegion());
@@ -285,4 +97,209 @@ INSTANTIATE_TEST_SUITE_P(All,
                          FoldFreePointMethods,
                          ::testing::Combine(::testing::ValuesIn(methodNames), ::testing::ValuesIn(metricNames)),
                          [](const auto & info) { return std::get<0>(info.param) + std::get<1>(info.param); });
+
+class FoldFreePointMethod : public ::testing::TestWithParam<std::string>
+{};
+
+TEST_P(FoldFreePointMethod, SameBitsForAnyNumberOfThreads)
+{
+  const auto pair = MakePair<2>(2);
+  const auto domain = MakeDomain<2>();
+  const auto given = itk::MultiThreaderBase::GetGlobalDefaultNumberOfThreads();
+  for (const std::string & name : metricNames)
+  {
+    FieldType::Pointer fields[3];
+    for (const unsigned int k : { 0u, 1u, 2u })
+    {
+      itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(1u << k);
+      const auto metric = MakeMetric<2>(name);
+      SetVirtualDomain<2>(metric, domain);
+      const auto method = MakeMethod<2>(GetParam());
+      Configure<2>(method, pair, metric);
+      method->Update();
+      fields[k] = method->GetModifiableTransform()->GetModifiableDisplacementField();
+    }
+    itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(given);
+    const auto count = fields[0]->GetBufferedRegion().GetNumberOfPixels();
+    for (const unsigned int k : { 1u, 2u })
+    {
+      EXPECT_TRUE(
+        std::equal(fields[0]->GetBufferPointer(), fields[0]->GetBufferPointer() + count, fields[k]->GetBufferPointer()))
+        << name << " with " << (1u << k) << " threads";
+    }
+  }
+}
+
+TEST_P(FoldFreePointMethod, TakesPointsBesideImages)
+{
+  const auto                     truth = MakeTranslation(3.0, -2.1);
+  const ClientPair<ImageType<2>> images(truth, true);
+  // A ring around what the images show, which moves the other way: of it they know nothing.
+  const itk::Point<double, 2> centre = GetCentre(MakeFixedGeometry<2>(true));
+  const auto                  makeRing = [&centre](double shift, unsigned int number) {
+    const auto ring = MeshType<2>::New();
+    for (unsigned int k = 0; k < number; ++k)
+    {
+      const double           angle = 2.0 * itk::Math::pi * k / number;
+      MeshType<2>::PointType point;
+      point[0] = static_cast<float>(centre[0] + 17.0 * std::cos(angle) + shift);
+      point[1] = static_cast<float>(centre[1] + 17.0 * std::sin(angle));
+      ring->SetPoint(k, point);
+    }
+    return ring;
+  };
+  const Pair<2> rings{ makeRing(0.0, 90), makeRing(-1.5, 90) };
+  for (const bool pointsFirst : { false, true })
+  {
+    const auto both = itk::ObjectToObjectMultiMetricv4<2, 2, ImageType<2>, double>::New();
+    const auto ofImages = itk::MeanSquaresImageToImageMetricv4<ImageType<2>, ImageType<2>>::New();
+    const auto ofPoints = MakeMetric<2>("Sinkhorn");
+    pointsFirst ? both->AddMetric(ofPoints) : both->AddMetric(ofImages);
+    pointsFirst ? both->AddMetric(ofImages) : both->AddMetric(ofPoints);
+    const auto method = MakeMethod<2>(GetParam());
+    Configure<2>(method, {}, both);
+    method->SetFixedPointSet(pointsFirst ? 0 : 1, rings.Fixed);
+    method->SetMovingPointSet(pointsFirst ? 0 : 1, rings.Moving);
+    method->SetFixedImage(pointsFirst ? 1 : 0, images.GetFixed());
+    method->SetMovingImage(pointsFirst ? 1 : 0, images.GetMoving());
+    method->Update();
+    const auto transform = method->GetModifiableTransform();
+    const auto outcome = images.Judge({ true, itk::Sinkhorn::MassModel::Intensity },
+                                      [&](const auto & p) { return transform->TransformPoint(p); });
+    const auto fine = makeRing(-1.5, 2000);
+    if (std::getenv("SHOW"))
+      std::cout << GetParam() << " " << outcome.errorBefore << " -> " << outcome.errorAfter << ", points "
+                << MeasureDistance<2>(rings.Fixed, fine, itk::IdentityTransform<double, 2>::New()) << " -> "
+                << MeasureDistance<2>(rings.Fixed, fine, transform) << std::endl;
+    EXPECT_LT(outcome.errorAfter, 0.5 * outcome.errorBefore);
+    EXPECT_LT(MeasureDistance<2>(rings.Fixed, fine, transform), 0.4);
+    EXPECT_GT(SinkhornFoldOracle::Measure(transform->GetDisplacementField()).Least, 0.0);
+  }
+}
+
+TEST_P(FoldFreePointMethod, GoesThroughInitialTransforms)
+{
+  const auto pair = MakePair<2>();
+  const auto fine = MakePair<2>(6);
+  const auto away = MakeTranslation(300.0, -200.0);
+  const auto shift = [&away](MeshType<2>::PointType & point) { point.CastFrom(away->TransformPoint(point)); };
+  const auto metric = MakeMetric<2>("Sinkhorn");
+  SetVirtualDomain<2>(metric, MakeDomain<2>());
+  const auto   method = MakeMethod<2>(GetParam());
+  unsigned int iterations = 0;
+  unsigned int levels = 0;
+  method->AddObserver(itk::IterationEvent(), [&](const itk::EventObject &) { ++iterations; });
+  method->AddObserver(itk::MultiResolutionIterationEvent(), [&](const itk::EventObject &) { ++levels; });
+  for (const bool isFixed : { false, true })
+  {
+    const auto there = Shapes::MoveMesh<MeshType<2>>(isFixed ? pair.Fixed : pair.Moving, shift);
+    Configure<2>(method, isFixed ? Pair<2>{ there, pair.Moving } : Pair<2>{ pair.Fixed, there }, metric);
+    method->SetFixedInitialTransform(isFixed ? away.GetPointer() : nullptr);
+    method->SetMovingInitialTransform(isFixed ? nullptr : away.GetPointer());
+    method->Update();
+    // in the virtual domain, where both are as in the other tests
+    EXPECT_LT(MeasureDistance<2>(pair.Fixed, fine.Moving, method->GetModifiableTransform()), 0.5);
+    EXPECT_EQ(levels, isFixed ? 4u : 2u);
+  }
+  EXPECT_GT(iterations, 4u);
+}
+
+TEST_P(FoldFreePointMethod, MassesOfEitherSideGoAlong)
+{
+  // Only masses tell that the second half of the points is not there.
+  const auto         pair = MakePair<2>();
+  const auto         other = MakePair<2>(2);
+  const auto         metric = itk::SinkhornPointSetToPointSetMetricv4<MeshType<2>>::New();
+  itk::Array<double> masses(pair.Fixed->GetNumberOfPoints(), 1.0);
+  metric->SetFixedMasses(masses);
+  SetVirtualDomain<2>(metric, MakeDomain<2>());
+  const auto method = MakeMethod<2>(GetParam());
+  Configure<2>(method, { pair.Fixed, other.Moving }, metric);
+  method->Update();
+  EXPECT_EQ(metric->GetFixedMasses(), masses);
+  EXPECT_EQ(metric->GetMovingMasses().Size(), 0u);
+  EXPECT_LT(MeasureDistance<2>(pair.Fixed, MakePair<2>(6).Moving, method->GetModifiableTransform()), 0.5);
+}
+
+TEST_P(FoldFreePointMethod, NamesWhatIsWrong)
+{
+  const auto pair = MakePair<2>();
+  const auto expect = [&](const std::string &                          part,
+                          MethodType<2>::MetricType *                  metric,
+                          const std::function<void(MethodType<2> &)> & change) {
+    const auto method = MakeMethod<2>(GetParam());
+    Configure<2>(method, pair, metric);
+    change(*method);
+    std::string text;
+    try
+    {
+      method->Update();
+    }
+    catch (const itk::ExceptionObject & error)
+    {
+      text = error.GetDescription();
+    }
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is not in: " << text;
+  };
+  const auto nothing = [](MethodType<2> &) {};
+  for (const std::string & name : metricNames)
+  {
+    expect("SetVirtualDomainFromImage()", MakeMetric<2>(name), nothing);
+    const auto metric = MakeMetric<2>(name);
+    SetVirtualDomain<2>(metric, MakeDomain<2>());
+    expect("FixedPointSet is not set", metric, [](MethodType<2> & m) { m.SetFixedPointSet(nullptr); });
+    expect("call SetMovingPointSet(0, ...)", metric, [](MethodType<2> & m) { m.SetMovingPointSet(nullptr); });
+    expect("has no points", metric, [](MethodType<2> & m) { m.SetMovingPointSet(MeshType<2>::New()); });
+    expect("lies in the virtual domain", metric, [&](MethodType<2> & m) {
+      const auto far = [](MeshType<2>::PointType & point) { point[0] += 500.0F; };
+      m.SetFixedPointSet(Shapes::MoveMesh<MeshType<2>>(pair.Fixed, far));
+      m.SetMovingPointSet(Shapes::MoveMesh<MeshType<2>>(pair.Moving, far));
+    });
+    // what went wrong is forgotten
+    EXPECT_FALSE(metric->GetCalculateValueAndDerivativeInTangentSpace());
+    expect("FixedImage is not set", itk::MeanSquaresImageToImageMetricv4<ImageType<2>, ImageType<2>>::New(), nothing);
+  }
+  using OtherMesh = itk::Mesh<double, 2>;
+  expect("PointSetToPointSetMetricv4 for point sets of the type",
+         itk::SinkhornPointSetToPointSetMetricv4<OtherMesh>::New(),
+         nothing);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FoldFreePointMethod, ::testing::ValuesIn(methodNames), [](const auto & info) {
+  return info.param;
+});
+
+TEST(FoldFreePointSets, JensenHavrdaCharvatTsallisIsFollowed)
+{
+  // The type of point set that the methods have if none is given.
+  using PointSetType = itk::PointSet<unsigned int, 2>;
+  const auto pair = MakePair<2>();
+  const auto copy = [](const MeshType<2> * mesh) {
+    const auto points = PointSetType::New();
+    for (auto it = mesh->GetPoints()->Begin(); it != mesh->GetPoints()->End(); ++it)
+    {
+      points->SetPoint(it.Index(), it.Value());
+    }
+    return points;
+  };
+  const auto metric = itk::JensenHavrdaCharvatTsallisPointSetToPointSetMetricv4<PointSetType>::New();
+  metric->SetPointSetSigma(3.0);
+  metric->SetEvaluationKNeighborhood(10);
+  metric->SetUseAnisotropicCovariances(false);
+  metric->SetAlpha(1.1);
+  const auto domain = MakeDomain<2>();
+  metric->SetVirtualDomain(
+    domain->GetSpacing(), domain->GetOrigin(), domain->GetDirection(), domain->GetLargestPossibleRegion());
+  const auto method = itk::FoldFreeSyNImageRegistrationMethod<ImageType<2>>::New();
+  method->SetFixedPointSet(copy(pair.Fixed));
+  method->SetMovingPointSet(copy(pair.Moving));
+  method->SetMetric(metric);
+  method->Update();
+  const auto   transform = method->GetModifiableTransform();
+  const auto   fine = MakePair<2>(6);
+  const double before = MeasureDistance<2>(pair.Fixed, fine.Moving, itk::IdentityTransform<double, 2>::New());
+  EXPECT_LT(MeasureDistance<2>(pair.Fixed, fine.Moving, transform), 0.3 * before);
+  EXPECT_GT(SinkhornFoldOracle::Measure(transform->GetDisplacementField()).Least, 0.0);
+}
+
 } // namespace

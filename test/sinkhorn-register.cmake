@@ -47,6 +47,7 @@ if(Sinkhorn_BUILD_EXAMPLES AND NOT ITK_SOURCE_DIR)
              COMMAND sinkhorn-whole-registration ${_sinkhorn_demo_images}/RatLungSlice1.mha
                      ${_sinkhorn_demo_images}/RatLungSlice2.mha ${CMAKE_CURRENT_BINARY_DIR}/whole-registration.mha)
   endif()
+  add_test(NAME SinkhornFoldFreePointsExample COMMAND sinkhorn-fold-free-points)
   if(SINKHORN_TEST_DATA)
     set(_sinkhorn_hippocampi "${SINKHORN_TEST_DATA}/msd_hippocampus/images")
     add_test(NAME SinkhornFoldFreeSyNExample

@@ -182,6 +182,24 @@ def test_syn_of_itk_follows_meshes():
     assert mean_distance(move(result, points_of(fixed)), points_of(moving)) < 0.35 * before
 
 
+@pytest.mark.parametrize("name", ["DisplacementField", "SyNImage", "VelocityFlow"])
+def test_fold_free_methods_follow_meshes(name):
+    fixed, moving = make_shape("Mesh", 2, bump=3.0, shift=(32, 32)), make_shape("Mesh", 2, shift=(34, 31))
+    space = make_blob(2, [32, 32], "D", 64)
+    metric = make_metric("Sinkhorn", fixed, moving, itk.TranslationTransform[itk.D, 2].New())
+    metric.SetVirtualDomainFromImage(space)
+    metric.SetBlur(1.0)
+    method = getattr(itk, f"FoldFree{name}RegistrationMethod")[type(space), type(space), type(fixed)].New()
+    method.SetFixedPointSet(fixed)
+    method.SetMovingPointSet(moving)
+    method.SetMetric(metric)
+    method.Update()
+    transform = method.GetModifiableTransform()
+    before = mean_distance(points_of(fixed), points_of(moving))
+    assert mean_distance(move(transform, points_of(fixed)), points_of(moving)) < 0.35 * before
+    assert mean_distance(move(transform.GetInverseTransform(), points_of(moving)), points_of(fixed)) < 0.35 * before
+
+
 def test_beside_an_image_metric():
     fixed, moving = make_shape("PointSet", 2), make_shape("PointSet", 2, shift=(2.0, 0.0))
     image = make_blob(2, [20, 25], "D")
