@@ -174,7 +174,7 @@ FoldFreeRegistrationMethod<TFixedImage, TMovingImage, TPointSet>::MakeParts()
     part.Number = n;
     // A force of the user's own is that of the whole metric, or of its images.
     const bool isMeant = m_Force && (metric == this->m_Metric || !isOfPoints(metric));
-    part.Force = isMeant ? m_Force : MakeRegistrationForce<ImageType>(metric);
+    part.Force = isMeant ? m_Force : MakeRegistrationForce<ImageType, TPointSet>(metric);
     part.Share = share;
     m_Parts.push_back(part);
   };

@@ -19,6 +19,7 @@
 #define itkMakeRegistrationForce_h
 
 #include "itkANTSNeighborhoodCorrelationImageToImageMetricv4.h"
+#include "itkEuclideanDistancePointSetToPointSetMetricv4.h"
 #include "itkLocalCorrelationRegistrationForce.h"
 #include "itkMeanSquaresImageToImageMetricv4.h"
 #include "itkPointRegistrationForce.h"
@@ -32,8 +33,9 @@ namespace itk
  * ANTSNeighborhoodCorrelationImageToImageMetricv4, that of points for point set metrics, a direction for all others.
  * Mean squares and local correlation without gradient filters are computed by the force itself where images are warped:
  * mean squares as the metric does, but for differences along the axes of the grid instead of those of space, where
- * these are not parallel. */
-template <typename TImage>
+ * these are not parallel. Forces of points are ways where the metric says so (PointForceSource), and those of
+ * EuclideanDistancePointSetToPointSetMetricv4, which lead to the closest point. */
+template <typename TImage, typename TPointSet = PointSet<unsigned int, TImage::ImageDimension>>
 typename RegistrationForce<TImage>::Pointer
 MakeRegistrationForce(const Object * metric)
 {
@@ -63,9 +65,11 @@ MakeRegistrationForce(const Object * metric)
   const auto * const any = dynamic_cast<const MetricType *>(metric);
   if (any && any->GetMetricCategory() == ObjectToObjectMetricBaseTemplateEnums::MetricCategory::POINT_SET_METRIC)
   {
+    using EuclideanType = EuclideanDistancePointSetToPointSetMetricv4<TPointSet>;
     const auto * const source = dynamic_cast<const PointForceSource<TImage::ImageDimension> *>(metric);
     const auto         force = PointRegistrationForce<TImage>::New();
-    force->SetForcesAreWays(source && source->GetForcesAreWays());
+    force->SetForcesAreWays(source ? source->GetForcesAreWays()
+                                   : dynamic_cast<const EuclideanType *>(metric) != nullptr);
     return force.GetPointer();
   }
   return RegistrationForce<TImage>::New();

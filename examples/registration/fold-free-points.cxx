@@ -19,12 +19,12 @@
 #include "itkDisplacementFieldJacobianCalculator.h"
 #include "itkFoldFreeSyNImageRegistrationMethod.h"
 #include "itkLineCell.h"
+#include "itkMesh.h"
 #include "itkSinkhornPointSetToPointSetMetricv4.h"
 using ImageType = itk::Image<float, 2>;
 using MeshType = itk::Mesh<float, 2>;
 
-/** A closed curve, mm. */
-static MeshType::Pointer
+static MeshType::Pointer // a closed curve, mm
 MakeCurve(unsigned int points, double width, double height, double bend)
 {
   const auto mesh = MeshType::New();
