@@ -78,7 +78,40 @@ function(sinkhorn_add_programs folder)
   endif()
   sinkhorn_find_itk()
   include(${ITK_USE_FILE})
-  # ITK's build tree is no place for the programs of a module.
+  # ITK's build tree is no place for the programs of a module and what they share.
   set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${Sinkhorn_BINARY_DIR}/bin")
+  set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${Sinkhorn_BINARY_DIR}/lib")
   add_subdirectory("${Sinkhorn_SOURCE_DIR}/${folder}" "${Sinkhorn_BINARY_DIR}/${folder}")
+endfunction()
+
+# Adds a static library that programs share, this module's and those of others: Sinkhorn::NAME, a component of the package.
+# Public headers lie in the folder include beside it.
+function(sinkhorn_add_program_library name)
+  add_library(Sinkhorn${name} STATIC ${ARGN})
+  add_library(Sinkhorn::${name} ALIAS Sinkhorn${name})
+  set_target_properties(Sinkhorn${name} PROPERTIES OUTPUT_NAME ITKSinkhorn${name} EXPORT_NAME ${name})
+  target_compile_features(Sinkhorn${name} PUBLIC cxx_std_17)
+  target_include_directories(Sinkhorn${name} PUBLIC "$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>")
+  target_link_libraries(Sinkhorn${name} PUBLIC Sinkhorn ${ITK_LIBRARIES})
+  if(NOT Sinkhorn_INSTALL_PACKAGE_DIR)
+    return() # ITK's modules have a place for one library each
+  endif()
+  target_include_directories(Sinkhorn${name} PUBLIC "$<INSTALL_INTERFACE:${Sinkhorn_INSTALL_INCLUDE_DIR}>")
+  install(
+    TARGETS Sinkhorn${name}
+    EXPORT Sinkhorn${name}Targets
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(
+    EXPORT Sinkhorn${name}Targets
+    NAMESPACE Sinkhorn::
+    DESTINATION "${Sinkhorn_INSTALL_PACKAGE_DIR}"
+    COMPONENT Development)
+  export(
+    EXPORT Sinkhorn${name}Targets
+    NAMESPACE Sinkhorn::
+    FILE "${Sinkhorn_BINARY_DIR}/Sinkhorn${name}Targets.cmake")
+  install(
+    DIRECTORY include/
+    DESTINATION "${Sinkhorn_INSTALL_INCLUDE_DIR}"
+    COMPONENT Development)
 endfunction()

@@ -17,7 +17,9 @@
  *=========================================================================*/
 #include "canvas.h"
 
-#include "checkedFile.h"
+#include "libraries.h"
+
+#include "itkSinkhornCheckedFile.h"
 
 
 #include <algorithm>

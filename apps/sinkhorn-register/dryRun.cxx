@@ -17,7 +17,7 @@
  *=========================================================================*/
 #include "dryRun.h"
 
-#include "imageFile.h"
+#include "itkSinkhornImageFile.h"
 
 #include <iostream>
 #include <string>

@@ -18,8 +18,10 @@
 #ifndef sinkhornRegisterInputs_h
 #define sinkhornRegisterInputs_h
 
-#include "images.h"
-#include "landmarks.h"
+#include "options.h"
+
+#include "itkSinkhornImageReading.h"
+#include "itkSinkhornLandmarkPairs.h"
 
 #include "itkSinkhornRegistrationEngine.h"
 

@@ -17,11 +17,11 @@
  *=========================================================================*/
 // sinkhorn-register: register two images with entropic optimal transport, or with one of ITK's own metrics under the
 // same schedule. See sinkhorn-register --help and the README.
-#include "imageFile.h"
+#include "itkSinkhornImageFile.h"
 #include "options.h"
 #include "pipeline.h"
 #include "shapePipeline.h"
-#include "signals.h"
+#include "itkSinkhornUnfinishedFiles.h"
 
 #include "itkMultiThreaderBase.h"
 
@@ -82,7 +82,7 @@ Run(const Options & options)
 }
 
 void
-Complain(const char * what)
+Complain(const std::string & what)
 {
   std::cerr << "sinkhorn-register: " << what << std::endl;
 }
@@ -102,6 +102,7 @@ int
 main(int argc, char ** argv)
 {
   CatchSignals();
+  SetWarningHandler([](const std::string & text) { Complain("warning: " + text); }); // with --quiet too
   try
   {
     Options   options;

@@ -18,6 +18,8 @@
 #ifndef sinkhornRegisterOptions_h
 #define sinkhornRegisterOptions_h
 
+#include "libraries.h"
+
 #include "itkSinkhornPointRegistrationEngine.h"
 #include "itkSinkhornRegistrationPlan.h"
 
@@ -27,8 +29,6 @@
 
 namespace SinkhornRegister
 {
-
-using itk::SinkhornRegistration::UsageError;
 
 /** What the command line says: files, and the plan of the registration. */
 struct Options : itk::SinkhornRegistration::Plan

@@ -18,7 +18,9 @@
 #ifndef sinkhornRegisterOverview_h
 #define sinkhornRegisterOverview_h
 
-#include "images.h"
+#include "libraries.h"
+
+#include "itkSinkhornImageReading.h"
 
 #include <string>
 

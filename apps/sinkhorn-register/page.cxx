@@ -17,7 +17,7 @@
  *=========================================================================*/
 #include "page.h"
 
-#include "checkedFile.h"
+#include "itkSinkhornCheckedFile.h"
 
 #include "itkMultiThreaderBase.h"
 #include "itkVersion.h"

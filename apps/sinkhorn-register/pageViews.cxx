@@ -18,7 +18,7 @@
 #include "pageViews.h"
 
 #include "canvas.h"
-#include "checkedFile.h"
+#include "itkSinkhornCheckedFile.h"
 #include "colors.h"
 #include "page.h"
 #include "slices.h"

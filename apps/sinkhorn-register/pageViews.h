@@ -18,7 +18,9 @@
 #ifndef sinkhornRegisterPageViews_h
 #define sinkhornRegisterPageViews_h
 
-#include "resultFiles.h"
+#include "libraries.h"
+
+#include "itkSinkhornResultFiles.h"
 
 #include <nlohmann/json_fwd.hpp>
 

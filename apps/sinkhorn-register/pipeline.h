@@ -18,7 +18,7 @@
 #ifndef sinkhornRegisterPipeline_h
 #define sinkhornRegisterPipeline_h
 
-#include "imageFile.h"
+#include "itkSinkhornImageFile.h"
 #include "options.h"
 
 namespace SinkhornRegister

@@ -20,16 +20,16 @@
 
 #include "pipeline.h"
 
-#include "checkedFile.h"
-#include "images.h"
+#include "itkSinkhornCheckedFile.h"
+#include "itkSinkhornImageReading.h"
 #include "inputs.h"
-#include "outputs.h"
+#include "itkSinkhornOutputFolder.h"
 #include "overview.h"
 #include "page.h"
 #include "pageViews.h"
 #include "progress.h"
 #include "report.h"
-#include "resultFiles.h"
+#include "itkSinkhornResultFiles.h"
 
 #include "itkDisplacementFieldTransform.h"
 #include "itkIdentityTransform.h"

@@ -18,7 +18,7 @@
 #ifndef sinkhornRegisterReport_h
 #define sinkhornRegisterReport_h
 
-#include "imageTypes.h"
+#include "libraries.h"
 #include "options.h"
 
 #include "itkSinkhornRegistrationDice.h"

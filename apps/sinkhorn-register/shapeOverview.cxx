@@ -20,7 +20,7 @@
 #include "canvas.h"
 #include "colors.h"
 #include "page.h"
-#include "shapeDistance.h"
+#include "itkSinkhornShapeDistance.h"
 
 #include <nlohmann/json.hpp>
 
@@ -34,6 +34,8 @@ namespace SinkhornRegister
 namespace
 {
 
+using itk::Sinkhorn::SampleShape;
+using itk::Sinkhorn::ShapePoint;
 using Points = std::vector<ShapePoint>;
 
 /** A view along one axis: which axes lie across and up. */

@@ -17,30 +17,33 @@
  *=========================================================================*/
 #include "shapePipeline.h"
 
-#include "checkedFile.h"
-#include "integrity.h"
-#include "landmarks.h"
-#include "outputs.h"
+#include "itkSinkhornCheckedFile.h"
+#include "itkSinkhornLandmarkPairs.h"
+#include "itkSinkhornOutputFolder.h"
 #include "page.h"
 #include "progress.h"
-#include "shapeFile.h"
+#include "itkSinkhornShapeFile.h"
 #include "shapeOverview.h"
 #include "shapeReport.h"
-#include "writing.h"
+#include "itkSinkhornImageWriting.h"
 
 #include "itkIdentityTransform.h"
 #include "itkSinkhornFieldAlgebra.h"
 #include "itkSinkhornRegistrationImages.h"
+#include "itksys/SystemTools.hxx"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 namespace SinkhornRegister
 {
 namespace
 {
+
+namespace fs = std::filesystem;
 
 using Complex = itk::Sinkhorn::PointComplex;
 
@@ -155,14 +158,15 @@ RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile
   transform->GetInverse(inverse);
   Complex moved = moving.GetComplex();
   MovePoints<VDimension>(inverse.GetPointer(), moved.Points);
-  report.Before = MeasureShapes(fixed.GetComplex(), moving.GetComplex(), coverageBlurs * report.Blur);
-  report.After = MeasureShapes(fixed.GetComplex(), moved, coverageBlurs * report.Blur);
+  report.Before = itk::Sinkhorn::MeasureShapes(fixed.GetComplex(), moving.GetComplex(), coverageBlurs * report.Blur);
+  report.After = itk::Sinkhorn::MeasureShapes(fixed.GetComplex(), moved, coverageBlurs * report.Blur);
   MeasureLandmarks<VDimension>(landmarks, transform.GetPointer(), report);
   const auto field = SampleDisplacement<VDimension>(transform.GetPointer(), grid);
   report.Folds = itk::SinkhornRegistration::MeasureFolding<VDimension>(field);
   report.Seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  const std::string warped = "warped" + LowerExtension(options.MovingPoints);
+  const std::string warped =
+    "warped" + itksys::SystemTools::LowerCase(fs::path(options.MovingPoints).extension().string());
   moving.Write(folder.Stage(warped), moved.Points);
   WriteTransform<VDimension>(transform, folder.Stage("transform.h5"));
   WriteDisplacement<VDimension>(field, folder.Stage("displacement.nii.gz"));

@@ -33,7 +33,7 @@ namespace
 using Json = nlohmann::ordered_json;
 
 void
-AddDistances(const ShapeDistances & distances, const std::string & when, Json & json)
+AddDistances(const itk::Sinkhorn::ShapeDistances & distances, const std::string & when, Json & json)
 {
   json["mean_distance_" + when] = distances.Mean;
   json["p95_distance_" + when] = distances.Percentile95;

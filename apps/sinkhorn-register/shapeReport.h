@@ -19,7 +19,7 @@
 #define sinkhornRegisterShapeReport_h
 
 #include "options.h"
-#include "shapeDistance.h"
+#include "itkSinkhornShapeDistance.h"
 
 #include "itkSinkhornRegistrationReport.h"
 
@@ -37,8 +37,8 @@ constexpr double coverageBlurs = 2.0;
 struct ShapeReport : itk::SinkhornRegistration::PointRegistrationReport
 {
   unsigned int                       Dimension{ 0 };
-  ShapeDistances                     Before;
-  ShapeDistances                     After;
+  itk::Sinkhorn::ShapeDistances      Before;
+  itk::Sinkhorn::ShapeDistances      After;
   itk::SinkhornRegistration::Folding Folds;
   std::size_t                        NumberOfLandmarks{ 0 };
   /** Mean distance of corresponding landmarks. */

@@ -18,7 +18,7 @@
 #ifndef sinkhornRegisterSlices_h
 #define sinkhornRegisterSlices_h
 
-#include "imageTypes.h"
+#include "libraries.h"
 
 #include "itkContinuousIndex.h"
 #include "itkLinearInterpolateImageFunction.h"
