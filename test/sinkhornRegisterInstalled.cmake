@@ -39,4 +39,6 @@ run("the consumer can't be configured" "${CMAKE_COMMAND}" -G "${GENERATOR}" -S "
 run("the consumer can't be built" "${CMAKE_COMMAND}" --build "${FOLDER}/consumer" --config Release)
 run("the consumer fails" "${FOLDER}/consumer/consumer")
 message(STATUS "${output}")
+run("the consumer of files and pictures fails" "${CMAKE_COMMAND}" -E chdir "${FOLDER}" "${FOLDER}/consumer/files")
+message(STATUS "${output}")
 file(REMOVE_RECURSE "${FOLDER}")

@@ -21,11 +21,18 @@
 #include "itkSinkhornFileTypes.h"
 #include "itkSinkhornRegistrationImages.h"
 
+namespace itk
+{
+namespace SinkhornDrawing
+{}
+} // namespace itk
+
 namespace SinkhornRegister
 {
 
-/** The program speaks of images, maps, settings and files as the libraries do. */
+/** The program speaks of images, maps, settings, files and pictures as the libraries do. */
 using namespace itk::SinkhornRegistration;
+using namespace itk::SinkhornDrawing;
 using namespace itk::SinkhornIO;
 
 } // namespace SinkhornRegister

@@ -20,10 +20,11 @@
 #include "itkSinkhornCheckedFile.h"
 #include "itkSinkhornLandmarkPairs.h"
 #include "itkSinkhornOutputFolder.h"
-#include "page.h"
+#include "itkSinkhornPage.h"
 #include "progress.h"
 #include "itkSinkhornShapeFile.h"
-#include "shapeOverview.h"
+#include "itkSinkhornShapeOverview.h"
+#include "runDescription.h"
 #include "shapeReport.h"
 #include "itkSinkhornImageWriting.h"
 

@@ -17,8 +17,9 @@
  *=========================================================================*/
 // The mean of shapes: four shapes in the corners of a square and in between their barycentres, with
 // weights that change from corner to corner; for more or fewer than four files, the files and their barycentre.
-#include "picture.h"
+#include "shapes.h"
 
+#include "itkSinkhornGridPicture.h"
 #include "itkSinkhornBarycenterImageFilter.h"
 
 #include <algorithm>
@@ -27,20 +28,22 @@
 namespace
 {
 
+using namespace itk::SinkhornDrawing;
+
 using FilterType = itk::SinkhornBarycenterImageFilter<example::Density>;
 
-std::vector<example::Colour>
+std::vector<Color>
 ToColours(const example::Density * image, const itk::Size<2> & size)
 {
-  const float *                buffer = image->GetBufferPointer();
-  std::vector<example::Colour> colours(size[0] * size[1], example::Ink(0.0));
-  const auto                   region = image->GetBufferedRegion();
-  const float                  largest = *std::max_element(buffer, buffer + region.GetNumberOfPixels());
+  const float *      buffer = image->GetBufferPointer();
+  std::vector<Color> colours(size[0] * size[1], InkColor(0.0));
+  const auto         region = image->GetBufferedRegion();
+  const float        largest = *std::max_element(buffer, buffer + region.GetNumberOfPixels());
   for (size_t y = 0; y < std::min(size[1], region.GetSize(1)); ++y)
   {
     for (size_t x = 0; x < std::min(size[0], region.GetSize(0)); ++x)
     {
-      colours[y * size[0] + x] = example::Ink(0.9 * buffer[y * region.GetSize(0) + x] / largest);
+      colours[y * size[0] + x] = InkColor(0.9 * buffer[y * region.GetSize(0) + x] / largest);
     }
   }
   return colours;
@@ -84,7 +87,7 @@ DrawBarycenters(const std::vector<std::string> & arguments)
   {
     constexpr unsigned int panels = 5;
     const auto             size = FindBarycenter(shapes, { 1, 1, 1, 1 })->GetBufferedRegion().GetSize();
-    example::Picture       picture(panels, panels, size, scale);
+    GridPicture            picture(panels, panels, size, scale);
     for (unsigned int row = 0; row < panels; ++row)
     {
       for (unsigned int column = 0; column < panels; ++column)
@@ -100,9 +103,9 @@ DrawBarycenters(const std::vector<std::string> & arguments)
     picture.Write(arguments[0]);
     return;
   }
-  const auto       barycenter = FindBarycenter(shapes, {});
-  const auto       size = barycenter->GetBufferedRegion().GetSize();
-  example::Picture picture(static_cast<unsigned int>(shapes.size()) + 1, 1, size, scale);
+  const auto  barycenter = FindBarycenter(shapes, {});
+  const auto  size = barycenter->GetBufferedRegion().GetSize();
+  GridPicture picture(static_cast<unsigned int>(shapes.size()) + 1, 1, size, scale);
   for (unsigned int k = 0; k < shapes.size(); ++k)
   {
     picture.Paint(k, 0, ToColours(shapes[k], size));

@@ -16,8 +16,9 @@
  *
  *=========================================================================*/
 // Curves as particles: springs from one to the other, the curve on its way, and the mean of three curves.
-#include "picture.h"
+#include "shapes.h"
 
+#include "itkSinkhornGridPicture.h"
 #include "itkSinkhornPointBarycenter.h"
 #include "itkSinkhornPointTransport.h"
 
@@ -27,14 +28,16 @@
 namespace
 {
 
+using namespace itk::SinkhornDrawing;
+
 using itk::Sinkhorn::PointMeasure;
 using itk::Sinkhorn::PointTransport;
 using itk::Sinkhorn::Side;
 
-constexpr unsigned int    PanelSize = 128; // mm, and voxels of a panel
-constexpr example::Colour Blue{ { 0.05f, 0.25f, 0.55f } };
-constexpr example::Colour Orange{ { 0.80f, 0.30f, 0.00f } };
-constexpr example::Colour Grey{ { 0.55f, 0.55f, 0.60f } };
+constexpr unsigned int PanelSize = 128; // mm, and voxels of a panel
+constexpr Color        Blue{ 0.05, 0.25, 0.55 };
+constexpr Color        Orange{ 0.80, 0.30, 0.00 };
+constexpr Color        Grey{ 0.55, 0.55, 0.60 };
 
 /** A closed curve, r(angle) = radius (1 + Σ_k waves[k] cos((k+2) angle + phase)), as one particle for each segment. */
 PointMeasure
@@ -64,22 +67,22 @@ GetPoint(const std::vector<double> & positions, size_t particle)
 
 /** Particle after particle, closed. */
 void
-DrawCurve(example::Picture &      picture,
-          unsigned int            column,
-          const PointMeasure &    curve,
-          const example::Colour & colour,
-          double                  width,
-          double                  opacity = 1.0)
+DrawCurve(GridPicture &        picture,
+          unsigned int         column,
+          const PointMeasure & curve,
+          const Color &        colour,
+          double               width,
+          double               opacity = 1.0)
 {
   for (size_t i = 0; i < curve.GetNumberOfParticles(); ++i)
   {
-    picture.Line(column,
-                 0,
-                 GetPoint(curve.Positions, i),
-                 GetPoint(curve.Positions, (i + 1) % curve.GetNumberOfParticles()),
-                 width,
-                 colour,
-                 opacity);
+    picture.DrawLine(column,
+                     0,
+                     GetPoint(curve.Positions, i),
+                     GetPoint(curve.Positions, (i + 1) % curve.GetNumberOfParticles()),
+                     width,
+                     colour,
+                     opacity);
   }
 }
 
@@ -97,28 +100,23 @@ DrawCurves(const std::vector<std::string> & arguments)
   std::cout << "Divergence " << transport.GetValues().Divergence << " mm^2, " << report.Describe(parameters.Solver)
             << std::endl;
 
-  example::Picture picture(3, 1, { { PanelSize, PanelSize } }, 5);
+  GridPicture picture(3, 1, { { PanelSize, PanelSize } }, 5);
   for (unsigned int column = 0; column < 3; ++column)
   {
-    picture.Paint(column, 0, std::vector<example::Colour>(PanelSize * PanelSize, { { 1.0f, 1.0f, 1.0f } }));
+    picture.Paint(column, 0, std::vector<Color>(PanelSize * PanelSize, { 1.0, 1.0, 1.0 }));
   }
 
   const PointMeasure arrived = transport.MakeInterpolation(1.0);
   for (size_t i = 0; i < blue.GetNumberOfParticles(); i += 4)
   {
-    picture.Line(0, 0, GetPoint(blue.Positions, i), GetPoint(arrived.Positions, i), 1.2, Grey);
+    picture.DrawLine(0, 0, GetPoint(blue.Positions, i), GetPoint(arrived.Positions, i), 1.2, Grey);
   }
   DrawCurve(picture, 0, blue, Blue, 4.0);
   DrawCurve(picture, 0, orange, Orange, 4.0);
 
   for (const double t : { 0.0, 0.25, 0.5, 0.75, 1.0 })
   {
-    example::Colour colour;
-    for (unsigned int c = 0; c < 3; ++c)
-    {
-      colour[c] = static_cast<float>((1.0 - t) * Blue[c] + t * Orange[c]);
-    }
-    DrawCurve(picture, 1, transport.MakeInterpolation(t), colour, 3.0);
+    DrawCurve(picture, 1, transport.MakeInterpolation(t), Mix(Blue, Orange, t), 3.0);
   }
 
   itk::Sinkhorn::PointBarycenterParameters mean;
@@ -131,7 +129,7 @@ DrawCurves(const std::vector<std::string> & arguments)
   DrawCurve(picture, 2, blue, Blue, 2.5, 0.6);
   DrawCurve(picture, 2, orange, Orange, 2.5, 0.6);
   DrawCurve(picture, 2, third, Grey, 2.5, 0.8);
-  DrawCurve(picture, 2, barycenter, { { 0.0f, 0.0f, 0.0f } }, 4.0);
+  DrawCurve(picture, 2, barycenter, { 0.0, 0.0, 0.0 }, 4.0);
   picture.Write(arguments[0]);
 }
 

@@ -17,8 +17,9 @@
  *=========================================================================*/
 // Heat maps of what an unbalanced transport finds: both dual potentials (mm^2, with level lines), and below them where
 // mass was created (red) or destroyed (blue) in either image.
-#include "picture.h"
+#include "shapes.h"
 
+#include "itkSinkhornGridPicture.h"
 #include "itkSinkhornTransportImageFilter.h"
 
 #include <cmath>
@@ -27,6 +28,8 @@
 
 namespace
 {
+
+using namespace itk::SinkhornDrawing;
 
 std::vector<float>
 ToVector(const example::Density * image)
@@ -59,11 +62,11 @@ DrawHeatMaps(const std::vector<std::string> & arguments)
   transport->SetReach(0.15 * extent);
   transport->Update();
 
-  const auto       region = transport->GetSprings()->GetLargestPossibleRegion();
-  const auto       scale = static_cast<unsigned int>(std::max<itk::SizeValueType>(1, 420 / region.GetSize(0)));
-  example::Picture picture(2, 2, region.GetSize(), scale, true);
-  const auto       outlines = { ToVector(transport->Interpolate(0.0)), ToVector(transport->Interpolate(1.0)) };
-  unsigned int     column = 0;
+  const auto   region = transport->GetSprings()->GetLargestPossibleRegion();
+  const auto   scale = static_cast<unsigned int>(std::max<itk::SizeValueType>(1, 420 / region.GetSize(0)));
+  GridPicture  picture(2, 2, region.GetSize(), scale, true);
+  const auto   outlines = { ToVector(transport->Interpolate(0.0)), ToVector(transport->Interpolate(1.0)) };
+  unsigned int column = 0;
   for (const auto & outline : outlines)
   {
     const bool   isFixed = column == 0;
@@ -77,25 +80,25 @@ DrawHeatMaps(const std::vector<std::string> & arguments)
     std::cout << name << " potential from " << lowest << " to " << highest << " mm^2; residual per voxel up to "
               << largestMass << " (colour bar from -1 to 1 of the largest mass of a voxel)" << std::endl;
 
-    std::vector<example::Colour> top(potential.size());
-    std::vector<example::Colour> bottom(potential.size());
+    std::vector<Color> top(potential.size());
+    std::vector<Color> bottom(potential.size());
     for (size_t i = 0; i < potential.size(); ++i)
     {
-      top[i] = example::Sequential((potential[i] - lowest) / (highest - lowest));
-      bottom[i] = example::Diverging(0.5 + 0.5 * residual[i] / largestMass);
+      top[i] = SequentialColor((potential[i] - lowest) / (highest - lowest));
+      bottom[i] = DivergingColor(0.5 + 0.5 * residual[i] / largestMass);
     }
     picture.Paint(column, 0, top);
     for (int line = 1; line < 16; ++line)
     {
-      picture.Contour(column, 0, potential, lowest + line * (highest - lowest) / 16, 1.0, { { 1.0f, 1.0f, 1.0f } });
+      picture.DrawContour(column, 0, potential, lowest + line * (highest - lowest) / 16, 1.0, { 1.0, 1.0, 1.0 });
     }
     picture.Paint(column, 1, bottom);
     for (unsigned int row = 0; row < 2; ++row)
     {
-      picture.Contour(column, row, outline, 0.5 * largestMass, 2.0, { { 0.0f, 0.0f, 0.0f } });
+      picture.DrawContour(column, row, outline, 0.5 * largestMass, 2.0, { 0.0, 0.0, 0.0 });
     }
-    picture.Bar(column, 0, example::Sequential);
-    picture.Bar(column, 1, example::Diverging);
+    picture.DrawBar(column, 0, SequentialColor);
+    picture.DrawBar(column, 1, DivergingColor);
     ++column;
   }
   picture.Write(arguments[0]);

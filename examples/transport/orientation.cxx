@@ -17,8 +17,9 @@
  *=========================================================================*/
 // Position + orientation: two crossing bars meet the same two bars apart. By place alone (left) each arm goes to the
 // bar that is nearest, and bars are torn; with orientation as a feature (right) each goes to its like.
-#include "picture.h"
+#include "shapes.h"
 
+#include "itkSinkhornGridPicture.h"
 #include "itkSinkhornFeatureTransport.h"
 #include "itkSinkhornImageFeatures.h"
 
@@ -28,13 +29,15 @@
 namespace
 {
 
+using namespace itk::SinkhornDrawing;
+
 using itk::Sinkhorn::FeatureTransport;
 using itk::Sinkhorn::Side;
 
-constexpr unsigned int    Size = 96; // voxels of 1 mm
-constexpr unsigned int    Bins = 8;
-constexpr example::Colour Blue{ { 0.05f, 0.25f, 0.55f } };
-constexpr example::Colour Orange{ { 0.80f, 0.30f, 0.00f } };
+constexpr unsigned int Size = 96; // voxels of 1 mm
+constexpr unsigned int Bins = 8;
+constexpr Color        Blue{ 0.05, 0.25, 0.55 };
+constexpr Color        Orange{ 0.80, 0.30, 0.00 };
 
 /** 1 inside of a bar of a slope about the middle of the picture, shifted upwards. */
 bool
@@ -65,7 +68,7 @@ MakeBars(double apart)
 /** Springs of the crossing bars, blue from the rising and orange from the falling one.
  * \param weight of the orientation, mm. */
 void
-DrawSprings(example::Picture &       picture,
+DrawSprings(GridPicture &            picture,
             unsigned int             column,
             const example::Density * crossing,
             const example::Density * apart,
@@ -86,11 +89,11 @@ DrawSprings(example::Picture &       picture,
   std::cout << "Orientation weighs " << weight << " mm: divergence " << transport.GetValues().Divergence << " mm^2, "
             << report.Describe(parameters) << std::endl;
 
-  std::vector<example::Colour> colours(Size * Size);
+  std::vector<Color> colours(Size * Size);
   for (unsigned int i = 0; i < Size * Size; ++i)
   {
-    const float shade = 0.45f * apart->GetBufferPointer()[i];
-    colours[i] = { { 1.0f - shade, 1.0f - shade, 1.0f - shade } };
+    const double shade = 0.45 * apart->GetBufferPointer()[i];
+    colours[i] = { 1.0 - shade, 1.0 - shade, 1.0 - shade };
   }
   picture.Paint(column, 0, colours);
   const std::vector<float> springs = transport.ComputeSprings(Side::Alpha);
@@ -101,9 +104,9 @@ DrawSprings(example::Picture &       picture,
     const bool   isRising = IsInBar(x, y, 0.5, 0.0);
     if (i % 3 == 0 && crossing->GetBufferPointer()[i] > 0.0f && isRising != IsInBar(x, y, -0.5, 0.0))
     {
-      const example::Colour & colour = isRising ? Blue : Orange;
-      picture.Line(column, 0, { { x, y } }, { { x + springs[i], y + springs[Size * Size + i] } }, 1.0, colour, 0.5);
-      picture.Line(column, 0, { { x, y } }, { { x, y } }, 4.0, colour);
+      const Color & colour = isRising ? Blue : Orange;
+      picture.DrawLine(column, 0, { { x, y } }, { { x + springs[i], y + springs[Size * Size + i] } }, 1.0, colour, 0.5);
+      picture.DrawLine(column, 0, { { x, y } }, { { x, y } }, 4.0, colour);
     }
   }
 }
@@ -111,9 +114,9 @@ DrawSprings(example::Picture &       picture,
 void
 DrawOrientations(const std::vector<std::string> & arguments)
 {
-  const auto       crossing = MakeBars(0.0);
-  const auto       apart = MakeBars(20.0);
-  example::Picture picture(2, 1, { { Size, Size } }, 6);
+  const auto  crossing = MakeBars(0.0);
+  const auto  apart = MakeBars(20.0);
+  GridPicture picture(2, 1, { { Size, Size } }, 6);
   DrawSprings(picture, 0, crossing, apart, 0.0);
   DrawSprings(picture, 1, crossing, apart, 40.0);
   picture.Write(arguments[0]);

@@ -16,8 +16,9 @@
  *
  *=========================================================================*/
 // Optimal transport as springs: each voxel of the blue shape is tied to its target in the orange one.
-#include "picture.h"
+#include "shapes.h"
 
+#include "itkSinkhornGridPicture.h"
 #include "itkSinkhornTransportImageFilter.h"
 
 #include <cmath>
@@ -26,6 +27,8 @@
 
 namespace
 {
+
+using namespace itk::SinkhornDrawing;
 
 void
 DrawSprings(const std::vector<std::string> & arguments)
@@ -51,16 +54,16 @@ DrawSprings(const std::vector<std::string> & arguments)
     const float * buffer = image->GetBufferPointer();
     return *std::max_element(buffer, buffer + image->GetBufferedRegion().GetNumberOfPixels());
   };
-  const float                  largestStart = largestOf(start);
-  const float                  largestEnd = largestOf(end);
-  std::vector<example::Colour> colours(region.GetNumberOfPixels());
+  const float        largestStart = largestOf(start);
+  const float        largestEnd = largestOf(end);
+  std::vector<Color> colours(region.GetNumberOfPixels());
   for (size_t i = 0; i < colours.size(); ++i)
   {
-    const float blue = start->GetBufferPointer()[i] / largestStart;
-    const float orange = end->GetBufferPointer()[i] / largestEnd;
-    colours[i] = { { 1.0f - 0.45f * blue - 0.04f * orange,
-                     1.0f - 0.25f * blue - 0.28f * orange,
-                     1.0f - 0.04f * blue - 0.60f * orange } };
+    const double blue = start->GetBufferPointer()[i] / largestStart;
+    const double orange = end->GetBufferPointer()[i] / largestEnd;
+    colours[i] = { 1.0 - 0.45 * blue - 0.04 * orange,
+                   1.0 - 0.25 * blue - 0.28 * orange,
+                   1.0 - 0.04 * blue - 0.60 * orange };
   }
   const auto longest = std::max(region.GetSize(0), region.GetSize(1));
   const auto scale = static_cast<unsigned int>(std::max<itk::SizeValueType>(1, 900 / longest));
@@ -71,7 +74,7 @@ DrawSprings(const std::vector<std::string> & arguments)
   const auto   step = std::max<itk::IndexValueType>(1, std::lround(std::sqrt(support / 80.0)));
   const double coil = static_cast<double>(longest) / 128.0;
 
-  example::Picture picture(1, 1, region.GetSize(), scale);
+  GridPicture picture(1, 1, region.GetSize(), scale);
   picture.Paint(0, 0, colours);
   for (auto y = region.GetIndex(1) + step / 2; y <= region.GetUpperIndex()[1]; y += step)
   {
@@ -101,11 +104,11 @@ DrawSprings(const std::vector<std::string> & arguments)
         const double                side = (i <= 2 || i >= turns - 2) ? 0.0 : ((i % 2) ? 0.45 * coil : -0.45 * coil);
         const std::array<double, 2> next{ { from[0] + t * (to[0] - from[0]) - side * (to[1] - from[1]) / length,
                                             from[1] + t * (to[1] - from[1]) + side * (to[0] - from[0]) / length } };
-        picture.Line(0, 0, last, next, 1.3, { { 0.20f, 0.20f, 0.26f } }, 0.9);
+        picture.DrawLine(0, 0, last, next, 1.3, { 0.20, 0.20, 0.26 }, 0.9);
         last = next;
       }
-      picture.Line(0, 0, from, from, 7.0, { { 0.05f, 0.25f, 0.55f } });
-      picture.Line(0, 0, to, to, 7.0, { { 0.80f, 0.30f, 0.00f } });
+      picture.DrawLine(0, 0, from, from, 7.0, { 0.05, 0.25, 0.55 });
+      picture.DrawLine(0, 0, to, to, 7.0, { 0.80, 0.30, 0.00 });
     }
   }
   picture.Write(arguments[0]);

@@ -17,14 +17,17 @@
  *=========================================================================*/
 // A shape on its way to another one, from left to right; above the entropic interpolation, below the mass displaced
 // along the springs.
-#include "picture.h"
+#include "shapes.h"
 
+#include "itkSinkhornGridPicture.h"
 #include "itkSinkhornTransportImageFilter.h"
 
 #include <algorithm>
 
 namespace
 {
+
+using namespace itk::SinkhornDrawing;
 
 void
 DrawStrip(const std::vector<std::string> & arguments)
@@ -48,7 +51,7 @@ DrawStrip(const std::vector<std::string> & arguments)
 
   constexpr unsigned int panels = 7;
   const auto             size = transport->GetSprings()->GetLargestPossibleRegion().GetSize();
-  example::Picture       picture(panels, 2, size, std::max<unsigned int>(1, static_cast<unsigned int>(256 / size[0])));
+  GridPicture            picture(panels, 2, size, std::max<unsigned int>(1, static_cast<unsigned int>(256 / size[0])));
   for (unsigned int panel = 0; panel < panels; ++panel)
   {
     const double t = panel / (panels - 1.0);
@@ -56,11 +59,11 @@ DrawStrip(const std::vector<std::string> & arguments)
     {
       const auto density = transport->Interpolate(
         t, row == 0 ? FilterType::InterpolationEnum::Entropic : FilterType::InterpolationEnum::Displacement);
-      const float *                buffer = density->GetBufferPointer();
-      std::vector<example::Colour> colours(density->GetBufferedRegion().GetNumberOfPixels());
+      const float *      buffer = density->GetBufferPointer();
+      std::vector<Color> colours(density->GetBufferedRegion().GetNumberOfPixels());
       for (size_t i = 0; i < colours.size(); ++i)
       {
-        colours[i] = example::Ink(0.9 * buffer[i] / largest);
+        colours[i] = InkColor(0.9 * buffer[i] / largest);
       }
       picture.Paint(panel, row, colours);
     }

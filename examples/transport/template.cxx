@@ -18,12 +18,14 @@
 // The mean of volumes, such as label maps of one organ in several people: their sums along the second axis, and in the
 // last panel that of their barycentre, which is also written as an image. Voxels above 0 are the shape. The volumes are
 // first moved so that their centres meet.
-#include "picture.h"
+#include "shapes.h"
 
+#include "itkSinkhornGridPicture.h"
 #include "itkSinkhornBarycenterImageFilter.h"
 
 #include "itkImageFileReader.h"
 #include "itkImageFileWriter.h"
+#include "itkImageMomentsCalculator.h"
 
 #include <algorithm>
 #include <cmath>
@@ -32,34 +34,22 @@
 namespace
 {
 
+using namespace itk::SinkhornDrawing;
+
 using Volume = itk::Image<float, 3>;
 
 /** Makes a volume binary and moves its origin so that the centre of the shape is at 0. */
 void
 Normalise(Volume & volume)
 {
-  const auto        region = volume.GetBufferedRegion();
-  Volume::PointType centre;
-  centre.Fill(0.0);
-  double sum = 0.0;
-  for (itk::SizeValueType i = 0; i < region.GetNumberOfPixels(); ++i)
-  {
-    float & value = volume.GetBufferPointer()[i];
-    value = value > 0.0f ? 1.0f : 0.0f;
-    Volume::PointType point;
-    volume.TransformIndexToPhysicalPoint(volume.ComputeIndex(i), point);
-    sum += value;
-    for (unsigned int d = 0; d < 3; ++d)
-    {
-      centre[d] += value * point[d];
-    }
-  }
-  auto origin = volume.GetOrigin();
-  for (unsigned int d = 0; d < 3; ++d)
-  {
-    origin[d] -= centre[d] / sum;
-  }
-  volume.SetOrigin(origin);
+  float * const buffer = volume.GetBufferPointer();
+  std::transform(buffer, buffer + volume.GetBufferedRegion().GetNumberOfPixels(), buffer, [](float value) {
+    return value > 0.0f ? 1.0f : 0.0f;
+  });
+  const auto moments = itk::ImageMomentsCalculator<Volume>::New();
+  moments->SetImage(&volume);
+  moments->Compute();
+  volume.SetOrigin(volume.GetOrigin() - moments->GetCenterOfGravity());
 }
 
 Volume::Pointer
@@ -79,7 +69,7 @@ MakeEllipsoid(double a, double b, double c, double bend)
   return volume;
 }
 
-std::vector<example::Colour>
+std::vector<Color>
 Project(const Volume & volume, const itk::Size<2> & panel)
 {
   const auto         region = volume.GetBufferedRegion();
@@ -94,11 +84,10 @@ Project(const Volume & volume, const itk::Size<2> & panel)
       sums[y * panel[0] + x] += volume.GetBufferPointer()[i];
     }
   }
-  const float                  largest = *std::max_element(sums.begin(), sums.end());
-  std::vector<example::Colour> colours;
-  std::transform(sums.begin(), sums.end(), std::back_inserter(colours), [=](float sum) {
-    return example::Ink(0.9 * sum / largest);
-  });
+  const float        largest = *std::max_element(sums.begin(), sums.end());
+  std::vector<Color> colours;
+  std::transform(
+    sums.begin(), sums.end(), std::back_inserter(colours), [=](float sum) { return InkColor(0.9 * sum / largest); });
   return colours;
 }
 
@@ -108,10 +97,7 @@ DrawVolumes(const std::vector<std::string> & arguments)
   std::vector<Volume::Pointer> volumes;
   for (size_t i = 2; i < arguments.size(); ++i)
   {
-    const auto reader = itk::ImageFileReader<Volume>::New();
-    reader->SetFileName(arguments[i]);
-    reader->Update();
-    volumes.push_back(reader->GetOutput());
+    volumes.push_back(itk::ReadImage<Volume>(arguments[i]));
   }
   if (volumes.empty())
   {
@@ -130,17 +116,14 @@ DrawVolumes(const std::vector<std::string> & arguments)
   const auto * barycenter = filter->GetOutput();
   if (arguments.size() > 1)
   {
-    const auto writer = itk::ImageFileWriter<Volume>::New();
-    writer->SetFileName(arguments[1]);
-    writer->SetInput(barycenter);
-    writer->Update();
+    itk::WriteImage(barycenter, arguments[1]);
   }
 
   const auto         size = barycenter->GetBufferedRegion().GetSize();
   const itk::Size<2> panel{ { size[0], size[2] } };
   const auto         panels = static_cast<unsigned int>(volumes.size()) + 1;
   const auto         columns = static_cast<unsigned int>(std::ceil(std::sqrt(panels)));
-  example::Picture   picture(columns, (panels + columns - 1) / columns, panel, 5);
+  GridPicture        picture(columns, (panels + columns - 1) / columns, panel, 5);
   for (unsigned int k = 0; k < panels; ++k)
   {
     picture.Paint(k % columns, k / columns, Project(k + 1 < panels ? *volumes[k] : *barycenter, panel));

@@ -18,6 +18,8 @@
 #ifndef itkSinkhornCheckedFile_h
 #define itkSinkhornCheckedFile_h
 
+#include "itkSinkhornFileTypes.h"
+
 #include "itkImage.h"
 #include "itkRGBPixel.h"
 

@@ -18,6 +18,7 @@
 #ifndef itkSinkhornImageWriting_h
 #define itkSinkhornImageWriting_h
 
+#include "itkSinkhornFileTypes.h"
 #include "itkSinkhornImageReading.h"
 
 #include "itkCompositeTransform.h"

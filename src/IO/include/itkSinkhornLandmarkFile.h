@@ -18,6 +18,8 @@
 #ifndef itkSinkhornLandmarkFile_h
 #define itkSinkhornLandmarkFile_h
 
+#include "itkSinkhornFileTypes.h"
+
 #include <cstddef>
 #include <string>
 #include <utility>

@@ -18,6 +18,7 @@
 #ifndef itkSinkhornLandmarkPairs_h
 #define itkSinkhornLandmarkPairs_h
 
+#include "itkSinkhornFileTypes.h"
 #include "itkSinkhornImageReading.h"
 
 #include "itkTransform.h"

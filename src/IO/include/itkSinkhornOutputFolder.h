@@ -18,6 +18,8 @@
 #ifndef itkSinkhornOutputFolder_h
 #define itkSinkhornOutputFolder_h
 
+#include "itkSinkhornFileTypes.h"
+
 #include <filesystem>
 #include <string>
 #include <utility>

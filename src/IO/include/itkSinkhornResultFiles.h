@@ -18,6 +18,7 @@
 #ifndef itkSinkhornResultFiles_h
 #define itkSinkhornResultFiles_h
 
+#include "itkSinkhornFileTypes.h"
 #include "itkSinkhornImageReading.h"
 #include "itkSinkhornOutputFolder.h"
 #include "itkSinkhornSlicePlane.h"

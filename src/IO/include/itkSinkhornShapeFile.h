@@ -18,6 +18,7 @@
 #ifndef itkSinkhornShapeFile_h
 #define itkSinkhornShapeFile_h
 
+#include "itkSinkhornFileTypes.h"
 #include "itkSinkhornPointMeasure.h"
 
 #include <istream>

@@ -18,6 +18,8 @@
 #ifndef itkSinkhornTransformFile_h
 #define itkSinkhornTransformFile_h
 
+#include "itkSinkhornFileTypes.h"
+
 #include "itkTransform.h"
 
 #include <string>

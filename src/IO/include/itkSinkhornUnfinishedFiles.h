@@ -18,6 +18,8 @@
 #ifndef itkSinkhornUnfinishedFiles_h
 #define itkSinkhornUnfinishedFiles_h
 
+#include "itkSinkhornFileTypes.h"
+
 #include <string>
 
 namespace itk

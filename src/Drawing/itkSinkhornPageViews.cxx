@@ -15,13 +15,14 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "pageViews.h"
+#include "itkSinkhornPageViews.h"
 
-#include "canvas.h"
+#include "itkSinkhornCanvas.h"
 #include "itkSinkhornCheckedFile.h"
-#include "colors.h"
-#include "page.h"
-#include "slices.h"
+#include "itkSinkhornColors.h"
+#include "itkSinkhornPage.h"
+#include "itkSinkhornImagePanel.h"
+#include "itkSinkhornRegistrationImages.h"
 
 #include <nlohmann/json.hpp>
 
@@ -30,11 +31,17 @@
 #include <functional>
 #include <vector>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornDrawing
 {
 namespace
 {
 
+using SinkhornIO::FileFacts;
+using SinkhornIO::ResultSource;
+using SinkhornRegistration::FindBorder;
+using SinkhornRegistration::FindOutside;
 using Json = nlohmann::ordered_json;
 
 /** Pixels of the longest axis; finer images are thinned out. */
@@ -51,10 +58,10 @@ public:
   {
     for (unsigned int channel = 0; channel < 3 && facts.IsColor; ++channel)
     {
-      m_Channels.push_back(ReadChannel<VDimension>(facts, image, channel));
+      m_Channels.push_back(SinkhornIO::ReadChannel<VDimension>(facts, image, channel));
       m_Outside.push_back(FindBorder<VDimension>(m_Channels.back()));
     }
-    m_White = facts.ComponentType == itk::IOComponentEnum::USHORT ? 65535.0 : 255.0;
+    m_White = facts.ComponentType == IOComponentEnum::USHORT ? 65535.0 : 255.0;
   }
 
   bool
@@ -83,7 +90,7 @@ public:
 
   /** \param factor of the intensity. */
   Color
-  operator()(const itk::ContinuousIndex<double, VDimension> & index, double factor = 1.0) const
+  operator()(const ContinuousIndex<double, VDimension> & index, double factor = 1.0) const
   {
     const auto at = [&](std::size_t channel) {
       return factor * (m_Samplers[channel].IsInside(index) ? m_Samplers[channel](index) : m_Outside[channel]);
@@ -103,14 +110,14 @@ private:
 /** A byte for each pixel of a panel. */
 template <unsigned int VDimension>
 std::string
-EncodeBytes(const Panel<VDimension> &                                                             panel,
-            const std::function<double(const itk::ContinuousIndex<double, VDimension> & index)> & byteAt)
+EncodeBytes(const Panel<VDimension> &                                                        panel,
+            const std::function<double(const ContinuousIndex<double, VDimension> & index)> & byteAt)
 {
-  using Picture = itk::Image<unsigned char, 2>;
+  using Picture = Image<unsigned char, 2>;
   const auto        picture = Picture::New();
   Picture::SizeType size;
-  size[0] = static_cast<itk::SizeValueType>(panel.Width);
-  size[1] = static_cast<itk::SizeValueType>(panel.Height);
+  size[0] = static_cast<SizeValueType>(panel.Width);
+  size[1] = static_cast<SizeValueType>(panel.Height);
   picture->SetRegions(size);
   picture->Allocate();
   unsigned char * pixel = picture->GetBufferPointer();
@@ -121,7 +128,7 @@ EncodeBytes(const Panel<VDimension> &                                           
       *pixel++ = static_cast<unsigned char>(std::lround(std::min(255.0, std::max(0.0, byteAt(panel.At(x, y))))));
     }
   }
-  return ToBase64(MakePng<unsigned char>(picture));
+  return ToBase64(SinkhornIO::MakePng<unsigned char>(picture));
 }
 
 /** det J as the page's frame colours it: 0 is folded, 1 to 255 are log2 det J from −2 over 0 to 2. */
@@ -136,7 +143,7 @@ template <unsigned int VDimension>
 class ViewMaker
 {
 public:
-  using IndexType = itk::ContinuousIndex<double, VDimension>;
+  using IndexType = ContinuousIndex<double, VDimension>;
 
   explicit ViewMaker(const PageImages<VDimension> & images)
     : m_Images(images)
@@ -144,15 +151,15 @@ public:
     , m_Fixed(*m_Source.FixedFacts, m_Source.Fixed)
     , m_Moving(*m_Source.MovingFacts, m_Source.Moving)
     , m_Jacobian(images.Jacobian, false)
-    , m_Displacement(itk::LinearInterpolateImageFunction<FieldType<VDimension>, double>::New())
+    , m_Displacement(LinearInterpolateImageFunction<FieldType<VDimension>, double>::New())
     , m_Center(FindCenter<VDimension>(m_Source.Fixed))
   {
     const bool labels = m_Fixed.LooksLikeLabels() && m_Moving.LooksLikeLabels();
     m_Fixed.Prepare(labels);
     m_Moving.Prepare(labels);
     m_Displacement->SetInputImage(images.Displacement);
-    const auto *             first = images.Displacement->GetBufferPointer();
-    const itk::SizeValueType count = images.Displacement->GetBufferedRegion().GetNumberOfPixels();
+    const auto *        first = images.Displacement->GetBufferPointer();
+    const SizeValueType count = images.Displacement->GetBufferedRegion().GetNumberOfPixels();
     for (const auto * vector = first; vector != first + count; ++vector)
     {
       m_Longest = std::max<double>(m_Longest, vector->GetNorm());
@@ -204,7 +211,7 @@ public:
 private:
   /** Where a voxel of the fixed image goes in the moving one. */
   IndexType
-  Carry(const IndexType & index, const itk::Transform<double, VDimension, VDimension> * transform) const
+  Carry(const IndexType & index, const Transform<double, VDimension, VDimension> * transform) const
   {
     typename ImageType<VDimension>::PointType point;
     m_Source.Fixed->TransformContinuousIndexToPhysicalPoint(index, point);
@@ -238,13 +245,13 @@ private:
     return ToBase64(canvas.ToPng());
   }
 
-  const PageImages<VDimension> &                                                       m_Images;
-  const ResultSource<VDimension> &                                                     m_Source;
-  Painter<VDimension>                                                                  m_Fixed;
-  Painter<VDimension>                                                                  m_Moving;
-  Sampler<VDimension>                                                                  m_Jacobian;
-  typename itk::LinearInterpolateImageFunction<FieldType<VDimension>, double>::Pointer m_Displacement;
-  IndexType                                                                            m_Center;
+  const PageImages<VDimension> &                                                  m_Images;
+  const ResultSource<VDimension> &                                                m_Source;
+  Painter<VDimension>                                                             m_Fixed;
+  Painter<VDimension>                                                             m_Moving;
+  Sampler<VDimension>                                                             m_Jacobian;
+  typename LinearInterpolateImageFunction<FieldType<VDimension>, double>::Pointer m_Displacement;
+  IndexType                                                                       m_Center;
   /** Displacement, mm. */
   double m_Longest{ 0.0 };
   /** Side of a pixel, mm. */
@@ -284,4 +291,5 @@ AddViews<2>(const PageImages<2> &, Json &);
 template void
 AddViews<3>(const PageImages<3> &, Json &);
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk

@@ -15,20 +15,19 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "page.h"
+#include "itkSinkhornPage.h"
 
 #include "itkSinkhornCheckedFile.h"
 
-#include "itkMultiThreaderBase.h"
-#include "itkVersion.h"
 #include "itksys/Base64.h"
 
 #include <nlohmann/json.hpp>
 
-#include <filesystem>
 #include <vector>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornDrawing
 {
 
 /** The page without its data, put in when the program is built. */
@@ -38,13 +37,6 @@ namespace
 {
 
 using Json = nlohmann::ordered_json;
-
-std::string
-NameOf(const std::string & path)
-{
-  const std::filesystem::path whole(path);
-  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
-}
 
 } // namespace
 
@@ -57,46 +49,13 @@ ToBase64(const std::string & bytes)
   return std::string(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(length));
 }
 
-Json
-DescribeRun(const Options & options, const Json & report, const Progress & progress)
-{
-  const bool areShapes = !options.FixedPoints.empty();
-  Json       data;
-  data["kind"] = "pair";
-  data["id"] = NameOf(areShapes ? options.MovingPoints : options.Moving) + " \xe2\x86\x92 " + // an arrow
-               NameOf(areShapes ? options.FixedPoints : options.Fixed);
-  data["report"] = report;
-  data["report"]["history"] = Json::array();
-  for (const LevelHistory & level : progress.GetHistory())
-  {
-    data["report"]["history"].push_back(
-      { { "stage", level.Stage }, { "level", level.Level }, { "values", level.Values } });
-  }
-  data["report"]["messages"] = progress.GetMessages();
-  data["inputs"] = Json::object();
-  for (const auto & file : ListInputFiles(options))
-  {
-    data["inputs"][file.first] = file.second;
-  }
-  data["geometry"] = Json::object();
-  data["options"] = Json::parse(options.Configuration);
-  data["command"] = options.Command;
-  data["seconds"] = report.at("seconds");
-  data["peak_memory_mb"] = report.at("peak_memory_mb");
-  data["threads"] = itk::MultiThreaderBase::GetGlobalDefaultNumberOfThreads();
-  data["versions"] = { { "sinkhorn-register", SINKHORN_REGISTER_VERSION },
-                       { "ITK", itk::Version::GetITKVersion() },
-                       { "FFTW", "not used" } }; // by design, see benchmark/README.md
-  return data;
-}
-
 template <unsigned int VDimension>
 Json
-MakeMatrix(const itk::CompositeTransform<double, VDimension> * transform)
+MakeMatrix(const CompositeTransform<double, VDimension> * transform)
 {
-  itk::Matrix<double, VDimension + 1, VDimension + 1> total;
+  Matrix<double, VDimension + 1, VDimension + 1> total;
   total.SetIdentity();
-  for (itk::SizeValueType i = 0; i < transform->GetNumberOfTransforms(); ++i) // the last one acts first
+  for (SizeValueType i = 0; i < transform->GetNumberOfTransforms(); ++i) // the last one acts first
   {
     const auto & part = transform->GetNthTransformConstPointer(i);
     if (!part->IsLinear())
@@ -104,10 +63,10 @@ MakeMatrix(const itk::CompositeTransform<double, VDimension> * transform)
       continue;
     }
     // From where it takes the origin and the axes: the matrix of every linear transform, whatever its class.
-    itk::Point<double, VDimension> corner;
+    Point<double, VDimension> corner;
     corner.Fill(0.0);
-    const auto                                          origin = part->TransformPoint(corner);
-    itk::Matrix<double, VDimension + 1, VDimension + 1> matrix;
+    const auto                                     origin = part->TransformPoint(corner);
+    Matrix<double, VDimension + 1, VDimension + 1> matrix;
     matrix.SetIdentity();
     for (unsigned int column = 0; column < VDimension; ++column)
     {
@@ -141,12 +100,13 @@ WritePage(const std::string & path, const Json & data)
   }
   std::string       page = pageFrame;
   const std::string place = "@DATA@";
-  WriteBytes(path, page.replace(page.find(place), place.size(), text));
+  SinkhornIO::WriteBytes(path, page.replace(page.find(place), place.size(), text));
 }
 
 template Json
-MakeMatrix<2>(const itk::CompositeTransform<double, 2> *);
+MakeMatrix<2>(const CompositeTransform<double, 2> *);
 template Json
-MakeMatrix<3>(const itk::CompositeTransform<double, 3> *);
+MakeMatrix<3>(const CompositeTransform<double, 3> *);
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk

@@ -15,13 +15,15 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "colors.h"
+#include "itkSinkhornColors.h"
 
 #include <algorithm>
 #include <cmath>
 #include <set>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornDrawing
 {
 namespace
 {
@@ -45,6 +47,16 @@ Percentile(std::vector<float> & values, double fraction)
   const auto position = values.begin() + static_cast<std::ptrdiff_t>(fraction * static_cast<double>(values.size() - 1));
   std::nth_element(values.begin(), position, values.end());
   return *position;
+}
+
+/** Piecewise linear map through equally spaced colours. */
+template <std::size_t N>
+Color
+Interpolate(const Color (&stops)[N], double value)
+{
+  const double      position = std::min(1.0, std::max(0.0, value)) * (N - 1);
+  const std::size_t lower = std::min(static_cast<std::size_t>(position), N - 2);
+  return Mix(stops[lower], stops[lower + 1], position - static_cast<double>(lower));
 }
 
 } // namespace
@@ -149,4 +161,32 @@ JacobianColor(double determinant)
   return Mix(white, determinant < 1.0 ? blue : red, amount);
 }
 
-} // namespace SinkhornRegister
+Color
+SequentialColor(double value)
+{
+  static const Color stops[] = {
+    { 0.27, 0.00, 0.33 }, { 0.23, 0.32, 0.55 }, { 0.13, 0.57, 0.55 }, { 0.37, 0.79, 0.38 }, { 0.99, 0.91, 0.14 }
+  };
+  return Interpolate(stops, value);
+}
+
+Color
+DivergingColor(double value)
+{
+  static const Color stops[] = {
+    { 0.02, 0.19, 0.38 }, { 0.26, 0.58, 0.76 }, { 0.97, 0.97, 0.97 }, { 0.84, 0.38, 0.30 }, { 0.40, 0.00, 0.12 }
+  };
+  return Interpolate(stops, value);
+}
+
+Color
+InkColor(double value)
+{
+  static const Color stops[] = {
+    { 1.00, 1.00, 1.00 }, { 0.99, 0.75, 0.44 }, { 0.88, 0.35, 0.33 }, { 0.45, 0.12, 0.50 }, { 0.05, 0.03, 0.15 }
+  };
+  return Interpolate(stops, value);
+}
+
+} // namespace SinkhornDrawing
+} // namespace itk

@@ -15,38 +15,21 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#ifndef sinkhornRegisterPage_h
-#define sinkhornRegisterPage_h
+#ifndef sinkhornRegisterRunDescription_h
+#define sinkhornRegisterRunDescription_h
 
 #include "options.h"
 #include "progress.h"
 
-#include "itkCompositeTransform.h"
-
 #include <nlohmann/json_fwd.hpp>
-
-#include <string>
 
 namespace SinkhornRegister
 {
-
-/** A file in memory as text that a page can hold. */
-std::string
-ToBase64(const std::string & bytes);
 
 /** What a page tells about a run beside its pictures; the keys are those of the page's frame, which cohorts share.
  * \param report what report.json holds. */
 nlohmann::ordered_json
 DescribeRun(const Options & options, const nlohmann::ordered_json & report, const Progress & progress);
-
-/** The linear parts of a transform as one matrix for columns (x, y, …, 1), mm, LPS: a list of rows. */
-template <unsigned int VDimension>
-nlohmann::ordered_json
-MakeMatrix(const itk::CompositeTransform<double, VDimension> * transform);
-
-/** Writes a page of one file, which needs neither network nor others. \exception UsageError if it can't be written. */
-void
-WritePage(const std::string & path, const nlohmann::ordered_json & data);
 
 } // namespace SinkhornRegister
 

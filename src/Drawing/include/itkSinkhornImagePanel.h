@@ -15,10 +15,10 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#ifndef sinkhornRegisterSlices_h
-#define sinkhornRegisterSlices_h
+#ifndef itkSinkhornImagePanel_h
+#define itkSinkhornImagePanel_h
 
-#include "libraries.h"
+#include "itkSinkhornRegistrationTypes.h"
 
 #include "itkContinuousIndex.h"
 #include "itkLinearInterpolateImageFunction.h"
@@ -27,8 +27,13 @@
 #include <string>
 #include <vector>
 
-namespace SinkhornRegister
+namespace itk
 {
+namespace SinkhornDrawing
+{
+
+using SinkhornRegistration::FieldType;
+using SinkhornRegistration::ImageType;
 
 /** A plane of an image: which axis runs to the right, which down, and whether they are mirrored for display. */
 struct Plane
@@ -50,7 +55,7 @@ FindPlanes(const ImageType<2> * image);
 
 /** Continuous index of the centre of mass above the smallest value. */
 template <unsigned int VDimension>
-itk::ContinuousIndex<double, VDimension>
+ContinuousIndex<double, VDimension>
 FindCenter(const ImageType<VDimension> * image);
 
 /** Length of an axis, mm. */
@@ -65,15 +70,15 @@ Extent(const TImage * image, unsigned int axis)
 template <unsigned int VDimension>
 struct Panel
 {
-  const ImageType<VDimension> *            Image;
-  Plane                                    Slice;
-  itk::ContinuousIndex<double, VDimension> Center;
-  int                                      Left;
-  int                                      Top;
-  int                                      Width;
-  int                                      Height;
+  const ImageType<VDimension> *       Image;
+  Plane                               Slice;
+  ContinuousIndex<double, VDimension> Center;
+  int                                 Left;
+  int                                 Top;
+  int                                 Width;
+  int                                 Height;
 
-  itk::ContinuousIndex<double, VDimension>
+  ContinuousIndex<double, VDimension>
   At(double x, double y) const
   {
     auto         index = Center;
@@ -96,29 +101,30 @@ public:
     using Image = ImageType<VDimension>;
     if (nearest)
     {
-      m_Interpolator = itk::NearestNeighborInterpolateImageFunction<Image, double>::New().GetPointer();
+      m_Interpolator = NearestNeighborInterpolateImageFunction<Image, double>::New().GetPointer();
     }
     else
     {
-      m_Interpolator = itk::LinearInterpolateImageFunction<Image, double>::New().GetPointer();
+      m_Interpolator = LinearInterpolateImageFunction<Image, double>::New().GetPointer();
     }
     m_Interpolator->SetInputImage(image);
   }
   bool
-  IsInside(const itk::ContinuousIndex<double, VDimension> & index) const
+  IsInside(const ContinuousIndex<double, VDimension> & index) const
   {
     return m_Interpolator->IsInsideBuffer(index);
   }
   double
-  operator()(const itk::ContinuousIndex<double, VDimension> & index) const
+  operator()(const ContinuousIndex<double, VDimension> & index) const
   {
     return m_Interpolator->IsInsideBuffer(index) ? m_Interpolator->EvaluateAtContinuousIndex(index) : 0.0;
   }
 
 private:
-  typename itk::InterpolateImageFunction<ImageType<VDimension>, double>::Pointer m_Interpolator;
+  typename InterpolateImageFunction<ImageType<VDimension>, double>::Pointer m_Interpolator;
 };
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk
 
 #endif

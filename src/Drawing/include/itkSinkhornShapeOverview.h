@@ -15,8 +15,8 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#ifndef sinkhornRegisterShapeOverview_h
-#define sinkhornRegisterShapeOverview_h
+#ifndef itkSinkhornShapeOverview_h
+#define itkSinkhornShapeOverview_h
 
 #include "itkSinkhornPointMeasure.h"
 
@@ -24,26 +24,29 @@
 
 #include <string>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornDrawing
 {
 
 /** Draws the fixed shape with the moving one as it was (above) and as it was registered (below), seen along each axis;
  * in 2-D as it lies. \exception UsageError if the file can't be written. */
 void
-DrawShapeOverview(const std::string &                 path,
-                  const itk::Sinkhorn::PointComplex & fixed,
-                  const itk::Sinkhorn::PointComplex & moving,
-                  const itk::Sinkhorn::PointComplex & moved,
-                  unsigned int                        dimension,
-                  const std::string &                 caption);
+DrawShapeOverview(const std::string &            path,
+                  const Sinkhorn::PointComplex & fixed,
+                  const Sinkhorn::PointComplex & moving,
+                  const Sinkhorn::PointComplex & moved,
+                  unsigned int                   dimension,
+                  const std::string &            caption);
 
 /** The same pictures for a page, each of its own. */
 nlohmann::ordered_json
-MakeShapeViews(const itk::Sinkhorn::PointComplex & fixed,
-               const itk::Sinkhorn::PointComplex & moving,
-               const itk::Sinkhorn::PointComplex & moved,
-               unsigned int                        dimension);
+MakeShapeViews(const Sinkhorn::PointComplex & fixed,
+               const Sinkhorn::PointComplex & moving,
+               const Sinkhorn::PointComplex & moved,
+               unsigned int                   dimension);
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk
 
 #endif

@@ -15,17 +15,16 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "canvas.h"
-
-#include "libraries.h"
+#include "itkSinkhornCanvas.h"
 
 #include "itkSinkhornCheckedFile.h"
-
 
 #include <algorithm>
 #include <cmath>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornDrawing
 {
 namespace
 {
@@ -78,27 +77,51 @@ Mix(const Color & a, const Color & b, double t)
 }
 
 Canvas::Canvas(int width, int height, const Color & background)
-  : m_Picture(PictureType::New())
-{
-  PictureType::SizeType size;
-  size[0] = width;
-  size[1] = height;
-  m_Picture->SetRegions(size);
-  m_Picture->Allocate();
-  PictureType::PixelType pixel;
-  pixel.Set(ToByte(background.Red), ToByte(background.Green), ToByte(background.Blue));
-  m_Picture->FillBuffer(pixel);
-}
+  : m_Width(width)
+  , m_Height(height)
+  , m_Pixels(static_cast<std::size_t>(width) * static_cast<std::size_t>(height), background)
+{}
 
 void
 Canvas::SetPixel(int x, int y, const Color & color)
 {
-  const PictureType::IndexType index{ { x, y } };
-  if (m_Picture->GetBufferedRegion().IsInside(index))
+  if (this->IsInside(x, y))
   {
-    PictureType::PixelType pixel;
-    pixel.Set(ToByte(color.Red), ToByte(color.Green), ToByte(color.Blue));
-    m_Picture->SetPixel(index, pixel);
+    m_Pixels[static_cast<std::size_t>(y) * static_cast<std::size_t>(m_Width) + static_cast<std::size_t>(x)] = color;
+  }
+}
+
+void
+Canvas::Blend(int x, int y, const Color & color, double opacity)
+{
+  if (this->IsInside(x, y) && opacity > 0.0)
+  {
+    Color & pixel =
+      m_Pixels[static_cast<std::size_t>(y) * static_cast<std::size_t>(m_Width) + static_cast<std::size_t>(x)];
+    pixel = Mix(pixel, color, std::min(1.0, opacity));
+  }
+}
+
+void
+Canvas::DrawLine(const std::array<double, 2> & from,
+                 const std::array<double, 2> & to,
+                 double                        width,
+                 const Color &                 color,
+                 double                        opacity)
+{
+  const auto   clamp = [](double value) { return std::min(1.0, std::max(0.0, value)); };
+  const double dx = to[0] - from[0];
+  const double dy = to[1] - from[1];
+  const double squared = std::max(dx * dx + dy * dy, 1e-12);
+  const double reach = 0.5 * width + 1.0;
+  for (int y = static_cast<int>(std::min(from[1], to[1]) - reach); y <= std::max(from[1], to[1]) + reach; ++y)
+  {
+    for (int x = static_cast<int>(std::min(from[0], to[0]) - reach); x <= std::max(from[0], to[0]) + reach; ++x)
+    {
+      const double t = clamp(((x - from[0]) * dx + (y - from[1]) * dy) / squared);
+      const double distance = std::hypot(x - from[0] - t * dx, y - from[1] - t * dy);
+      this->Blend(x, y, color, opacity * clamp(0.5 * width + 0.5 - distance));
+    }
   }
 }
 
@@ -128,16 +151,34 @@ Canvas::TextWidth(const std::string & text, int scale)
   return static_cast<int>(text.size()) * (glyphWidth + 1) * scale;
 }
 
+Canvas::PictureType::Pointer
+Canvas::MakePicture() const
+{
+  const auto            picture = PictureType::New();
+  PictureType::SizeType size;
+  size[0] = static_cast<SizeValueType>(m_Width);
+  size[1] = static_cast<SizeValueType>(m_Height);
+  picture->SetRegions(size);
+  picture->Allocate();
+  std::transform(m_Pixels.begin(), m_Pixels.end(), picture->GetBufferPointer(), [](const Color & color) {
+    PictureType::PixelType pixel;
+    pixel.Set(ToByte(color.Red), ToByte(color.Green), ToByte(color.Blue));
+    return pixel;
+  });
+  return picture;
+}
+
 void
 Canvas::Write(const std::string & path) const
 {
-  WritePng<PictureType::PixelType>(m_Picture, path);
+  SinkhornIO::WritePng<PictureType::PixelType>(this->MakePicture(), path);
 }
 
 std::string
 Canvas::ToPng() const
 {
-  return MakePng<PictureType::PixelType>(m_Picture);
+  return SinkhornIO::MakePng<PictureType::PixelType>(this->MakePicture());
 }
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk

@@ -15,17 +15,20 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "overview.h"
+#include "itkSinkhornOverview.h"
 
-#include "canvas.h"
-#include "colors.h"
-#include "slices.h"
+#include "itkSinkhornCanvas.h"
+#include "itkSinkhornColors.h"
+#include "itkSinkhornImagePanel.h"
+#include "itkSinkhornRegistrationImages.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornDrawing
 {
 namespace
 {
@@ -58,7 +61,7 @@ template <unsigned int VDimension>
 void
 FillWithGrid(Canvas & canvas, const Panel<VDimension> & panel, const OverviewData<VDimension> & data)
 {
-  using Interpolator = itk::LinearInterpolateImageFunction<FieldType<VDimension>, double>;
+  using Interpolator = LinearInterpolateImageFunction<FieldType<VDimension>, double>;
   const auto field = Interpolator::New();
   field->SetInputImage(data.Displacement);
   const Sampler<VDimension> jacobian(data.Jacobian, false);
@@ -137,7 +140,8 @@ DrawOverview(const std::string & path, const OverviewData<VDimension> & data)
   fixedMap.SetDrawAsLabels(labels);
   movingMap.SetDrawAsLabels(labels);
 
-  const auto                warped = WarpImage<VDimension>(data.Moving, data.Transform, data.Fixed, 0.0F, labels);
+  const auto warped =
+    SinkhornRegistration::WarpImage<VDimension>(data.Moving, data.Transform, data.Fixed, 0.0F, labels);
   const Sampler<VDimension> fixed(data.Fixed, labels);
   const Sampler<VDimension> moving(data.Moving, labels);
   const Sampler<VDimension> moved(warped, labels);
@@ -235,4 +239,5 @@ DrawOverview<2>(const std::string &, const OverviewData<2> &);
 template void
 DrawOverview<3>(const std::string &, const OverviewData<3> &);
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk

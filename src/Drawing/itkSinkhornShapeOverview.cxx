@@ -15,11 +15,11 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "shapeOverview.h"
+#include "itkSinkhornShapeOverview.h"
 
-#include "canvas.h"
-#include "colors.h"
-#include "page.h"
+#include "itkSinkhornCanvas.h"
+#include "itkSinkhornColors.h"
+#include "itkSinkhornPage.h"
 #include "itkSinkhornShapeDistance.h"
 
 #include <nlohmann/json.hpp>
@@ -29,13 +29,15 @@
 #include <limits>
 #include <vector>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornDrawing
 {
 namespace
 {
 
-using itk::Sinkhorn::SampleShape;
-using itk::Sinkhorn::ShapePoint;
+using Sinkhorn::SampleShape;
+using Sinkhorn::ShapePoint;
 using Points = std::vector<ShapePoint>;
 
 /** A view along one axis: which axes lie across and up. */
@@ -131,12 +133,12 @@ DrawPanel(Canvas & canvas, int left, int top, const Points & fixed, const Points
 } // namespace
 
 void
-DrawShapeOverview(const std::string &                 path,
-                  const itk::Sinkhorn::PointComplex & fixed,
-                  const itk::Sinkhorn::PointComplex & moving,
-                  const itk::Sinkhorn::PointComplex & moved,
-                  unsigned int                        dimension,
-                  const std::string &                 caption)
+DrawShapeOverview(const std::string &            path,
+                  const Sinkhorn::PointComplex & fixed,
+                  const Sinkhorn::PointComplex & moving,
+                  const Sinkhorn::PointComplex & moved,
+                  unsigned int                   dimension,
+                  const std::string &            caption)
 {
   const Points            fixedPoints = SampleShape(fixed, samples);
   const Points            before = SampleShape(moving, samples);
@@ -169,10 +171,10 @@ DrawShapeOverview(const std::string &                 path,
 }
 
 nlohmann::ordered_json
-MakeShapeViews(const itk::Sinkhorn::PointComplex & fixed,
-               const itk::Sinkhorn::PointComplex & moving,
-               const itk::Sinkhorn::PointComplex & moved,
-               unsigned int                        dimension)
+MakeShapeViews(const Sinkhorn::PointComplex & fixed,
+               const Sinkhorn::PointComplex & moving,
+               const Sinkhorn::PointComplex & moved,
+               unsigned int                   dimension)
 {
   const Points fixedPoints = SampleShape(fixed, samples);
   const Points before = SampleShape(moving, samples);
@@ -194,4 +196,5 @@ MakeShapeViews(const itk::Sinkhorn::PointComplex & fixed,
   return all;
 }
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk

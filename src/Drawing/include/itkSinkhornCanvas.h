@@ -15,15 +15,23 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#ifndef sinkhornRegisterCanvas_h
-#define sinkhornRegisterCanvas_h
+#ifndef itkSinkhornCanvas_h
+#define itkSinkhornCanvas_h
 
 #include "itkImage.h"
 #include "itkRGBPixel.h"
 
+#include <array>
 #include <string>
+#include <vector>
 
-namespace SinkhornRegister
+namespace itk
+{
+/** \namespace itk::SinkhornDrawing
+ * \brief Pictures of images, shapes, transports and registrations, and the page of a registration.
+ *
+ * Of the library SinkhornDrawing, which programs, examples and tests share. */
+namespace SinkhornDrawing
 {
 
 /** Red, green and blue in [0, 1]. */
@@ -38,7 +46,9 @@ struct Color
 Color
 Mix(const Color & a, const Color & b, double t);
 
-/** A picture to draw on; the origin is the top left corner. Drawing outside has no effect. */
+/** \class Canvas
+ * \brief A picture to draw on; pixels, the centre of the first one at (0, 0) in the top left corner. Drawing outside
+ * has no effect. */
 class Canvas
 {
 public:
@@ -46,6 +56,18 @@ public:
 
   void
   SetPixel(int x, int y, const Color & color);
+
+  /** Lays a colour over that of a pixel; \a opacity from 0 to 1. */
+  void
+  Blend(int x, int y, const Color & color, double opacity);
+
+  /** A line with smooth edges and round ends, \a width pixels wide; from a point to itself a disc. */
+  void
+  DrawLine(const std::array<double, 2> & from,
+           const std::array<double, 2> & to,
+           double                        width,
+           const Color &                 color,
+           double                        opacity = 1.0);
 
   /** ASCII text, letters of 5 × 7 pixels enlarged \a scale times, \a x, \a y its top left corner. */
   void
@@ -61,7 +83,7 @@ public:
     return 7 * scale;
   }
 
-  /** \exception itk::ExceptionObject if the file can't be written. */
+  /** Writes a PNG. \exception SinkhornIO::UsageError if the file can't be written. */
   void
   Write(const std::string & path) const;
 
@@ -70,10 +92,21 @@ public:
   ToPng() const;
 
 private:
-  using PictureType = itk::Image<itk::RGBPixel<unsigned char>, 2>;
-  PictureType::Pointer m_Picture;
+  using PictureType = Image<RGBPixel<unsigned char>, 2>;
+  PictureType::Pointer
+  MakePicture() const;
+  bool
+  IsInside(int x, int y) const
+  {
+    return x >= 0 && y >= 0 && x < m_Width && y < m_Height;
+  }
+
+  int                m_Width;
+  int                m_Height;
+  std::vector<Color> m_Pixels;
 };
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk
 
 #endif

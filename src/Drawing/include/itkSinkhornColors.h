@@ -15,14 +15,16 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#ifndef sinkhornRegisterColors_h
-#define sinkhornRegisterColors_h
+#ifndef itkSinkhornColors_h
+#define itkSinkhornColors_h
 
-#include "canvas.h"
+#include "itkSinkhornCanvas.h"
 
 #include <vector>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornDrawing
 {
 
 /** How the voxels of one image become colours: grey between two percentiles, or one colour for each label. */
@@ -68,6 +70,16 @@ DifferenceColor(const ColorMap & fixedMap, double fixed, const ColorMap & otherM
 Color
 JacobianColor(double determinant);
 
+/** From dark blue over green to yellow, for values in [0, 1]. */
+Color
+SequentialColor(double value);
+/** From blue over white to red, for values in [0, 1]. */
+Color
+DivergingColor(double value);
+/** From white through orange to black, for values in [0, 1]: how much mass there is. */
+Color
+InkColor(double value);
+
 /** Colours for legends. */
 Color
 FixedOnlyColor();
@@ -76,6 +88,7 @@ MovingOnlyColor();
 Color
 FoldedColor();
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk
 
 #endif

@@ -15,16 +15,18 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#ifndef sinkhornRegisterOverview_h
-#define sinkhornRegisterOverview_h
+#ifndef itkSinkhornOverview_h
+#define itkSinkhornOverview_h
 
-#include "libraries.h"
+#include "itkSinkhornImagePanel.h"
 
-#include "itkSinkhornImageReading.h"
+#include "itkTransform.h"
 
 #include <string>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornDrawing
 {
 
 template <unsigned int VDimension>
@@ -42,12 +44,13 @@ struct OverviewData
 /** Draws fixed, moving and warped image, the difference before and after, and the deformed grid over the determinant of
  * the Jacobian into a PNG file; in 3-D three slices through the centre of mass of the fixed image.
  *
- * Images of few whole numbers are drawn as label maps, one colour a label. \exception itk::ExceptionObject if the file
+ * Images of few whole numbers are drawn as label maps, one colour a label. \exception ExceptionObject if the file
  * can't be written. */
 template <unsigned int VDimension>
 void
 DrawOverview(const std::string & path, const OverviewData<VDimension> & data);
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk
 
 #endif

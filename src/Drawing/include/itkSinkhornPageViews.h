@@ -15,25 +15,26 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#ifndef sinkhornRegisterPageViews_h
-#define sinkhornRegisterPageViews_h
+#ifndef itkSinkhornPageViews_h
+#define itkSinkhornPageViews_h
 
-#include "libraries.h"
-
+#include "itkSinkhornImagePanel.h"
 #include "itkSinkhornResultFiles.h"
 
 #include <nlohmann/json_fwd.hpp>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornDrawing
 {
 
 /** What the pictures of a page are made of. */
 template <unsigned int VDimension>
 struct PageImages
 {
-  const ResultSource<VDimension> * Source{ nullptr };
+  const SinkhornIO::ResultSource<VDimension> * Source{ nullptr };
   /** The identity between the files, as it is between the images as they are registered. */
-  const itk::Transform<double, VDimension, VDimension> * FromFile{ nullptr };
+  const Transform<double, VDimension, VDimension> * FromFile{ nullptr };
   /** Of the whole map, on the grid of the fixed image. */
   const FieldType<VDimension> * Displacement{ nullptr };
   const ImageType<VDimension> * Jacobian{ nullptr };
@@ -46,6 +47,7 @@ template <unsigned int VDimension>
 void
 AddViews(const PageImages<VDimension> & images, nlohmann::ordered_json & data);
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk
 
 #endif

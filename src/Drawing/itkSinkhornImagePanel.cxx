@@ -15,7 +15,7 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "slices.h"
+#include "itkSinkhornImagePanel.h"
 
 #include "itkImageRegionConstIteratorWithIndex.h"
 
@@ -23,7 +23,9 @@
 #include <array>
 #include <cmath>
 
-namespace SinkhornRegister
+namespace itk
+{
+namespace SinkhornDrawing
 {
 namespace
 {
@@ -72,16 +74,16 @@ FindPlanes(const ImageType<2> *)
 }
 
 template <unsigned int VDimension>
-itk::ContinuousIndex<double, VDimension>
+ContinuousIndex<double, VDimension>
 FindCenter(const ImageType<VDimension> * image)
 {
-  const auto                               region = image->GetBufferedRegion();
-  const float *                            buffer = image->GetBufferPointer();
-  const double                             minimum = *std::min_element(buffer, buffer + region.GetNumberOfPixels());
-  double                                   total = 0.0;
-  itk::ContinuousIndex<double, VDimension> center;
+  const auto                          region = image->GetBufferedRegion();
+  const float *                       buffer = image->GetBufferPointer();
+  const double                        minimum = *std::min_element(buffer, buffer + region.GetNumberOfPixels());
+  double                              total = 0.0;
+  ContinuousIndex<double, VDimension> center;
   center.Fill(0.0);
-  for (itk::ImageRegionConstIteratorWithIndex<ImageType<VDimension>> it(image, region); !it.IsAtEnd(); ++it)
+  for (ImageRegionConstIteratorWithIndex<ImageType<VDimension>> it(image, region); !it.IsAtEnd(); ++it)
   {
     const double weight = it.Get() - minimum;
     total += weight;
@@ -97,9 +99,10 @@ FindCenter(const ImageType<VDimension> * image)
   return center;
 }
 
-template itk::ContinuousIndex<double, 2>
+template ContinuousIndex<double, 2>
 FindCenter<2>(const ImageType<2> *);
-template itk::ContinuousIndex<double, 3>
+template ContinuousIndex<double, 3>
 FindCenter<3>(const ImageType<3> *);
 
-} // namespace SinkhornRegister
+} // namespace SinkhornDrawing
+} // namespace itk
