@@ -6,7 +6,7 @@ if(ITK_SOURCE_DIR)
 else()
   set(_sinkhorn_programs ON)
 endif()
-option(Sinkhorn_BUILD_EXAMPLES "Build sinkhorn-register and the examples (needs CLI11, nlohmann-json and assimp)."
+option(Sinkhorn_BUILD_EXAMPLES "Build sinkhorn-register, the examples and their libraries (needs CLI11, nlohmann-json and assimp)."
        ${_sinkhorn_programs})
 option(Sinkhorn_BUILD_BENCHMARK "Build sinkhorn-benchmark (needs Google Benchmark)." OFF)
 set(SINKHORN_TEST_DATA

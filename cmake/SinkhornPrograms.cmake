@@ -93,7 +93,7 @@ function(sinkhorn_add_program_library name)
   target_compile_features(Sinkhorn${name} PUBLIC cxx_std_17)
   target_include_directories(Sinkhorn${name} PUBLIC "$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>")
   target_link_libraries(Sinkhorn${name} PUBLIC Sinkhorn ${ITK_LIBRARIES})
-  if(NOT Sinkhorn_INSTALL_PACKAGE_DIR)
+  if(ITK_SOURCE_DIR OR Sinkhorn_BUILD_AS_ITK_MODULE)
     return() # ITK's modules have a place for one library each
   endif()
   target_include_directories(Sinkhorn${name} PUBLIC "$<INSTALL_INTERFACE:${Sinkhorn_INSTALL_INCLUDE_DIR}>")

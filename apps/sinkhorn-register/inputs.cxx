@@ -20,8 +20,6 @@
 #include "itkImageRegionConstIteratorWithIndex.h"
 
 #include <algorithm>
-#include <iterator>
-#include <type_traits>
 
 namespace SinkhornRegister
 {
@@ -131,41 +129,6 @@ BringTogether(const Options & options, Inputs<VDimension> & inputs)
   move(inputs.MovingLabelMap);
 }
 
-/** The landmarks of both images in the plane in which these are registered, and what a user should know about them. */
-template <unsigned int VDimension>
-void
-ReadPoints(const Options & options, const FileFacts & fixed, const FileFacts & moving, Inputs<VDimension> & inputs)
-{
-  const auto read = [&](auto dimension) {
-    constexpr unsigned int points = decltype(dimension)::value;
-    const auto             fixedGrid = inputs.Plane.template MakeGrid<points>(fixed);
-    const auto             movingGrid = inputs.Plane.template MakeGrid<points>(moving);
-    return ReadLandmarkPairs<points>(
-      options.Landmarks, options.LandmarksAreIndices, fixedGrid.GetPointer(), movingGrid.GetPointer());
-  };
-  if constexpr (VDimension == 2)
-  {
-    if (fixed.Geometry.GetDimension() > 2)
-    {
-      // Points of a slice in space have three coordinates.
-      const auto pairs = read(std::integral_constant<unsigned int, 3>());
-      const auto project = [&](const Landmarks<3> & from, Landmarks<2> & to) {
-        std::transform(from.begin(), from.end(), std::back_inserter(to), [&](const auto & point) {
-          return inputs.Plane.Project(point);
-        });
-      };
-      project(pairs.Fixed, inputs.FixedLandmarks);
-      project(pairs.Moving, inputs.MovingLandmarks);
-      inputs.Notices = pairs.Notices;
-      return;
-    }
-  }
-  const auto pairs = read(std::integral_constant<unsigned int, VDimension>());
-  inputs.FixedLandmarks = pairs.Fixed;
-  inputs.MovingLandmarks = pairs.Moving;
-  inputs.Notices = pairs.Notices;
-}
-
 template <unsigned int VDimension>
 void
 ReadCompanions(const Options & options, const FileFacts & fixed, const FileFacts & moving, Inputs<VDimension> & inputs)
@@ -190,7 +153,11 @@ ReadCompanions(const Options & options, const FileFacts & fixed, const FileFacts
   }
   if (!options.Landmarks.empty())
   {
-    ReadPoints<VDimension>(options, fixed, moving, inputs);
+    const auto pairs =
+      ReadLandmarkPairs<VDimension>(options.Landmarks, options.LandmarksAreIndices, inputs.Plane, fixed, moving);
+    inputs.FixedLandmarks = pairs.Fixed;
+    inputs.MovingLandmarks = pairs.Moving;
+    inputs.Notices = pairs.Notices;
   }
 }
 

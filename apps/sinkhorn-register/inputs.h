@@ -20,12 +20,10 @@
 
 #include "options.h"
 
+#include "itkCompositeTransform.h"
 #include "itkSinkhornImageReading.h"
 #include "itkSinkhornLandmarkPairs.h"
-
 #include "itkSinkhornRegistrationEngine.h"
-
-#include "itkCompositeTransform.h"
 #include "itkTranslationTransform.h"
 
 namespace SinkhornRegister

@@ -17,13 +17,12 @@
  *=========================================================================*/
 // sinkhorn-register: register two images with entropic optimal transport, or with one of ITK's own metrics under the
 // same schedule. See sinkhorn-register --help and the README.
-#include "itkSinkhornImageFile.h"
 #include "options.h"
 #include "pipeline.h"
-#include "shapePipeline.h"
-#include "itkSinkhornUnfinishedFiles.h"
 
 #include "itkMultiThreaderBase.h"
+#include "itkSinkhornImageFile.h"
+#include "itkSinkhornUnfinishedFiles.h"
 
 #include <cstdlib>
 #include <iostream>

@@ -18,8 +18,9 @@
 #ifndef sinkhornRegisterPipeline_h
 #define sinkhornRegisterPipeline_h
 
-#include "itkSinkhornImageFile.h"
 #include "options.h"
+
+#include "itkSinkhornImageFile.h"
 
 namespace SinkhornRegister
 {
@@ -31,6 +32,12 @@ namespace SinkhornRegister
 template <unsigned int VDimension>
 bool
 RunPipeline(const Options & options, const FileFacts & fixed, const FileFacts & moving);
+
+/** The whole job for curves, surfaces and clouds: read, register, evaluate, write. Shapes that lie in one plane of
+ * constant z are registered in 2-D.
+ * \return whether the result itself was handed over. \exception UsageError, itk::ExceptionObject */
+bool
+RunShapePipeline(const Options & options);
 
 } // namespace SinkhornRegister
 

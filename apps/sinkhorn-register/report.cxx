@@ -17,12 +17,14 @@
  *=========================================================================*/
 #include "report.h"
 
+#include "itkMultiThreaderBase.h"
 #include "itkVersion.h"
 
 #include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 #ifndef _WIN32
 #include <sys/resource.h>
@@ -79,6 +81,13 @@ Format(const char * format, double value)
   return text;
 }
 
+std::string
+NameOf(const std::string & path)
+{
+  const std::filesystem::path whole(path);
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
 } // namespace
 
 double
@@ -126,6 +135,39 @@ MakeReport(const Options & options, const Report & report)
   json["version"] = SINKHORN_REGISTER_VERSION;
   json["itk_version"] = itk::Version::GetITKVersion();
   return json;
+}
+
+Json
+DescribeRun(const Options & options, const Json & report, const Progress & progress)
+{
+  const bool areShapes = !options.FixedPoints.empty();
+  Json       data;
+  data["kind"] = "pair";
+  data["id"] = NameOf(areShapes ? options.MovingPoints : options.Moving) + " \xe2\x86\x92 " + // an arrow
+               NameOf(areShapes ? options.FixedPoints : options.Fixed);
+  data["report"] = report;
+  data["report"]["history"] = Json::array();
+  for (const LevelHistory & level : progress.GetHistory())
+  {
+    data["report"]["history"].push_back(
+      { { "stage", level.Stage }, { "level", level.Level }, { "values", level.Values } });
+  }
+  data["report"]["messages"] = progress.GetMessages();
+  data["inputs"] = Json::object();
+  for (const auto & file : ListInputFiles(options))
+  {
+    data["inputs"][file.first] = file.second;
+  }
+  data["geometry"] = Json::object();
+  data["options"] = Json::parse(options.Configuration);
+  data["command"] = options.Command;
+  data["seconds"] = report.at("seconds");
+  data["peak_memory_mb"] = report.at("peak_memory_mb");
+  data["threads"] = itk::MultiThreaderBase::GetGlobalDefaultNumberOfThreads();
+  data["versions"] = { { "sinkhorn-register", SINKHORN_REGISTER_VERSION },
+                       { "ITK", itk::Version::GetITKVersion() },
+                       { "FFTW", "not used" } }; // by design, see benchmark/README.md
+  return data;
 }
 
 std::string

@@ -20,6 +20,7 @@
 
 #include "libraries.h"
 #include "options.h"
+#include "progress.h"
 
 #include "itkSinkhornRegistrationDice.h"
 #include "itkSinkhornRegistrationReport.h"
@@ -55,6 +56,11 @@ GetPeakMemory();
 /** What report.json holds. */
 nlohmann::ordered_json
 MakeReport(const Options & options, const Report & report);
+
+/** What a page tells about a run beside its pictures; the keys are those of the page's frame, which cohorts share.
+ * \param report what report.json holds. */
+nlohmann::ordered_json
+DescribeRun(const Options & options, const nlohmann::ordered_json & report, const Progress & progress);
 
 /** One line for people, also the caption of the overview. */
 std::string

@@ -15,22 +15,22 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "shapePipeline.h"
+#include "pipeline.h"
 
+#include "progress.h"
+#include "report.h"
+#include "shapeReport.h"
+
+#include "itkIdentityTransform.h"
 #include "itkSinkhornCheckedFile.h"
+#include "itkSinkhornFieldAlgebra.h"
+#include "itkSinkhornImageWriting.h"
 #include "itkSinkhornLandmarkPairs.h"
 #include "itkSinkhornOutputFolder.h"
 #include "itkSinkhornPage.h"
-#include "progress.h"
+#include "itkSinkhornRegistrationImages.h"
 #include "itkSinkhornShapeFile.h"
 #include "itkSinkhornShapeOverview.h"
-#include "runDescription.h"
-#include "shapeReport.h"
-#include "itkSinkhornImageWriting.h"
-
-#include "itkIdentityTransform.h"
-#include "itkSinkhornFieldAlgebra.h"
-#include "itkSinkhornRegistrationImages.h"
 #include "itksys/SystemTools.hxx"
 
 #include <nlohmann/json.hpp>

@@ -19,9 +19,9 @@
 #define sinkhornRegisterShapeReport_h
 
 #include "options.h"
-#include "itkSinkhornShapeDistance.h"
 
 #include "itkSinkhornRegistrationReport.h"
+#include "itkSinkhornShapeDistance.h"
 
 #include <nlohmann/json_fwd.hpp>
 

@@ -20,8 +20,8 @@
 #include "itkSinkhornCanvas.h"
 #include "itkSinkhornCheckedFile.h"
 #include "itkSinkhornColors.h"
-#include "itkSinkhornPage.h"
 #include "itkSinkhornImagePanel.h"
+#include "itkSinkhornPage.h"
 #include "itkSinkhornRegistrationImages.h"
 
 #include <nlohmann/json.hpp>

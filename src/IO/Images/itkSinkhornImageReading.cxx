@@ -394,16 +394,16 @@ CheckSpacing(const ImageType<VDimension> * fixed, const ImageType<VDimension> * 
   Warn(text + "; if that is not so, correct the header of one of them");
 }
 
-#define SINKHORN_REGISTER_INSTANTIATE(D)                                                                                \
+#define SINKHORN_IO_INSTANTIATE(D)                                                                                      \
   template ImageType<D>::Pointer      ReadImage<D>(const FileFacts &, const SlicePlane &, MaskImageType<D>::Pointer &); \
   template ImageType<D>::Pointer      ReadChannel<D>(const FileFacts &, const ImageType<D> *, unsigned int);            \
   template LabelImageType<D>::Pointer ReadLabels<D>(const FileFacts &, const SlicePlane &, const FileFacts &);          \
   template MaskImageType<D>::Pointer  ReadMask<D>(const FileFacts &, const SlicePlane &, const FileFacts &);            \
   template void                       CheckOverlap<D>(const ImageType<D> *, const ImageType<D> *);                      \
   template void                       CheckSpacing<D>(const ImageType<D> *, const ImageType<D> *, bool);
-SINKHORN_REGISTER_INSTANTIATE(2)
-SINKHORN_REGISTER_INSTANTIATE(3)
-#undef SINKHORN_REGISTER_INSTANTIATE
+SINKHORN_IO_INSTANTIATE(2)
+SINKHORN_IO_INSTANTIATE(3)
+#undef SINKHORN_IO_INSTANTIATE
 
 } // namespace SinkhornIO
 } // namespace itk

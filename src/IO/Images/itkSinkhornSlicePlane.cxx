@@ -18,11 +18,11 @@
 #include "itkSinkhornSlicePlane.h"
 
 #include "itkSinkhornFileTypes.h"
+#include "itkSinkhornRegistrationImages.h"
 
 #include "itkAffineTransform.h"
 #include "itkDisplacementFieldTransform.h"
 #include "itkTranslationTransform.h"
-#include "itkSinkhornRegistrationImages.h"
 
 #include <array>
 #include <cmath>

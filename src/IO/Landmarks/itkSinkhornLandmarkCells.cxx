@@ -16,6 +16,7 @@
  *
  *=========================================================================*/
 #include "itkSinkhornLandmarkCells.h"
+
 #include "itksys/SystemTools.hxx"
 
 #include <algorithm>

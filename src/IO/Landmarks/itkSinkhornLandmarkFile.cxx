@@ -17,9 +17,10 @@
  *=========================================================================*/
 #include "itkSinkhornLandmarkFile.h"
 
+#include "itkSinkhornFileTypes.h"
 #include "itkSinkhornLandmarkCells.h"
 #include "itkSinkhornLandmarkTable.h"
-#include "itkSinkhornFileTypes.h"
+
 #include "itksys/SystemTools.hxx"
 
 #include <nlohmann/json.hpp>

@@ -17,10 +17,11 @@
  *=========================================================================*/
 #include "itkSinkhornLandmarkPairs.h"
 
-#include "itkSinkhornLandmarkFile.h"
 #include "itkSinkhornFileTypes.h"
+#include "itkSinkhornLandmarkFile.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace itk
 {
@@ -206,6 +207,34 @@ ReadLandmarkPairs(const std::vector<std::string> & paths,
 
 template <unsigned int VDimension>
 LandmarkPairs<VDimension>
+ReadLandmarkPairs(const std::vector<std::string> & paths,
+                  bool                             asIndices,
+                  const SlicePlane &               plane,
+                  const FileFacts &                fixed,
+                  const FileFacts &                moving)
+{
+  if constexpr (VDimension == 2)
+  {
+    if (fixed.Geometry.GetDimension() > 2)
+    {
+      const auto pairs = ReadLandmarkPairs<3>(paths, asIndices, plane, fixed, moving);
+      const auto project = [&plane](const Landmarks<3> & points) {
+        Landmarks<2> projected;
+        std::transform(points.begin(), points.end(), std::back_inserter(projected), [&plane](const auto & point) {
+          return plane.Project(point);
+        });
+        return projected;
+      };
+      return { project(pairs.Fixed), project(pairs.Moving), pairs.Notices };
+    }
+  }
+  const auto fixedGrid = plane.MakeGrid<VDimension>(fixed);
+  const auto movingGrid = plane.MakeGrid<VDimension>(moving);
+  return ReadLandmarkPairs<VDimension>(paths, asIndices, fixedGrid.GetPointer(), movingGrid.GetPointer());
+}
+
+template <unsigned int VDimension>
+LandmarkPairs<VDimension>
 ReadLandmarkPairs(const std::vector<std::string> & paths)
 {
   const LandmarkFile fixedFile = ReadLandmarkFile(paths[0], "fixed landmarks", VDimension);
@@ -246,14 +275,16 @@ ComputeTargetError(const Landmarks<VDimension> &                     fixed,
   return sum / static_cast<double>(fixed.size());
 }
 
-#define SINKHORN_REGISTER_INSTANTIATE(D)                                                 \
-  template LandmarkPairs<D> ReadLandmarkPairs<D>(                                        \
-    const std::vector<std::string> &, bool, const ImageType<D> *, const ImageType<D> *); \
-  template LandmarkPairs<D> ReadLandmarkPairs<D>(const std::vector<std::string> &);      \
+#define SINKHORN_IO_INSTANTIATE(D)                                                                     \
+  template LandmarkPairs<D> ReadLandmarkPairs<D>(                                                      \
+    const std::vector<std::string> &, bool, const ImageType<D> *, const ImageType<D> *);               \
+  template LandmarkPairs<D> ReadLandmarkPairs<D>(                                                      \
+    const std::vector<std::string> &, bool, const SlicePlane &, const FileFacts &, const FileFacts &); \
+  template LandmarkPairs<D> ReadLandmarkPairs<D>(const std::vector<std::string> &);                    \
   template double ComputeTargetError<D>(const Landmarks<D> &, const Landmarks<D> &, const Transform<double, D, D> *);
-SINKHORN_REGISTER_INSTANTIATE(2)
-SINKHORN_REGISTER_INSTANTIATE(3)
-#undef SINKHORN_REGISTER_INSTANTIATE
+SINKHORN_IO_INSTANTIATE(2)
+SINKHORN_IO_INSTANTIATE(3)
+#undef SINKHORN_IO_INSTANTIATE
 
 } // namespace SinkhornIO
 } // namespace itk

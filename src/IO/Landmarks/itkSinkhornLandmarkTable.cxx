@@ -17,8 +17,9 @@
  *=========================================================================*/
 #include "itkSinkhornLandmarkTable.h"
 
-#include "itkSinkhornLandmarkCells.h"
 #include "itkSinkhornFileTypes.h"
+#include "itkSinkhornLandmarkCells.h"
+
 #include "itksys/SystemTools.hxx"
 
 #include <algorithm>

@@ -18,10 +18,11 @@
 #include "itkSinkhornCheckedFile.h"
 
 #include "itkSinkhornFileTypes.h"
+#include "itkSinkhornOutputFolder.h"
 
-#include "itkPixelTraits.h"
 #include "itk_png.h"
 #include "itk_zlib.h"
+#include "itkPixelTraits.h"
 
 #include <cerrno>
 #include <csetjmp>
@@ -42,8 +43,8 @@ RefuseFile(const std::string & path, const std::string & reason)
 {
   // Without the hidden folder, in which nobody would look for it.
   const std::filesystem::path place(path);
-  const bool                  hidden = place.parent_path().filename().string().rfind(".sinkhorn-register-", 0) == 0;
-  const auto                  shown = hidden ? place.parent_path().parent_path() / place.filename() : place;
+  const bool hidden = place.parent_path().filename().string().rfind(OutputFolder::StagingPrefix, 0) == 0;
+  const auto shown = hidden ? place.parent_path().parent_path() / place.filename() : place;
   throw UsageError("output '" + shown.string() + "': can't be written whole (" + reason +
                    "); make room on the disk, or choose another --output");
 }

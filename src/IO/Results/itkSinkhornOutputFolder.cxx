@@ -177,7 +177,7 @@ OutputFolder::MakeStaging(const std::string & path)
 {
   std::random_device random;
   std::error_code    error;
-  m_Staging = m_Folder / (".sinkhorn-register-" + std::to_string(random()));
+  m_Staging = m_Folder / (StagingPrefix + std::to_string(random()));
   OwnFolder(m_Staging.string());
   if (!fs::create_directory(m_Staging, error))
   {

@@ -20,9 +20,9 @@
 #include "itkSinkhornCheckedFile.h"
 #include "itkSinkhornFileTypes.h"
 
+#include "itk_hdf5.h"
 #include "itkCompositeTransform.h"
 #include "itkVersion.h"
-#include "itk_hdf5.h"
 
 #include <algorithm>
 #include <vector>

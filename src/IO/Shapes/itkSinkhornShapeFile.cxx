@@ -19,6 +19,7 @@
 
 #include "itkSinkhornFileIntegrity.h"
 #include "itkSinkhornFileTypes.h"
+#include "itkSinkhornShapeFormats.h"
 
 #include <algorithm>
 #include <cctype>

@@ -16,7 +16,7 @@
  *
  *=========================================================================*/
 // PLY and STL, by assimp.
-#include "itkSinkhornShapeFile.h"
+#include "itkSinkhornShapeFormats.h"
 
 #include "itkSinkhornCheckedFile.h"
 #include "itkSinkhornFileIntegrity.h"

@@ -16,7 +16,7 @@
  *
  *=========================================================================*/
 // OBJ, OFF, GIFTI, FreeSurfer and BYU, by ITK's mesh IO.
-#include "itkSinkhornShapeFile.h"
+#include "itkSinkhornShapeFormats.h"
 
 #include "itkSinkhornFileIntegrity.h"
 #include "itkSinkhornFileTypes.h"

@@ -17,12 +17,13 @@
  *=========================================================================*/
 // Legacy VTK polydata. ITK's reader refuses what real files hold: empty CELL_DATA, types in capitals, curves as
 // polygons of two points.
-#include "itkSinkhornShapeFile.h"
+#include "itkSinkhornShapeFormats.h"
 
 #include "itkSinkhornCheckedFile.h"
 #include "itkSinkhornFileIntegrity.h"
 #include "itkSinkhornFileTypes.h"
 #include "itkSinkhornVtkValues.h"
+
 #include "itksys/SystemTools.hxx"
 
 #include <algorithm>

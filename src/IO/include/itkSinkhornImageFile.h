@@ -21,7 +21,6 @@
 #include "itkSinkhornFileTypes.h"
 
 #include "itkImageIOBase.h"
-
 #include "vnl/vnl_matrix.h"
 
 #include <cstdint>

@@ -18,8 +18,8 @@
 #ifndef itkSinkhornImageReading_h
 #define itkSinkhornImageReading_h
 
-#include "itkSinkhornImageFile.h"
 #include "itkSinkhornFileTypes.h"
+#include "itkSinkhornImageFile.h"
 #include "itkSinkhornSlicePlane.h"
 
 #include <string>

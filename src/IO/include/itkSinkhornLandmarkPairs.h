@@ -45,6 +45,7 @@ struct LandmarkPairs
 };
 
 /** Reads the files of landmarks of a fixed and a moving image; see ReadLandmarkFile() and MatchLandmarks().
+ * \param paths two files, fixed and moving.
  * \param asIndices they hold (continuous) voxel indices; a file that says otherwise is refused, and one that says so
  * itself is heeded without it.
  * \exception UsageError if a file can't be read in one way only, or if its points lie so far outside of the image that
@@ -55,6 +56,16 @@ ReadLandmarkPairs(const std::vector<std::string> & paths,
                   bool                             asIndices,
                   const ImageType<VDimension> *    fixed,
                   const ImageType<VDimension> *    moving);
+
+/** The same for the files of two images, in the coordinates in which these are registered: points of slices in space
+ * have three coordinates, of which those in the plane are left. */
+template <unsigned int VDimension>
+LandmarkPairs<VDimension>
+ReadLandmarkPairs(const std::vector<std::string> & paths,
+                  bool                             asIndices,
+                  const SlicePlane &               plane,
+                  const FileFacts &                fixed,
+                  const FileFacts &                moving);
 
 /** The same for curves and surfaces, which have no voxels: coordinates as they are in the files. */
 template <unsigned int VDimension>

@@ -39,6 +39,9 @@ using InputFiles = std::vector<std::pair<std::string, std::string>>;
 class OutputFolder
 {
 public:
+  /** Begin of the hidden folder's name. */
+  static constexpr char StagingPrefix[] = ".sinkhorn-register-";
+
   /** Makes the folder if needed. \exception UsageError if it can't be made or written to, or if one of \a inputs stands
    * where a result has to go, by whatever name or link. */
   OutputFolder(const std::string & path, const InputFiles & inputs);

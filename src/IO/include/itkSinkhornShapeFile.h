@@ -21,7 +21,6 @@
 #include "itkSinkhornFileTypes.h"
 #include "itkSinkhornPointMeasure.h"
 
-#include <istream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,8 +30,9 @@ namespace itk
 namespace SinkhornIO
 {
 
-/** A curve, a surface or a cloud of points as it stands in its file, which can be written again with its vertices
- * elsewhere. */
+/** \class ShapeFile
+ * \brief A curve, a surface or a cloud of points as it stands in its file, which can be written again with its vertices
+ * elsewhere. Coordinates are those of the file, whatever their unit and orientation. */
 class ShapeFile
 {
 public:
@@ -92,29 +92,10 @@ protected:
   std::vector<std::string> m_Notices;
 };
 
-/** Words, as far as a stream goes, that begin like a number: to see whether a text was cut, over which readers go on.
- */
-std::size_t
-CountNumbers(std::istream & text);
-
-/** Unit normals of all vertices, the mean over their triangles weighted by area; 0 where there is none. */
-std::vector<double>
-ComputeVertexNormals(const std::vector<double> & points, const std::vector<SizeValueType> & triangles);
-
 /** Reads a file by its name and its first bytes: VTK (legacy polydata), PLY, STL, OBJ, OFF, GIFTI, FreeSurfer, BYU.
  * \param role "fixed points". \exception UsageError that names the file, if it can't be read or is damaged. */
 std::unique_ptr<ShapeFile>
 ReadShapeFile(const std::string & path, const std::string & role);
-
-// The readers behind it.
-std::unique_ptr<ShapeFile>
-ReadVtkShape(const std::string & path, const std::string & what);
-/** PLY and STL. */
-std::unique_ptr<ShapeFile>
-ReadAssimpShape(const std::string & path, const std::string & what);
-/** What ITK's mesh IO reads. */
-std::unique_ptr<ShapeFile>
-ReadItkShape(const std::string & path, const std::string & what);
 
 } // namespace SinkhornIO
 } // namespace itk

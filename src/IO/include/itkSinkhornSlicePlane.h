@@ -18,8 +18,8 @@
 #ifndef itkSinkhornSlicePlane_h
 #define itkSinkhornSlicePlane_h
 
-#include "itkSinkhornImageFile.h"
 #include "itkSinkhornFileTypes.h"
+#include "itkSinkhornImageFile.h"
 
 #include "itkCompositeTransform.h"
 

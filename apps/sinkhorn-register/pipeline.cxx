@@ -15,25 +15,21 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#ifndef sinkhornRegisterPipeline_hxx
-#define sinkhornRegisterPipeline_hxx
-
 #include "pipeline.h"
 
+#include "inputs.h"
+#include "progress.h"
+#include "report.h"
+
+#include "itkDisplacementFieldTransform.h"
+#include "itkIdentityTransform.h"
 #include "itkSinkhornCheckedFile.h"
 #include "itkSinkhornImageReading.h"
-#include "inputs.h"
 #include "itkSinkhornOutputFolder.h"
 #include "itkSinkhornOverview.h"
 #include "itkSinkhornPage.h"
 #include "itkSinkhornPageViews.h"
-#include "progress.h"
-#include "runDescription.h"
-#include "report.h"
 #include "itkSinkhornResultFiles.h"
-
-#include "itkDisplacementFieldTransform.h"
-#include "itkIdentityTransform.h"
 #include "itkTranslationTransform.h"
 
 #include <nlohmann/json.hpp>
@@ -45,6 +41,8 @@
 #include <vector>
 
 namespace SinkhornRegister
+{
+namespace
 {
 
 /** Errors of landmarks and Dice of labels, as the files lie and as they were registered.
@@ -74,6 +72,8 @@ MeasureAgreement(const Inputs<VDimension> &                          inputs,
       ComputeDice<VDimension>(inputs.FixedLabels, WarpLabels<VDimension>(inputs.MovingLabels, transform, inputs.Fixed));
   }
 }
+
+} // namespace
 
 template <unsigned int VDimension>
 bool
@@ -146,6 +146,9 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
   return report.Kept == "result" || report.MovedNothing;
 }
 
-} // namespace SinkhornRegister
+template bool
+RunPipeline<2>(const Options &, const FileFacts &, const FileFacts &);
+template bool
+RunPipeline<3>(const Options &, const FileFacts &, const FileFacts &);
 
-#endif
+} // namespace SinkhornRegister
