@@ -244,6 +244,11 @@ Configure(MethodType<D> * method, const Pair<D> & pair, typename MethodType<D>::
   method->SetNumberOfIterationsPerLevel(iterations);
   // What is ten times as small is no fold either, but nothing to invert on a grid of these voxels.
   method->SetSmallestTotalDeterminant(0.1);
+  if (D == 3)
+  {
+    // as wide as the triangles, whose corners ITK's metrics pull at one by one
+    method->SetUpdateSigmasPerLevel({ { 16.0 }, { 8.0 } });
+  }
 }
 
 } // namespace Test
