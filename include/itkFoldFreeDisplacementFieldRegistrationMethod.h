@@ -24,7 +24,7 @@ namespace itk
 {
 
 /** \class FoldFreeDisplacementFieldRegistrationMethod
- * \brief A displacement of every point of the fixed image that stays invertible, for any image metric.
+ * \brief A displacement of every point of the fixed image that stays invertible, for any metric of images or points.
  *
  * Smooth updates are added to the displacement, or, with GreedyOn(), composed with it. The metric sees both images as
  * they are and the map between them, not warped images, so that mass that is pushed forward is conserved to the last

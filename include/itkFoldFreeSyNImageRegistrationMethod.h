@@ -24,7 +24,7 @@ namespace itk
 {
 
 /** \class FoldFreeSyNImageRegistrationMethod
- * \brief Symmetric normalization whose maps stay invertible, for any image metric.
+ * \brief Symmetric normalization whose maps stay invertible, for any metric of images or points.
  *
  * As in SyN (Avants, Epstein, Grossman and Gee, Medical Image Analysis 2008) both images are brought to a common middle
  * by maps that grow by composition with smooth steps. How steps are made and folds are kept away is told at

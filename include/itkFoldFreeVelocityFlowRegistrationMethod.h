@@ -26,7 +26,7 @@ namespace itk
 
 /** \class FoldFreeVelocityFlowRegistrationMethod
  * \brief The flow of a velocity that changes with time, from the fixed image at time 0 to the moving one at time 1, for
- * any image metric.
+ * any metric of images or points.
  *
  * The velocity is constant in each of a few intervals of time. In the middle of each both images are warped to it and
  * compared as in SyN, and what either would have to go there is added to the velocity. How steps are made and folds are
