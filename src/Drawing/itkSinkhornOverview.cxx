@@ -25,6 +25,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <vector>
 
 namespace itk
 {
@@ -125,113 +126,162 @@ DrawLegend(Canvas & canvas, int left, int width, int top, int column)
   }
 }
 
+constexpr int                                   numberOfColumns = 6;
+const std::array<const char *, numberOfColumns> titles{
+  { "fixed", "moving", "warped", "before", "after", "deformed grid" }
+};
+
+/** The panels of one overview: a row for each plane, a column for each thing to see. */
+template <unsigned int VDimension>
+class OverviewPainter
+{
+public:
+  explicit OverviewPainter(const OverviewData<VDimension> & data)
+    : m_Data(data)
+    , m_FixedMap(MakeMap(data.Fixed))
+    , m_MovingMap(MakeMap(data.Moving))
+    , m_AreLabels(m_FixedMap.LooksLikeLabels() && m_MovingMap.LooksLikeLabels())
+    , m_Warped(SinkhornRegistration::WarpImage<VDimension>(data.Moving, data.Transform, data.Fixed, 0.0F, m_AreLabels))
+    , m_Fixed(data.Fixed, m_AreLabels)
+    , m_Moving(data.Moving, m_AreLabels)
+    , m_Moved(m_Warped, m_AreLabels)
+    , m_Planes(FindPlanes(data.Fixed))
+    , m_MovingPlanes(FindPlanes(data.Moving))
+    , m_Center(FindCenter<VDimension>(data.Fixed))
+    , m_MovingCenter(FindCenter<VDimension>(data.Moving))
+  {
+    m_FixedMap.SetDrawAsLabels(m_AreLabels);
+    m_MovingMap.SetDrawAsLabels(m_AreLabels);
+    // One scale for all planes, chosen so that the longest axis fills a panel.
+    double longest = 0.0;
+    for (unsigned int d = 0; d < VDimension; ++d)
+    {
+      longest = std::max(longest, Extent(data.Fixed, d));
+    }
+    m_Scale = longestPanel / longest;
+    for (const Plane & plane : m_Planes)
+    {
+      m_Width = std::max(m_Width, static_cast<int>(std::ceil(m_Scale * Extent(data.Fixed, plane.Right))));
+      m_Height += static_cast<int>(std::ceil(m_Scale * Extent(data.Fixed, plane.Down))) + gap;
+    }
+  }
+
+  Canvas
+  Draw() const
+  {
+    const int margin = VDimension == 3 ? titleHeight : 0;
+    Canvas    canvas(margin + numberOfColumns * (m_Width + gap) + gap, m_Height + titleHeight, paper);
+    const int captionScale = Canvas::TextWidth(m_Data.Caption, textScale) < numberOfColumns * m_Width ? textScale : 1;
+    canvas.DrawText(gap, gap, m_Data.Caption, ink, captionScale);
+    int top = gap + 2 * titleHeight;
+    for (std::size_t row = 0; row < m_Planes.size(); ++row)
+    {
+      const int height = this->ToPixels(m_Planes[row].Down);
+      for (int column = 0; column < numberOfColumns; ++column)
+      {
+        const int left = margin + gap + column * (m_Width + gap);
+        if (row == 0)
+        {
+          Title(canvas, left, m_Width, top - titleHeight, titles[column], ink);
+        }
+        this->DrawPanel(canvas, left, top, row, column);
+        if (row + 1 == m_Planes.size())
+        {
+          DrawLegend(canvas, left, m_Width, top + height + gap / 2, column);
+        }
+      }
+      top += height + gap;
+    }
+    return canvas;
+  }
+
+private:
+  static ColorMap
+  MakeMap(const ImageType<VDimension> * image)
+  {
+    return ColorMap(image->GetBufferPointer(), image->GetBufferedRegion().GetNumberOfPixels());
+  }
+
+  int
+  ToPixels(unsigned int axis) const
+  {
+    return std::max(1, static_cast<int>(std::lround(m_Scale * Extent(m_Data.Fixed, axis))));
+  }
+
+  void
+  DrawPanel(Canvas & canvas, int left, int top, std::size_t row, int column) const
+  {
+    const Plane &           plane = m_Planes[row];
+    const int               width = this->ToPixels(plane.Right);
+    const int               height = this->ToPixels(plane.Down);
+    const Panel<VDimension> panel{ m_Data.Fixed, plane, m_Center, left + (m_Width - width) / 2, top, width, height };
+    switch (column)
+    {
+      case 0: Fill(canvas, panel, [&](const auto & index) { return m_FixedMap(m_Fixed(index)); }); break;
+      case 1:
+        Fill(canvas, this->PlaceMoving(left, top, row, height), [&](const auto & index) {
+          return m_MovingMap(m_Moving(index));
+        });
+        break;
+      case 2: Fill(canvas, panel, [&](const auto & index) { return m_MovingMap(m_Moved(index)); }); break;
+      case 3:
+        Fill(canvas, panel, [&](const auto & index) {
+          typename ImageType<VDimension>::PointType point;
+          m_Data.Fixed->TransformContinuousIndexToPhysicalPoint(index, point);
+          const auto inMoving = m_Data.Moving->template TransformPhysicalPointToContinuousIndex<double>(point);
+          return DifferenceColor(m_FixedMap, m_Fixed(index), m_MovingMap, m_Moving(inMoving), m_AreLabels);
+        });
+        break;
+      case 4:
+        Fill(canvas, panel, [&](const auto & index) {
+          return DifferenceColor(m_FixedMap, m_Fixed(index), m_MovingMap, m_Moved(index), m_AreLabels);
+        });
+        break;
+      default: FillWithGrid(canvas, panel, m_Data); break;
+    }
+  }
+
+  /** The moving image on its own grid, as large as the room allows. */
+  Panel<VDimension>
+  PlaceMoving(int left, int top, std::size_t row, int height) const
+  {
+    const Plane & own = m_MovingPlanes[row];
+    const double  right = Extent(m_Data.Moving, own.Right);
+    const double  down = Extent(m_Data.Moving, own.Down);
+    const double  fit = std::min(m_Width / right, height / down);
+    const int     ownWidth = std::max(1, static_cast<int>(fit * right));
+    const int     ownHeight = std::max(1, static_cast<int>(fit * down));
+    return { m_Data.Moving, own,      m_MovingCenter, left + (m_Width - ownWidth) / 2, top + (height - ownHeight) / 2,
+             ownWidth,      ownHeight };
+  }
+
+  using IndexType = ContinuousIndex<double, VDimension>;
+
+  const OverviewData<VDimension> &        m_Data;
+  ColorMap                                m_FixedMap;
+  ColorMap                                m_MovingMap;
+  bool                                    m_AreLabels;
+  typename ImageType<VDimension>::Pointer m_Warped;
+  Sampler<VDimension>                     m_Fixed;
+  Sampler<VDimension>                     m_Moving;
+  Sampler<VDimension>                     m_Moved;
+  std::vector<Plane>                      m_Planes;
+  std::vector<Plane>                      m_MovingPlanes;
+  IndexType                               m_Center;
+  IndexType                               m_MovingCenter;
+  double                                  m_Scale{ 1.0 };
+  /** Of a column, and of all rows with what stands above them; pixels. */
+  int m_Width{ narrowestPanel };
+  int m_Height{ 2 * gap + 2 * titleHeight };
+};
+
 } // namespace
 
 template <unsigned int VDimension>
 void
 DrawOverview(const std::string & path, const OverviewData<VDimension> & data)
 {
-  const auto countOf = [](const ImageType<VDimension> * image) {
-    return image->GetBufferedRegion().GetNumberOfPixels();
-  };
-  ColorMap   fixedMap(data.Fixed->GetBufferPointer(), countOf(data.Fixed));
-  ColorMap   movingMap(data.Moving->GetBufferPointer(), countOf(data.Moving));
-  const bool labels = fixedMap.LooksLikeLabels() && movingMap.LooksLikeLabels();
-  fixedMap.SetDrawAsLabels(labels);
-  movingMap.SetDrawAsLabels(labels);
-
-  const auto warped =
-    SinkhornRegistration::WarpImage<VDimension>(data.Moving, data.Transform, data.Fixed, 0.0F, labels);
-  const Sampler<VDimension> fixed(data.Fixed, labels);
-  const Sampler<VDimension> moving(data.Moving, labels);
-  const Sampler<VDimension> moved(warped, labels);
-
-  // One scale for all planes, chosen so that the longest axis fills a panel.
-  double longest = 0.0;
-  for (unsigned int d = 0; d < VDimension; ++d)
-  {
-    longest = std::max(longest, Extent(data.Fixed, d));
-  }
-  const auto                                      planes = FindPlanes(data.Fixed);
-  const auto                                      movingPlanes = FindPlanes(data.Moving);
-  const auto                                      center = FindCenter<VDimension>(data.Fixed);
-  const auto                                      movingCenter = FindCenter<VDimension>(data.Moving);
-  const double                                    scale = longestPanel / longest;
-  constexpr int                                   numberOfColumns = 6;
-  const std::array<const char *, numberOfColumns> titles{
-    { "fixed", "moving", "warped", "before", "after", "deformed grid" }
-  };
-  int width = narrowestPanel;
-  int height = 2 * gap + 2 * titleHeight;
-  for (const Plane & plane : planes)
-  {
-    width = std::max(width, static_cast<int>(std::ceil(scale * Extent(data.Fixed, plane.Right))));
-    height += static_cast<int>(std::ceil(scale * Extent(data.Fixed, plane.Down))) + gap;
-  }
-  const int margin = VDimension == 3 ? titleHeight : 0;
-  Canvas    canvas(margin + numberOfColumns * (width + gap) + gap, height + titleHeight, paper);
-  const int captionScale = Canvas::TextWidth(data.Caption, textScale) < numberOfColumns * width ? textScale : 1;
-  canvas.DrawText(gap, gap, data.Caption, ink, captionScale);
-
-  int top = gap + 2 * titleHeight;
-  for (std::size_t row = 0; row < planes.size(); ++row)
-  {
-    const Plane & plane = planes[row];
-    const int     panelWidth = std::max(1, static_cast<int>(std::lround(scale * Extent(data.Fixed, plane.Right))));
-    const int     panelHeight = std::max(1, static_cast<int>(std::lround(scale * Extent(data.Fixed, plane.Down))));
-    for (int column = 0; column < numberOfColumns; ++column)
-    {
-      const int left = margin + gap + column * (width + gap);
-      if (row == 0)
-      {
-        Title(canvas, left, width, top - titleHeight, titles[column], ink);
-      }
-      Panel<VDimension> panel{
-        data.Fixed, plane, center, left + (width - panelWidth) / 2, top, panelWidth, panelHeight
-      };
-      switch (column)
-      {
-        case 0: Fill(canvas, panel, [&](const auto & index) { return fixedMap(fixed(index)); }); break;
-        case 1:
-        {
-          // The moving image on its own grid, as large as the room allows.
-          const Plane & own = movingPlanes[row];
-          const double  fit =
-            std::min(width / Extent(data.Moving, own.Right), panelHeight / Extent(data.Moving, own.Down));
-          panel.Image = data.Moving;
-          panel.Slice = own;
-          panel.Center = movingCenter;
-          panel.Width = std::max(1, static_cast<int>(fit * Extent(data.Moving, own.Right)));
-          panel.Height = std::max(1, static_cast<int>(fit * Extent(data.Moving, own.Down)));
-          panel.Left = left + (width - panel.Width) / 2;
-          panel.Top = top + (panelHeight - panel.Height) / 2;
-          Fill(canvas, panel, [&](const auto & index) { return movingMap(moving(index)); });
-          break;
-        }
-        case 2: Fill(canvas, panel, [&](const auto & index) { return movingMap(moved(index)); }); break;
-        case 3:
-          Fill(canvas, panel, [&](const auto & index) {
-            typename ImageType<VDimension>::PointType point;
-            data.Fixed->TransformContinuousIndexToPhysicalPoint(index, point);
-            const auto inMoving = data.Moving->template TransformPhysicalPointToContinuousIndex<double>(point);
-            return DifferenceColor(fixedMap, fixed(index), movingMap, moving(inMoving), labels);
-          });
-          break;
-        case 4:
-          Fill(canvas, panel, [&](const auto & index) {
-            return DifferenceColor(fixedMap, fixed(index), movingMap, moved(index), labels);
-          });
-          break;
-        default: FillWithGrid(canvas, panel, data); break;
-      }
-      if (row + 1 == planes.size())
-      {
-        DrawLegend(canvas, left, width, top + panelHeight + gap / 2, column);
-      }
-    }
-    top += panelHeight + gap;
-  }
-  canvas.Write(path);
+  OverviewPainter<VDimension>(data).Draw().Write(path);
 }
 
 template void

@@ -45,7 +45,7 @@ public:
   T
   At(std::size_t offset) const
   {
-    char number[sizeof(T)];
+    char number[sizeof(T)]{};
     for (std::size_t i = 0; i < sizeof(T); ++i)
     {
       number[m_Swapped ? sizeof(T) - 1 - i : i] = m_Bytes.at(offset + i);

@@ -165,15 +165,16 @@ public:
   Write(const std::string & path, const std::vector<double> & points) const override
   {
     std::vector<char> bytes(m_PointBytes.size());
+    void * const      first = bytes.data();
     for (std::size_t i = 0; i < points.size(); ++i)
     {
       if (m_IO->GetPointComponentType() == Component::DOUBLE)
       {
-        reinterpret_cast<double *>(bytes.data())[i] = points[i];
+        static_cast<double *>(first)[i] = points[i];
       }
       else
       {
-        reinterpret_cast<float *>(bytes.data())[i] = static_cast<float>(points[i]);
+        static_cast<float *>(first)[i] = static_cast<float>(points[i]);
       }
     }
     m_IO->SetFileName(path);

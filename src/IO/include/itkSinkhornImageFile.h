@@ -130,22 +130,22 @@ template <typename TUse>
 bool
 WithComponents(const Voxels & voxels, const TUse & use)
 {
-  const char * bytes = voxels.Bytes.data();
+  const void * bytes = voxels.Bytes.data();
   using Type = IOComponentEnum;
   switch (voxels.ComponentType)
   {
-    case Type::UCHAR: use(reinterpret_cast<const unsigned char *>(bytes)); return true;
-    case Type::CHAR: use(reinterpret_cast<const signed char *>(bytes)); return true;
-    case Type::USHORT: use(reinterpret_cast<const unsigned short *>(bytes)); return true;
-    case Type::SHORT: use(reinterpret_cast<const short *>(bytes)); return true;
-    case Type::UINT: use(reinterpret_cast<const unsigned int *>(bytes)); return true;
-    case Type::INT: use(reinterpret_cast<const int *>(bytes)); return true;
-    case Type::ULONG: use(reinterpret_cast<const unsigned long *>(bytes)); return true;
-    case Type::LONG: use(reinterpret_cast<const long *>(bytes)); return true;
-    case Type::ULONGLONG: use(reinterpret_cast<const unsigned long long *>(bytes)); return true;
-    case Type::LONGLONG: use(reinterpret_cast<const long long *>(bytes)); return true;
-    case Type::FLOAT: use(reinterpret_cast<const float *>(bytes)); return true;
-    case Type::DOUBLE: use(reinterpret_cast<const double *>(bytes)); return true;
+    case Type::UCHAR: use(static_cast<const unsigned char *>(bytes)); return true;
+    case Type::CHAR: use(static_cast<const signed char *>(bytes)); return true;
+    case Type::USHORT: use(static_cast<const unsigned short *>(bytes)); return true;
+    case Type::SHORT: use(static_cast<const short *>(bytes)); return true;
+    case Type::UINT: use(static_cast<const unsigned int *>(bytes)); return true;
+    case Type::INT: use(static_cast<const int *>(bytes)); return true;
+    case Type::ULONG: use(static_cast<const unsigned long *>(bytes)); return true;
+    case Type::LONG: use(static_cast<const long *>(bytes)); return true;
+    case Type::ULONGLONG: use(static_cast<const unsigned long long *>(bytes)); return true;
+    case Type::LONGLONG: use(static_cast<const long long *>(bytes)); return true;
+    case Type::FLOAT: use(static_cast<const float *>(bytes)); return true;
+    case Type::DOUBLE: use(static_cast<const double *>(bytes)); return true;
     default: return false;
   }
 }
