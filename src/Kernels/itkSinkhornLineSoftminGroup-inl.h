@@ -85,22 +85,7 @@ LineKernelOf<TReal>::TryGroup(Range outputs, int displacement, int level, Range 
   }
   Weigh(group);
   BoundTails(group);
-
-  uint32_t failed = 0;
-  int      tile = 0;
-  for (; tile + 4 <= group.tiles; tile += 4)
-  {
-    failed |= Convolve<4>(group, tile);
-  }
-  for (; tile + 2 <= group.tiles; tile += 2)
-  {
-    failed |= Convolve<2>(group, tile);
-  }
-  if (tile < group.tiles)
-  {
-    failed |= Convolve<1>(group, tile);
-  }
-  return failed;
+  return ConvolveAll(group);
 }
 
 /** Stores h − q·i of the inputs; returns the maximum in every lane. */
@@ -283,6 +268,28 @@ LineKernelOf<TReal>::Convolve(const Group & group, int tile)
     hn::StoreU(result, m_D, out);
     const M left = hn::And(hn::Eq(result, missing), hn::Lt(u, hn::Set(m_D, static_cast<TReal>(group.size))));
     failed |= static_cast<uint32_t>(!hn::AllFalse(m_D, left)) << (tile + k);
+  }
+  return failed;
+}
+
+/** All vectors of the group, as many at a time as may share the loads of the kernel; the result is as in TryGroup(). */
+template <typename TReal>
+HWY_INLINE uint32_t
+LineKernelOf<TReal>::ConvolveAll(const Group & group)
+{
+  uint32_t failed = 0;
+  int      tile = 0;
+  for (; tile + 4 <= group.tiles; tile += 4)
+  {
+    failed |= Convolve<4>(group, tile);
+  }
+  for (; tile + 2 <= group.tiles; tile += 2)
+  {
+    failed |= Convolve<2>(group, tile);
+  }
+  if (tile < group.tiles)
+  {
+    failed |= Convolve<1>(group, tile);
   }
   return failed;
 }

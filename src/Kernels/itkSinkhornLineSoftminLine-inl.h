@@ -149,6 +149,8 @@ private:
   template <int Count>
   void
   Accumulate(const Group & group, int tile, V (&sums)[Count]) const;
+  uint32_t
+  ConvolveAll(const Group & group);
   void
   Direct(Range outputs, Range hull);
 
