@@ -74,9 +74,27 @@ LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double stepOfLine, int num
   maximumChange = static_cast<TReal>(40.0 * sigma * sigma / SoftminTilesPerGroup);
   farRoom = cut + std::log(static_cast<double>(length)) + 2.0;
 
+  ChooseRadii();
+  TabulateGauss();
+  TabulateTails();
+
+  // Every weight below the range is replaced by the smallest one and every kernel value below it by zero; each product
+  // so changed is off by at most 2^(SmallestExponent + ScaleExponent). And a sum far below the largest weight has a
+  // logarithm far below the group's maximum, so that the rounding of exponents and logarithm would show.
+  const double changed = cut + std::log(2.0 * length + 2.0 * lanes + 2.0);
+  smallestSum = static_cast<TReal>(std::max(std::exp2(Traits::SmallestExponent + exponent + 1.0 + changed / LogTwo),
+                                            std::ldexp(std::exp(-LargestRange), 2 * exponent)));
+}
+
+/** From the narrowest band that cuts off no more than the tolerance to the widest that is of any use. */
+template <typename TReal>
+void
+LinePlan<TReal>::ChooseRadii()
+{
+  using Traits = SoftminTraits<TReal>;
   // Distances beyond farthest do not occur between a line and its displaced copy within the group's own band, or are
   // below the smallest number.
-  const double reach = std::sqrt(2.0 * LogTwo * (exponent - Traits::SmallestExponent)) * sigma;
+  const double reach = std::sqrt(2.0 * LogTwo * (Traits::ScaleExponent - Traits::SmallestExponent)) * sigma;
   const int    farthest = static_cast<int>(std::min(std::ceil(reach) + 1.0, 2.0 * length + 1.0));
   // The truncated part is bounded quad by quad: quad·(kernel at the nearest distance)·(largest weight). Where the
   // weights grow outwards, the displacement is off by so much, which the level adds.
@@ -89,14 +107,26 @@ LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double stepOfLine, int num
   {
     radius.push_back(std::min(r, farthest));
   }
+}
 
+/** As far as the widest band reaches, and whole vectors of inputs beyond. */
+template <typename TReal>
+void
+LinePlan<TReal>::TabulateGauss()
+{
   gaussOrigin = radius.back() + 2 * lanes + 4;
   gauss.resize(2 * static_cast<SizeValueType>(gaussOrigin) + 1);
   for (int k = -gaussOrigin; k <= gaussOrigin; ++k)
   {
-    gauss[gaussOrigin + k] = ScaledExponential<TReal>(exponent, -0.5 * stepSquared * k * k);
+    gauss[gaussOrigin + k] = ScaledExponential<TReal>(SoftminTraits<TReal>::ScaleExponent, -0.5 * stepSquared * k * k);
   }
+}
 
+/** The bounds are zero where the band leaves nothing out. */
+template <typename TReal>
+void
+LinePlan<TReal>::TabulateTails()
+{
   tailReach = (radius.back() + maximumGroup) / lanes + 4 + lanes;
   tailStride = 2 * static_cast<SizeValueType>(tailReach) + 1;
   tail.resize(tailStride * radius.size() * (lanes / quad));
@@ -113,19 +143,13 @@ LinePlan<TReal>::LinePlan(SizeValueType lengthOfLine, double stepOfLine, int num
         const int nearest = std::max({ least, -greatest, radius[level] + 1 });
         if (std::max(-least, greatest) > radius[level])
         {
-          bound[delta] = ScaledExponential<TReal>(
-            exponent, -0.5 * stepSquared * nearest * nearest + cut + std::log(static_cast<double>(quad)));
+          bound[delta] = ScaledExponential<TReal>(SoftminTraits<TReal>::ScaleExponent,
+                                                  -0.5 * stepSquared * nearest * nearest + cut +
+                                                    std::log(static_cast<double>(quad)));
         }
       }
     }
   }
-
-  // Every weight below the range is replaced by the smallest one and every kernel value below it by zero; each product
-  // so changed is off by at most 2^(SmallestExponent + ScaleExponent). And a sum far below the largest weight has a
-  // logarithm far below the group's maximum, so that the rounding of exponents and logarithm would show.
-  const double changed = cut + std::log(2.0 * length + 2.0 * lanes + 2.0);
-  smallestSum = static_cast<TReal>(std::max(std::exp2(Traits::SmallestExponent + exponent + 1.0 + changed / LogTwo),
-                                            std::ldexp(std::exp(-LargestRange), 2 * exponent)));
 }
 
 template <typename TReal>

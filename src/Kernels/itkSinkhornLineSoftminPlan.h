@@ -113,6 +113,14 @@ struct LinePlan
   std::vector<TReal> tail;
   int                gaussOrigin{ 0 };
   std::vector<TReal> gauss;
+
+private:
+  void
+  ChooseRadii();
+  void
+  TabulateGauss();
+  void
+  TabulateTails();
 };
 
 /** The plan of these arguments, one of those that were used last if it is among them. Any thread may call it. */
