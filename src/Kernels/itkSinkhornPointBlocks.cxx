@@ -364,6 +364,93 @@ PointBlocks::PointBlocks(unsigned int dimension, const std::vector<double> & poi
   }
 }
 
+namespace
+{
+
+/** Points of one block and values at them; those of value −∞ do not count. */
+struct ValuedPoints
+{
+  unsigned int   Dimension;
+  const double * Coordinates;
+  SizeValueType  Stride; ///< from one coordinate of a point to the next
+  const double * Values;
+  SizeValueType  Count;
+  const double * Center; ///< near the points
+
+  bool
+  IsFinite(SizeValueType k) const
+  {
+    return Values[k] > -std::numeric_limits<double>::infinity();
+  }
+
+  double
+  GetOffset(SizeValueType k, unsigned int d) const
+  {
+    return Coordinates[d * Stride + k] - Center[d];
+  }
+};
+
+/** \return the mean value, −∞ if no point counts. \param centroid of the points that count, relative to the center:
+ * zeros before. */
+double
+FindMeans(const ValuedPoints & points, std::vector<double> & centroid)
+{
+  double mean = 0.0;
+  double finite = 0.0;
+  for (SizeValueType k = 0; k < points.Count; ++k)
+  {
+    if (points.IsFinite(k))
+    {
+      mean += points.Values[k];
+      finite += 1.0;
+      for (unsigned int d = 0; d < points.Dimension; ++d)
+      {
+        centroid[d] += points.GetOffset(k, d);
+      }
+    }
+  }
+  if (finite == 0.0)
+  {
+    return -std::numeric_limits<double>::infinity();
+  }
+  std::transform(centroid.begin(), centroid.end(), centroid.begin(), [finite](double x) { return x / finite; });
+  return mean / finite;
+}
+
+/** The normal equations of the slope: adds the lower half of the matrix of second moments, and the moments of the
+ * values. \return the trace. */
+double
+AddMoments(const ValuedPoints &        points,
+           double                      mean,
+           const std::vector<double> & centroid,
+           std::vector<double> &       matrix,
+           double *                    moments)
+{
+  const unsigned int  dimension = points.Dimension;
+  std::vector<double> offset(dimension);
+  double              trace = 0.0;
+  for (SizeValueType k = 0; k < points.Count; ++k)
+  {
+    if (!points.IsFinite(k))
+    {
+      continue;
+    }
+    for (unsigned int d = 0; d < dimension; ++d)
+    {
+      offset[d] = points.GetOffset(k, d) - centroid[d];
+      moments[d] += offset[d] * (points.Values[k] - mean);
+      trace += offset[d] * offset[d];
+      for (unsigned int e = 0; e <= d; ++e)
+      {
+        matrix[d * dimension + e] += offset[d] * offset[e];
+      }
+    }
+  }
+  return trace;
+}
+
+} // namespace
+
 double
 FitSlope(unsigned int   dimension,
          const double * coordinates,
@@ -373,51 +460,16 @@ FitSlope(unsigned int   dimension,
          const double * center,
          double *       slope)
 {
-  const auto isFinite = [values](SizeValueType k) { return values[k] > -std::numeric_limits<double>::infinity(); };
-  double     mean = 0.0;
-  double     finite = 0.0;
-  // relative to the center, which is near
+  const ValuedPoints  points{ dimension, coordinates, stride, values, count, center };
   std::vector<double> centroid(dimension, 0.0);
-  for (SizeValueType k = 0; k < count; ++k)
-  {
-    if (isFinite(k))
-    {
-      mean += values[k];
-      finite += 1.0;
-      for (unsigned int d = 0; d < dimension; ++d)
-      {
-        centroid[d] += coordinates[d * stride + k] - center[d];
-      }
-    }
-  }
+  double              mean = FindMeans(points, centroid);
   std::fill(slope, slope + dimension, 0.0);
-  if (finite == 0.0)
+  if (mean == -std::numeric_limits<double>::infinity())
   {
-    return -std::numeric_limits<double>::infinity();
+    return mean;
   }
-  mean /= finite;
-  std::transform(centroid.begin(), centroid.end(), centroid.begin(), [finite](double x) { return x / finite; });
-
   std::vector<double> matrix(dimension * dimension, 0.0);
-  std::vector<double> offset(dimension);
-  double              trace = 0.0;
-  for (SizeValueType k = 0; k < count; ++k)
-  {
-    if (!isFinite(k))
-    {
-      continue;
-    }
-    for (unsigned int d = 0; d < dimension; ++d)
-    {
-      offset[d] = coordinates[d * stride + k] - center[d] - centroid[d];
-      slope[d] += offset[d] * (values[k] - mean);
-      trace += offset[d] * offset[d];
-      for (unsigned int e = 0; e <= d; ++e)
-      {
-        matrix[d * dimension + e] += offset[d] * offset[e];
-      }
-    }
-  }
+  const double        trace = AddMoments(points, mean, centroid, matrix, slope);
   if (!(trace > 0.0))
   {
     std::fill(slope, slope + dimension, 0.0);
