@@ -271,19 +271,11 @@ ScaleToUnitMass(std::vector<TReal> & logMasses, ThreadIdType workUnits)
   }
 }
 
-} // namespace
-
+/** The densities on the given grid and on each coarser one. */
 template <typename TReal>
-BarycenterReport
-ComputeBarycenter(const typename SoftminOperator<TReal>::Pointer & op,
-                  const std::vector<std::vector<TReal>> &          logDensities,
-                  const std::vector<double> &                      weights,
-                  const BarycenterParameters &                     parameters,
-                  std::vector<TReal> &                             logBarycenter,
-                  const SolverObserver &                           observer)
+std::vector<BarycenterLevel<TReal>>
+MakeLevels(const typename SoftminOperator<TReal>::Pointer & op, const std::vector<std::vector<TReal>> & logDensities)
 {
-  CheckProblem(*op, logDensities, weights, parameters);
-  const double                        diameter = std::max(op->GetDiameter(), parameters.Blur);
   std::vector<BarycenterLevel<TReal>> levels{ { op, logDensities, nullptr } };
   for (auto coarser = op->MakeCoarser(); coarser.Operator; coarser = levels.back().Operator->MakeCoarser())
   {
@@ -297,74 +289,166 @@ ComputeBarycenter(const typename SoftminOperator<TReal>::Pointer & op,
     }
     levels.push_back(std::move(level));
   }
+  return levels;
+}
+
+/** From the final blur to one that spans half of the grid: the annealing goes from the last to the first. */
+std::vector<double>
+MakeBlurs(double diameter, const BarycenterParameters & parameters)
+{
   std::vector<double> blurs{ parameters.Blur };
   while (blurs.back() < 0.5 * diameter)
   {
     blurs.push_back(blurs.back() / parameters.AnnealingRatio);
   }
+  return blurs;
+}
 
-  BarycenterReport           report;
-  BarycenterIteration<TReal> iteration(weights, parameters.Debias);
-  SolverProgress             progress;
-  size_t                     current = levels.size() - 1;
-  const auto                 tell = [&](double blur, unsigned int number) {
-    progress.Blur = blur;
-    progress.NumberOfPoints = levels[current].Operator->GetNumberOfPoints(Side::Alpha);
-    progress.Iteration = number;
-    progress.MarginalError = report.MarginalError;
-    report.Aborted = observer && !observer(progress);
-    return !report.Aborted;
-  };
-  const double startOfLast = 0.3; // of the progress
-  for (size_t stage = blurs.size(); stage-- > 0 && !report.Aborted;)
+/** The annealing of one barycentre: a few iterations at each wider blur, on grids that suit it, and as many as the
+ * tolerance takes at the final one. Keeps the report and tells the observer. */
+template <typename TReal>
+class BarycenterAnnealing
+{
+public:
+  /** All arguments are kept by reference. */
+  BarycenterAnnealing(const std::vector<BarycenterLevel<TReal>> & levels,
+                      const std::vector<double> &                 weights,
+                      const BarycenterParameters &                parameters,
+                      const SolverObserver &                      observer)
+    : m_Levels(levels)
+    , m_Parameters(parameters)
+    , m_Observer(observer)
+    , m_Iteration(weights, parameters.Debias)
+    , m_Current(levels.size() - 1)
+  {}
+
+  void
+  Run(const std::vector<double> & blurs)
   {
-    const double blur = blurs[stage];
-    const bool   isLast = stage == 0;
-    // level by level: potentials are prolonged from one grid to the next finer one
-    size_t wanted = isLast ? 0 : current;
-    while (!isLast && wanted > 0 && levels[wanted].Operator->GetResolution() > blur)
+    for (size_t stage = blurs.size(); stage-- > 0 && !m_Report.Aborted;)
     {
-      --wanted;
-    }
-    iteration.MoveTo(levels[current], blur);
-    while (current > wanted)
-    {
-      --current;
-      iteration.MoveTo(levels[current], blur);
-    }
-    const unsigned int allowed = isLast ? parameters.MaximumNumberOfIterations : parameters.AnnealingIterations;
-    double             firstError = 0.0;
-    for (unsigned int i = 0; i < allowed && !report.Converged; ++i)
-    {
-      report.MarginalError = iteration.Iterate();
-      report.NumberOfIterations = isLast ? i + 1 : 0;
-      // the first iteration compares with the other grid's marginals
-      report.Converged = isLast && i > 0 && report.MarginalError <= parameters.Tolerance;
-      firstError = i == 0 ? report.MarginalError : firstError;
+      const bool isLast = stage == 0;
+      this->MoveTo(blurs[stage], isLast);
       if (isLast)
       {
-        // errors fall about geometrically
-        const double fallen = std::log(std::max(firstError / std::max(report.MarginalError, 1e-300), 1.0));
-        const double wantedFall = std::log(std::max(firstError / parameters.Tolerance, 1.0 + 1e-6));
-        progress.Fraction =
-          std::max(progress.Fraction, startOfLast + (1.0 - startOfLast) * std::min(1.0, fallen / wantedFall));
+        this->Converge();
       }
       else
       {
-        progress.Fraction = startOfLast * static_cast<double>(blurs.size() - stage) / static_cast<double>(blurs.size());
-      }
-      if (!tell(blur, i))
-      {
-        break;
+        this->Anneal(StartOfLast * static_cast<double>(blurs.size() - stage) / static_cast<double>(blurs.size()));
       }
     }
   }
-  if (!report.Aborted)
+
+  const BarycenterReport &
+  GetReport() const
   {
-    logBarycenter = iteration.GetLogMean();
+    return m_Report;
+  }
+
+  const std::vector<TReal> &
+  GetLogMean() const
+  {
+    return m_Iteration.GetLogMean();
+  }
+
+private:
+  /** What the annealing takes of the progress. */
+  static constexpr double StartOfLast = 0.3;
+
+  /** Goes on at this blur, on the coarsest grid that resolves it or, for the last one, on the finest. */
+  void
+  MoveTo(double blur, bool isLast)
+  {
+    m_Progress.Blur = blur;
+    size_t wanted = isLast ? 0 : m_Current;
+    while (!isLast && wanted > 0 && m_Levels[wanted].Operator->GetResolution() > blur)
+    {
+      --wanted;
+    }
+    // level by level: potentials are prolonged from one grid to the next finer one
+    m_Iteration.MoveTo(m_Levels[m_Current], blur);
+    while (m_Current > wanted)
+    {
+      --m_Current;
+      m_Iteration.MoveTo(m_Levels[m_Current], blur);
+    }
+  }
+
+  /** The iterations at a blur before the last. */
+  void
+  Anneal(double fraction)
+  {
+    for (unsigned int i = 0; i < m_Parameters.AnnealingIterations && !m_Report.Aborted; ++i)
+    {
+      m_Report.MarginalError = m_Iteration.Iterate();
+      m_Progress.Fraction = fraction;
+      this->Tell(i);
+    }
+  }
+
+  /** The iterations at the last blur. */
+  void
+  Converge()
+  {
+    double firstError = 0.0;
+    for (unsigned int i = 0; i < m_Parameters.MaximumNumberOfIterations && !m_Report.Converged && !m_Report.Aborted;
+         ++i)
+    {
+      m_Report.MarginalError = m_Iteration.Iterate();
+      m_Report.NumberOfIterations = i + 1;
+      // the first iteration compares with the other grid's marginals
+      m_Report.Converged = i > 0 && m_Report.MarginalError <= m_Parameters.Tolerance;
+      firstError = i == 0 ? m_Report.MarginalError : firstError;
+      // errors fall about geometrically
+      const double fallen = std::log(std::max(firstError / std::max(m_Report.MarginalError, 1e-300), 1.0));
+      const double wantedFall = std::log(std::max(firstError / m_Parameters.Tolerance, 1.0 + 1e-6));
+      m_Progress.Fraction =
+        std::max(m_Progress.Fraction, StartOfLast + (1.0 - StartOfLast) * std::min(1.0, fallen / wantedFall));
+      this->Tell(i);
+    }
+  }
+
+  void
+  Tell(unsigned int number)
+  {
+    m_Progress.NumberOfPoints = m_Levels[m_Current].Operator->GetNumberOfPoints(Side::Alpha);
+    m_Progress.Iteration = number;
+    m_Progress.MarginalError = m_Report.MarginalError;
+    m_Report.Aborted = m_Observer && !m_Observer(m_Progress);
+  }
+
+  const std::vector<BarycenterLevel<TReal>> & m_Levels;
+  const BarycenterParameters &                m_Parameters;
+  const SolverObserver &                      m_Observer;
+  BarycenterIteration<TReal>                  m_Iteration;
+  BarycenterReport                            m_Report;
+  SolverProgress                              m_Progress;
+  size_t                                      m_Current; // level
+};
+
+} // namespace
+
+template <typename TReal>
+BarycenterReport
+ComputeBarycenter(const typename SoftminOperator<TReal>::Pointer & op,
+                  const std::vector<std::vector<TReal>> &          logDensities,
+                  const std::vector<double> &                      weights,
+                  const BarycenterParameters &                     parameters,
+                  std::vector<TReal> &                             logBarycenter,
+                  const SolverObserver &                           observer)
+{
+  CheckProblem(*op, logDensities, weights, parameters);
+  const double               diameter = std::max(op->GetDiameter(), parameters.Blur);
+  const auto                 levels = MakeLevels<TReal>(op, logDensities);
+  BarycenterAnnealing<TReal> annealing(levels, weights, parameters, observer);
+  annealing.Run(MakeBlurs(diameter, parameters));
+  if (!annealing.GetReport().Aborted)
+  {
+    logBarycenter = annealing.GetLogMean();
     ScaleToUnitMass(logBarycenter, op->GetNumberOfWorkUnits());
   }
-  return report;
+  return annealing.GetReport();
 }
 
 template Sinkhorn_EXPORT BarycenterReport
