@@ -91,17 +91,12 @@ private:
     Stopped     ///< by the observer, or useless
   };
 
+  /** The iterations of a level that the coarser one corrects, and whether its corrections pay. */
+  class CorrectedLevel;
+
   /** Runs a stage on its level, with corrections by the coarser one while they pay. Returns false if stopped. */
   bool
   RunLevel(const Stage & stage, const Task & task, std::vector<TReal> & f, std::vector<TReal> & g);
-
-  Outcome
-  RunCorrected(const Stage &        stage,
-               const Task &         task,
-               FixedPoint<TReal> &  iteration,
-               unsigned int &       count,
-               std::vector<TReal> & f,
-               std::vector<TReal> & g);
 
   Outcome
   RunRelaxed(const Stage &        stage,
