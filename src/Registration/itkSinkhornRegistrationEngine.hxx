@@ -32,6 +32,19 @@ namespace itk
 namespace SinkhornRegistration
 {
 
+/** That a registration has made the images less similar, and by which measure. */
+template <unsigned int VDimension>
+std::string
+DescribeLoss(const Plan & plan, const ImagePair<VDimension> & images, double began, double ended)
+{
+  const bool         isConserved = plan.Main.MassModel == MassModelKind::Conserved;
+  std::ostringstream text;
+  text << "the registration ended less similar than it began ("
+       << (isConserved ? "common mass " : (images.FixedLabelMap ? "overlap of labels " : "mutual information "))
+       << began << " -> " << ended << ")";
+  return text.str();
+}
+
 /** Hands the more similar one over where the result is less similar than what it began with: what was given, or, of
  * images that are no shapes, the linear start; and says so, also where every stage was dropped. */
 template <unsigned int VDimension>
@@ -82,20 +95,10 @@ KeepBetter(const Plan &                                   plan,
     listener.Say("the registration found nothing to move: the " + report.Kept + " is handed over");
     return;
   }
-  std::ostringstream text;
-  if (allDropped)
-  {
-    text << "every stage ended worse by its own metric than it began";
-  }
-  else
-  {
-    text << "the registration ended less similar than it began ("
-         << (isConserved ? "common mass " : (images.FixedLabelMap ? "overlap of labels " : "mutual information "))
-         << began << " -> " << ended << ")";
-  }
-  text << "; the " << report.Kept << " is handed over instead. Try another " << plan.Prefix << "metric, " << plan.Prefix
-       << "transform or " << plan.Prefix << "initialize, or masks.";
-  listener.Complain(text.str());
+  const std::string loss = allDropped ? "every stage ended worse by its own metric than it began"
+                                      : DescribeLoss<VDimension>(plan, images, began, ended);
+  listener.Complain(loss + "; the " + report.Kept + " is handed over instead. Try another " + plan.Prefix + "metric, " +
+                    plan.Prefix + "transform or " + plan.Prefix + "initialize, or masks.");
 }
 
 /** Whether a deformation has been sampled as finely as an image: then so must be the search for folds. */
