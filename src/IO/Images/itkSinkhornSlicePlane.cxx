@@ -217,23 +217,9 @@ SlicePlane::LiftLinear(const Transform<double, 2, 2> * transform) const
   return lifted.GetPointer();
 }
 
-Transform<double, 3, 3>::Pointer
-SlicePlane::LiftOne(const Transform<double, 2, 2> * transform, const ImageType<2> * grid) const
+FieldType<3>::Pointer
+SlicePlane::MakeThreeSlices(const FieldType<2> * flat) const
 {
-  if (transform->IsLinear())
-  {
-    return this->LiftLinear(transform);
-  }
-  FieldType<2>::ConstPointer flat;
-  const auto *               fieldTransform = dynamic_cast<const DisplacementFieldTransform<double, 2> *>(transform);
-  if (fieldTransform)
-  {
-    flat = fieldTransform->GetDisplacementField();
-  }
-  else
-  {
-    flat = SampleDisplacement<2>(transform, grid);
-  }
   const auto                  region = flat->GetBufferedRegion();
   FieldType<3>::IndexType     start;
   FieldType<3>::SizeType      size;
@@ -267,7 +253,28 @@ SlicePlane::LiftOne(const Transform<double, 2, 2> * transform, const ImageType<2
   thick->SetOrigin(first);
   thick->SetRegions(size);
   thick->Allocate();
-  const SizeValueType count = region.GetNumberOfPixels();
+  return thick;
+}
+
+Transform<double, 3, 3>::Pointer
+SlicePlane::LiftOne(const Transform<double, 2, 2> * transform, const ImageType<2> * grid) const
+{
+  if (transform->IsLinear())
+  {
+    return this->LiftLinear(transform);
+  }
+  FieldType<2>::ConstPointer flat;
+  const auto *               fieldTransform = dynamic_cast<const DisplacementFieldTransform<double, 2> *>(transform);
+  if (fieldTransform)
+  {
+    flat = fieldTransform->GetDisplacementField();
+  }
+  else
+  {
+    flat = SampleDisplacement<2>(transform, grid);
+  }
+  const auto          thick = this->MakeThreeSlices(flat);
+  const SizeValueType count = flat->GetBufferedRegion().GetNumberOfPixels();
   for (SizeValueType i = 0; i < 3 * count; ++i)
   {
     const auto &      vector = flat->GetBufferPointer()[i % count];

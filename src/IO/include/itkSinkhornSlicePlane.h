@@ -70,6 +70,9 @@ public:
   SampleInverse(const Transform<double, 2, 2> * inverse, const FileFacts & moving) const;
 
 private:
+  /** A field in space around that of the plane, with one slice on either side of it, without its displacements. */
+  FieldType<3>::Pointer
+  MakeThreeSlices(const FieldType<2> * flat) const;
   Transform<double, 3, 3>::Pointer
   LiftOne(const Transform<double, 2, 2> * transform, const ImageType<2> * grid) const;
   Transform<double, 3, 3>::Pointer
