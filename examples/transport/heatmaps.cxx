@@ -22,7 +22,6 @@
 #include "itkSinkhornGridPicture.h"
 #include "itkSinkhornTransportImageFilter.h"
 
-#include <cmath>
 #include <algorithm>
 #include <iostream>
 
@@ -38,13 +37,13 @@ ToVector(const example::Density * image)
   return std::vector<float>(buffer, buffer + image->GetBufferedRegion().GetNumberOfPixels());
 }
 
-void
-DrawHeatMaps(const std::vector<std::string> & arguments)
+/** The files of the arguments, else two shapes of which one has a piece without a counterpart. */
+std::pair<example::Density::Pointer, example::Density::Pointer>
+LoadUnequalPair(const std::vector<std::string> & arguments)
 {
   auto shapes = example::LoadPair(arguments);
   if (arguments.size() < 3)
   {
-    // a second piece that has no counterpart
     const auto piece = example::MakeShape(128, 0.18, 0.80, 0.08, {}, 0.0);
     for (itk::SizeValueType i = 0; i < 128 * 128; ++i)
     {
@@ -52,6 +51,50 @@ DrawHeatMaps(const std::vector<std::string> & arguments)
     }
     shapes.second = example::MakeShape(128, 0.46, 0.47, 0.20, { 0.30, 0.05, 0.22 }, 2.1);
   }
+  return shapes;
+}
+
+/** One image's column: potential with level lines above, residual below, half the largest mass as the outline. */
+void
+DrawImage(GridPicture &              picture,
+          unsigned int               column,
+          const std::vector<float> & outline,
+          const std::vector<float> & potential,
+          const std::vector<float> & residual)
+{
+  const float largestMass = *std::max_element(outline.begin(), outline.end());
+  const auto  range = std::minmax_element(potential.begin(), potential.end());
+  const float lowest = *range.first;
+  const float highest = *range.second;
+  std::cout << (column == 0 ? "fixed" : "moving") << " potential from " << lowest << " to " << highest
+            << " mm^2; residual per voxel up to " << largestMass
+            << " (colour bar from -1 to 1 of the largest mass of a voxel)" << std::endl;
+
+  std::vector<Color> top(potential.size());
+  std::vector<Color> bottom(potential.size());
+  for (size_t i = 0; i < potential.size(); ++i)
+  {
+    top[i] = SequentialColor((potential[i] - lowest) / (highest - lowest));
+    bottom[i] = DivergingColor(0.5 + 0.5 * residual[i] / largestMass);
+  }
+  picture.Paint(column, 0, top);
+  for (int line = 1; line < 16; ++line)
+  {
+    picture.DrawContour(column, 0, potential, lowest + line * (highest - lowest) / 16, 1.0, { 1.0, 1.0, 1.0 });
+  }
+  picture.Paint(column, 1, bottom);
+  for (unsigned int row = 0; row < 2; ++row)
+  {
+    picture.DrawContour(column, row, outline, 0.5 * largestMass, 2.0, { 0.0, 0.0, 0.0 });
+  }
+  picture.DrawBar(column, 0, SequentialColor);
+  picture.DrawBar(column, 1, DivergingColor);
+}
+
+void
+DrawHeatMaps(const std::vector<std::string> & arguments)
+{
+  const auto   shapes = LoadUnequalPair(arguments);
   const double extent =
     shapes.first->GetSpacing()[0] * static_cast<double>(shapes.first->GetLargestPossibleRegion().GetSize(0));
 
@@ -62,45 +105,13 @@ DrawHeatMaps(const std::vector<std::string> & arguments)
   transport->SetReach(0.15 * extent);
   transport->Update();
 
-  const auto   region = transport->GetSprings()->GetLargestPossibleRegion();
-  const auto   scale = static_cast<unsigned int>(std::max<itk::SizeValueType>(1, 420 / region.GetSize(0)));
-  GridPicture  picture(2, 2, region.GetSize(), scale, true);
-  const auto   outlines = { ToVector(transport->Interpolate(0.0)), ToVector(transport->Interpolate(1.0)) };
-  unsigned int column = 0;
-  for (const auto & outline : outlines)
-  {
-    const bool   isFixed = column == 0;
-    const auto   potential = ToVector(isFixed ? transport->GetFixedPotential() : transport->GetMovingPotential());
-    const auto   residual = ToVector(isFixed ? transport->GetFixedResidual() : transport->GetMovingResidual());
-    const float  largestMass = *std::max_element(outline.begin(), outline.end());
-    const auto   range = std::minmax_element(potential.begin(), potential.end());
-    const float  lowest = *range.first;
-    const float  highest = *range.second;
-    const char * name = isFixed ? "fixed" : "moving";
-    std::cout << name << " potential from " << lowest << " to " << highest << " mm^2; residual per voxel up to "
-              << largestMass << " (colour bar from -1 to 1 of the largest mass of a voxel)" << std::endl;
-
-    std::vector<Color> top(potential.size());
-    std::vector<Color> bottom(potential.size());
-    for (size_t i = 0; i < potential.size(); ++i)
-    {
-      top[i] = SequentialColor((potential[i] - lowest) / (highest - lowest));
-      bottom[i] = DivergingColor(0.5 + 0.5 * residual[i] / largestMass);
-    }
-    picture.Paint(column, 0, top);
-    for (int line = 1; line < 16; ++line)
-    {
-      picture.DrawContour(column, 0, potential, lowest + line * (highest - lowest) / 16, 1.0, { 1.0, 1.0, 1.0 });
-    }
-    picture.Paint(column, 1, bottom);
-    for (unsigned int row = 0; row < 2; ++row)
-    {
-      picture.DrawContour(column, row, outline, 0.5 * largestMass, 2.0, { 0.0, 0.0, 0.0 });
-    }
-    picture.DrawBar(column, 0, SequentialColor);
-    picture.DrawBar(column, 1, DivergingColor);
-    ++column;
-  }
+  const auto  region = transport->GetSprings()->GetLargestPossibleRegion();
+  const auto  scale = static_cast<unsigned int>(std::max<itk::SizeValueType>(1, 420 / region.GetSize(0)));
+  GridPicture picture(2, 2, region.GetSize(), scale, true);
+  const auto  ofFixed = ToVector(transport->GetFixedPotential());
+  DrawImage(picture, 0, ToVector(transport->Interpolate(0.0)), ofFixed, ToVector(transport->GetFixedResidual()));
+  const auto ofMoving = ToVector(transport->GetMovingPotential());
+  DrawImage(picture, 1, ToVector(transport->Interpolate(1.0)), ofMoving, ToVector(transport->GetMovingResidual()));
   picture.Write(arguments[0]);
 }
 
