@@ -15,11 +15,12 @@
  *  limitations under the License.
  *
  *=========================================================================*/
-#include "dryRun.h"
+#include "options.h"
 
 #include "itkSinkhornImageFile.h"
 
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -31,40 +32,32 @@ namespace
 using itk::SinkhornRegistration::InitialKind;
 using itk::SinkhornRegistration::Stage;
 
+template <typename TNumber>
 std::string
-Join(const std::vector<unsigned int> & numbers)
+Join(const std::vector<TNumber> & numbers, const std::string & separator)
 {
-  std::string text;
-  for (const unsigned int number : numbers)
+  std::ostringstream text;
+  for (const TNumber number : numbers)
   {
-    text += (text.empty() ? "" : "x") + std::to_string(number);
+    text << (text.tellp() > 0 ? separator : "") << number;
   }
-  return text;
+  return text.str();
 }
 
 void
 PrintImage(const std::string & path, const std::string & role)
 {
   const FileFacts facts = InspectFile(path, role);
-  std::cout << "reads " << facts.Describe() << ":";
-  for (std::size_t axis = 0; axis < facts.Geometry.Size.size(); ++axis)
-  {
-    std::cout << (axis == 0 ? " " : " x ") << facts.Geometry.Size[axis];
-  }
-  std::cout << " voxels of";
-  for (std::size_t axis = 0; axis < facts.Geometry.Spacing.size(); ++axis)
-  {
-    std::cout << (axis == 0 ? " " : " x ") << facts.Geometry.Spacing[axis];
-  }
-  std::cout << " mm\n";
+  std::cout << "reads " << facts.Describe() << ": " << Join(facts.Geometry.Size, " x ") << " voxels of "
+            << Join(facts.Geometry.Spacing, " x ") << " mm\n";
 }
 
 void
 PrintStage(const Stage & stage, std::size_t number, bool mayChange)
 {
   std::cout << "stage " << number << ": " << ToString(stage.Transform) << " with " << ToString(stage.Metric)
-            << ", iterations " << Join(stage.Iterations) << ", shrink "
-            << (stage.Shrink.empty() ? "from the size" : Join(stage.Shrink))
+            << ", iterations " << Join(stage.Iterations, "x") << ", shrink "
+            << (stage.Shrink.empty() ? "from the size" : Join(stage.Shrink, "x"))
             << (mayChange ? " (may be left out or changed by what the images show)" : "") << "\n";
 }
 

@@ -34,17 +34,6 @@ namespace
 
 using namespace SinkhornRegister;
 
-/** A usable number of threads for everything that ITK starts. Not the global maximum, to which ITK cuts down the number
- * of pieces that filters have divided their work into: the B-spline filter then leaves out the last ones. */
-void
-SetThreads(unsigned int threads)
-{
-  if (threads > 0)
-  {
-    itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(threads);
-  }
-}
-
 /** Exit status of a run whose result was worse than its start, which was handed over in its place. */
 constexpr int exitKeptStart = 3;
 
@@ -52,7 +41,12 @@ constexpr int exitKeptStart = 3;
 bool
 Run(const Options & options)
 {
-  SetThreads(options.Threads);
+  // For everything that ITK starts. Not the global maximum, to which ITK cuts down the number of pieces that filters
+  // have divided their work into: the B-spline filter then leaves out the last ones.
+  if (options.Threads > 0)
+  {
+    itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(options.Threads);
+  }
   itk::Object::SetGlobalWarningDisplay(!options.Quiet);
   if (!options.FixedPoints.empty())
   {

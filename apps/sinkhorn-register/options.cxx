@@ -17,7 +17,6 @@
  *=========================================================================*/
 #include "options.h"
 
-#include "dryRun.h"
 #include "pointOptions.h"
 #include "presets.h"
 
@@ -28,6 +27,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <sstream>
 #include <utility>
 
 namespace SinkhornRegister
@@ -177,6 +177,25 @@ AddPlanOptions(CLI::App & app, PlanRequest & request)
   }
 }
 
+/** What the help says around the options, and how wide. */
+void
+DescribeProgram(CLI::App & app)
+{
+  app.name("sinkhorn-register");
+  app.description("Registers a moving image to a fixed one, in 2-D or 3-D, with entropic optimal transport (or one of "
+                  "ITK's metrics) driving an ITK v4 registration. Lengths are in mm, in physical space.");
+  app.footer(
+    "Writes warped.nii.gz (or warped.png), warped_labels.nii.gz, transform.h5, displacement.nii.gz, "
+    "inverse_displacement.nii.gz, "
+    "overview.png, report.json and, with --report, report.html "
+    "into the output folder. The transform maps points of the fixed image to points of the moving image.\n\n"
+    "Curves and surfaces: --fixed-points F --moving-points M --output DIR in place of images, with --transform "
+    "(rigid, similarity, affine or displacement), --initialize, --blur, --reach, --landmarks, --report and --threads. "
+    "The "
+    "moving shape is carried onto the fixed one and written as warped with the ending of its file.");
+  app.get_formatter()->column_width(36);
+}
+
 /** How options are given, and what is done with them. */
 struct Conduct
 {
@@ -206,39 +225,19 @@ AddConduct(CLI::App & app, Options & options, Conduct & conduct)
 void
 GroupOptions(CLI::App & app)
 {
-  const std::vector<std::pair<std::string, std::vector<std::string>>> groups{
+  const std::vector<std::pair<std::string, std::string>> groups{
     { "Files",
-      { "fixed",
-        "moving",
-        "output",
-        "fixed-labels",
-        "moving-labels",
-        "fixed-mask",
-        "moving-mask",
-        "fixed-exclude",
-        "moving-exclude",
-        "landmarks",
-        "landmark-indices",
-        "fixed-points",
-        "moving-points",
-        "report" } },
-    { "What is compared", { "density", "features", "label-costs", "keep-unmatched", "metric", "mass-model" } },
-    { "How it is registered", { "transform", "initialize", "multi-start", "finish", "stage" } },
-    { "Scales",
-      { "blur",
-        "reach",
-        "iterations",
-        "shrink",
-        "update-sigma",
-        "total-sigma",
-        "learning-rate",
-        "radius",
-        "standardize" } },
-    { "The program", { "preset", "config", "dump-config", "dry-run", "threads", "quiet", "version", "help" } }
+      "fixed moving output fixed-labels moving-labels fixed-mask moving-mask fixed-exclude moving-exclude landmarks "
+      "landmark-indices fixed-points moving-points report" },
+    { "What is compared", "density features label-costs keep-unmatched metric mass-model" },
+    { "How it is registered", "transform initialize multi-start finish stage" },
+    { "Scales", "blur reach iterations shrink update-sigma total-sigma learning-rate radius standardize" },
+    { "The program", "preset config dump-config dry-run threads quiet version help" }
   };
   for (const auto & group : groups)
   {
-    for (const std::string & name : group.second)
+    std::istringstream names(group.second);
+    for (std::string name; names >> name;)
     {
       app.get_option("--" + name)->group(group.first);
     }
@@ -316,20 +315,8 @@ ListInputFiles(const Options & options)
 int
 ParseCommandLine(int argc, char ** argv, Options & options)
 {
-  CLI::App app{ "Registers a moving image to a fixed one, in 2-D or 3-D, with entropic optimal transport (or one of "
-                "ITK's metrics) driving an ITK v4 registration. Lengths are in mm, in physical space." };
-  app.name("sinkhorn-register");
-  app.footer(
-    "Writes warped.nii.gz (or warped.png), warped_labels.nii.gz, transform.h5, displacement.nii.gz, "
-    "inverse_displacement.nii.gz, "
-    "overview.png, report.json and, with --report, report.html "
-    "into the output folder. The transform maps points of the fixed image to points of the moving image.\n\n"
-    "Curves and surfaces: --fixed-points F --moving-points M --output DIR in place of images, with --transform "
-    "(rigid, similarity, affine or displacement), --initialize, --blur, --reach, --landmarks, --report and --threads. "
-    "The "
-    "moving shape is carried onto the fixed one and written as warped with the ending of its file.");
-  app.get_formatter()->column_width(36);
-
+  CLI::App app;
+  DescribeProgram(app);
   PlanRequest request;
   request.Prefix = "--";
   AddFileOptions(app, options);

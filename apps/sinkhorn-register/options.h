@@ -18,17 +18,28 @@
 #ifndef sinkhornRegisterOptions_h
 #define sinkhornRegisterOptions_h
 
-#include "libraries.h"
-
+#include "itkSinkhornFileTypes.h"
 #include "itkSinkhornPointRegistrationEngine.h"
+#include "itkSinkhornRegistrationImages.h"
 #include "itkSinkhornRegistrationPlan.h"
 
 #include <string>
 #include <utility>
 #include <vector>
 
+namespace itk
+{
+namespace SinkhornDrawing
+{}
+} // namespace itk
+
 namespace SinkhornRegister
 {
+
+/** The program speaks of images, maps, settings, files and pictures as the libraries do. */
+using namespace itk::SinkhornRegistration;
+using namespace itk::SinkhornDrawing;
+using namespace itk::SinkhornIO;
 
 /** What the command line says: files, and the plan of the registration. */
 struct Options : itk::SinkhornRegistration::Plan
@@ -67,6 +78,11 @@ ListInputFiles(const Options & options);
  * \exception UsageError for values that the parser alone cannot judge. */
 int
 ParseCommandLine(int argc, char ** argv, Options & options);
+
+/** Prints what a run would read, do and write. The headers of images are read; what is chosen from their voxels is
+ * named as such. \exception UsageError for files that can't be read. */
+void
+PrintPlan(const Options & options);
 
 } // namespace SinkhornRegister
 

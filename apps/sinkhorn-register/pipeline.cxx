@@ -21,7 +21,6 @@
 #include "progress.h"
 #include "report.h"
 
-#include "itkDisplacementFieldTransform.h"
 #include "itkIdentityTransform.h"
 #include "itkSinkhornCheckedFile.h"
 #include "itkSinkhornImageReading.h"
@@ -30,15 +29,10 @@
 #include "itkSinkhornPage.h"
 #include "itkSinkhornPageViews.h"
 #include "itkSinkhornResultFiles.h"
-#include "itkTranslationTransform.h"
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <iostream>
-#include <vector>
 
 namespace SinkhornRegister
 {
@@ -73,6 +67,38 @@ MeasureAgreement(const Inputs<VDimension> &                          inputs,
   }
 }
 
+/** The images as they are compared; with what they show, a recipe is made definite. */
+template <unsigned int VDimension>
+ImagePair<VDimension>
+ChooseImages(Options & options, const Inputs<VDimension> & inputs)
+{
+  CheckLimits<VDimension>(options, inputs.Fixed, inputs.Moving);
+  ImagePair<VDimension> pair = ChooseFeatures<VDimension>(options, inputs);
+  ChooseDensities<VDimension>(options, pair);
+  if (options.IsRecipe)
+  {
+    AdaptRecipe<VDimension>(options, pair);
+  }
+  return pair;
+}
+
+/** What is warped, but for the maps. \param areLabelMaps whether the images were compared as such. */
+template <unsigned int VDimension>
+ResultSource<VDimension>
+MakeSource(const Inputs<VDimension> & inputs, const FileFacts & fixed, const FileFacts & moving, bool areLabelMaps)
+{
+  ResultSource<VDimension> source;
+  source.FixedFacts = &fixed;
+  source.MovingFacts = &moving;
+  source.LabelFacts = &inputs.MovingLabelFacts;
+  source.Plane = &inputs.Plane;
+  source.Fixed = inputs.Fixed;
+  source.Moving = inputs.Moving;
+  source.MovingLabelMap = areLabelMaps ? inputs.MovingLabelMap : nullptr;
+  source.MovingLabels = inputs.MovingLabels;
+  return source;
+}
+
 } // namespace
 
 template <unsigned int VDimension>
@@ -87,15 +113,9 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
   {
     progress.Warn(notice);
   }
-  CheckLimits<VDimension>(options, inputs.Fixed, inputs.Moving);
-  ImagePair<VDimension> pair = ChooseFeatures<VDimension>(options, inputs);
-  ChooseDensities<VDimension>(options, pair);
-  if (options.IsRecipe)
-  {
-    AdaptRecipe<VDimension>(options, pair);
-  }
-  OutputFolder folder(options.Output, ListInputFiles(options));
-  Report       report;
+  const ImagePair<VDimension> pair = ChooseImages<VDimension>(options, inputs);
+  OutputFolder                folder(options.Output, ListInputFiles(options));
+  Report                      report;
 
   const auto transform = itk::CompositeTransform<double, VDimension>::New();
   static_cast<RegistrationReport &>(report) = Register<VDimension>(options, pair, transform, progress);
@@ -108,15 +128,7 @@ RunPipeline(const Options & given, const FileFacts & fixed, const FileFacts & mo
   MeasureAgreement<VDimension>(inputs, transform, toFile, report);
   report.Seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  ResultSource<VDimension> source;
-  source.FixedFacts = &fixed;
-  source.MovingFacts = &moving;
-  source.LabelFacts = &inputs.MovingLabelFacts;
-  source.Plane = &inputs.Plane;
-  source.Fixed = inputs.Fixed;
-  source.Moving = inputs.Moving;
-  source.MovingLabelMap = pair.MovingLabelMap ? inputs.MovingLabelMap : nullptr;
-  source.MovingLabels = inputs.MovingLabels;
+  ResultSource<VDimension> source = MakeSource<VDimension>(inputs, fixed, moving, pair.MovingLabelMap != nullptr);
   source.ToRegistered = transform;
   source.ConservesMass = options.Main.MassModel == MassModelKind::Conserved;
   source.ToFile = toFile;

@@ -118,7 +118,7 @@ InterpretPoints(const CLI::App & app, const PlanRequest & request, Options & opt
                                             "--report" };
   for (const CLI::Option * option : app.get_options())
   {
-    const std::string name = "--" + (option->get_lnames().empty() ? std::string() : option->get_lnames().front());
+    const std::string name = "--" + option->get_single_name();
     if (option->count() > 0 && known.count(name) == 0)
     {
       throw UsageError(name + " has no meaning with --fixed-points and --moving-points; leave it out");

@@ -56,12 +56,6 @@ IsOwn(const std::string & name)
   return std::find(ownOptions.begin(), ownOptions.end(), name) != ownOptions.end();
 }
 
-std::string
-NameOf(const CLI::Option * option)
-{
-  return option->get_lnames().empty() ? std::string() : option->get_lnames().front();
-}
-
 /** As if it stood on the command line, unless it does. */
 void
 Give(CLI::App & app, const std::string & name, const std::vector<std::string> & values)
@@ -173,7 +167,7 @@ DumpConfiguration(const CLI::App & app)
   Json object = Json::object();
   for (const CLI::Option * option : app.get_options())
   {
-    const std::string name = NameOf(option);
+    const std::string name = option->get_single_name();
     if (option->count() == 0 || IsOwn(name))
     {
       continue;

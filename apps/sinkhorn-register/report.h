@@ -18,7 +18,6 @@
 #ifndef sinkhornRegisterReport_h
 #define sinkhornRegisterReport_h
 
-#include "libraries.h"
 #include "options.h"
 #include "progress.h"
 

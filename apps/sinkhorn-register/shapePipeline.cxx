@@ -54,14 +54,12 @@ AreInOnePlane(const Complex & one, const Complex & other)
 {
   const double z = one.Points[2];
   const auto   isThere = [z](const Complex & complex) {
-    for (std::size_t i = 2; i < complex.Points.size(); i += 3)
+    std::size_t i = 2;
+    while (i < complex.Points.size() && complex.Points[i] == z)
     {
-      if (complex.Points[i] != z)
-      {
-        return false;
-      }
+      i += 3;
     }
-    return true;
+    return i >= complex.Points.size();
   };
   return isThere(one) && isThere(other);
 }
@@ -128,6 +126,28 @@ CountParts(const Complex & complex)
            { "triangles", complex.Triangles.size() / 3 } };
 }
 
+/** The registration itself, and warnings of what it leaves out.
+ * \param[out] grid around the shapes. */
+template <unsigned int VDimension>
+itk::SinkhornRegistration::PointRegistrationReport
+AlignShapes(const Options &                                   options,
+            const ShapeFile &                                 fixed,
+            const ShapeFile &                                 moving,
+            Progress &                                        progress,
+            itk::CompositeTransform<double, VDimension> *     transform,
+            typename itk::Image<float, VDimension>::Pointer & grid)
+{
+  auto report = itk::SinkhornRegistration::RegisterPoints<VDimension>(options.Points,
+                                                                      Project(fixed.GetComplex(), VDimension),
+                                                                      Project(moving.GetComplex(), VDimension),
+                                                                      transform,
+                                                                      &grid,
+                                                                      progress);
+  WarnOfDroppedCells("fixed points '" + options.FixedPoints + "'", report.NumberOfDroppedFixedCells, progress);
+  WarnOfDroppedCells("moving points '" + options.MovingPoints + "'", report.NumberOfDroppedMovingCells, progress);
+  return report;
+}
+
 template <unsigned int VDimension>
 bool
 RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile & moving, Progress & progress)
@@ -147,14 +167,7 @@ RegisterShapes(const Options & options, const ShapeFile & fixed, const ShapeFile
   const auto                                      transform = TransformType::New();
   typename itk::Image<float, VDimension>::Pointer grid;
   static_cast<itk::SinkhornRegistration::PointRegistrationReport &>(report) =
-    itk::SinkhornRegistration::RegisterPoints<VDimension>(options.Points,
-                                                          Project(fixed.GetComplex(), VDimension),
-                                                          Project(moving.GetComplex(), VDimension),
-                                                          transform.GetPointer(),
-                                                          &grid,
-                                                          progress);
-  WarnOfDroppedCells("fixed points '" + options.FixedPoints + "'", report.NumberOfDroppedFixedCells, progress);
-  WarnOfDroppedCells("moving points '" + options.MovingPoints + "'", report.NumberOfDroppedMovingCells, progress);
+    AlignShapes<VDimension>(options, fixed, moving, progress, transform.GetPointer(), grid);
   const auto inverse = TransformType::New();
   transform->GetInverse(inverse);
   Complex moved = moving.GetComplex();
