@@ -385,6 +385,8 @@ private:
   DensityType
   RasterizeMoving(const GridType & grid) const;
   VectorType
+  SplatFixed(PushForwardType & grid, const GridType & virtualGrid, const DensityType & fixed) const;
+  VectorType
   SplatMoving(PushForwardType & grid) const;
   template <typename TImage>
   static IntensityRange
@@ -428,6 +430,22 @@ private:
   template <typename TForce>
   void
   AccumulateDerivative(const TForce & forceAt) const;
+
+  /** force·∂T/∂θ of a parameter θ. */
+  static double
+  PullOnParameter(const ForceType & force, const JacobianType & jacobian, NumberOfParametersType parameter)
+  {
+    double product = 0.0;
+    for (unsigned int d = 0; d < MovingImageDimension; ++d)
+    {
+      product += force[d] * static_cast<double>(jacobian(d, parameter));
+    }
+    return product;
+  }
+
+  /** Adds what parts of the domain contribute to each parameter, in the order of the parts. */
+  static void
+  AddParts(const std::vector<std::vector<double>> & sums, DerivativeType & derivative);
 
   Sinkhorn::BlurSetting          m_Blur;
   Sinkhorn::IntensityBinSettings m_Bins;

@@ -220,7 +220,6 @@ itkDensityMetricTemplate void
 itkDensityMetricClass::EvaluatePushForward() const
 {
   const auto virtualGrid = Sinkhorn::CopyGrid<VirtualImageDimension>(*this->m_VirtualImage);
-  const auto virtualRegion = virtualGrid->GetBufferedRegion();
   const auto fixed = this->RasterizeFixed(*virtualGrid);
   m_FixedMass = fixed.Total;
   this->m_NumberOfValidPoints = fixed.NumberOfSamples;
@@ -231,22 +230,8 @@ itkDensityMetricClass::EvaluatePushForward() const
     grid.KeepPaddingOf(*m_Grid);
   }
   const double volume = Sinkhorn::ComputeVoxelVolume<VirtualImageDimension>(*virtualGrid);
-  auto         alpha = this->SplatBins(
-    grid,
-    fixed.Mass.size(),
-    [&](SizeValueType position, MovingImagePointType & where, double & mass) {
-      mass = fixed.Mass[position];
-      if (mass > 0.0)
-      {
-        VirtualPointType point;
-        virtualGrid->TransformIndexToPhysicalPoint(Sinkhorn::PositionToIndex(virtualRegion, position), point);
-        where = this->MapToMoving(point);
-      }
-      return mass > 0.0;
-    },
-    volume,
-    m_FixedRange);
-  auto beta = this->SplatMoving(grid);
+  auto         alpha = this->SplatFixed(grid, *virtualGrid, fixed);
+  auto         beta = this->SplatMoving(grid);
   m_Grid = Sinkhorn::CopyGrid<VirtualImageDimension>(grid.GetGrid());
   m_MassModelOfGrid = MassModelEnum::PushForward;
 
@@ -280,6 +265,28 @@ itkDensityMetricClass::EvaluatePushForward() const
 }
 
 itkDensityMetricTemplate auto
+itkDensityMetricClass::SplatFixed(PushForwardType & grid, const GridType & virtualGrid, const DensityType & fixed) const
+  -> VectorType
+{
+  const auto & region = virtualGrid.GetBufferedRegion();
+  return this->SplatBins(
+    grid,
+    fixed.Mass.size(),
+    [&](SizeValueType position, MovingImagePointType & where, double & mass) {
+      mass = fixed.Mass[position];
+      if (mass > 0.0)
+      {
+        VirtualPointType point;
+        virtualGrid.TransformIndexToPhysicalPoint(Sinkhorn::PositionToIndex(region, position), point);
+        where = this->MapToMoving(point);
+      }
+      return mass > 0.0;
+    },
+    Sinkhorn::ComputeVoxelVolume<VirtualImageDimension>(virtualGrid),
+    m_FixedRange);
+}
+
+itkDensityMetricTemplate auto
 itkDensityMetricClass::SplatMoving(PushForwardType & grid) const -> VectorType
 {
   const auto & image = *this->m_MovingImage;
@@ -310,6 +317,20 @@ itkDensityMetricClass::SplatMoving(PushForwardType & grid) const -> VectorType
                       << ". Both images need some mass: correct the image or its mask.");
   }
   return masses;
+}
+
+itkDensityMetricTemplate void
+itkDensityMetricClass::AddParts(const std::vector<std::vector<double>> & sums, DerivativeType & derivative)
+{
+  std::vector<double> total(sums.empty() ? 0 : sums.front().size(), 0.0);
+  for (const auto & sum : sums)
+  {
+    std::transform(sum.begin(), sum.end(), total.begin(), total.begin(), std::plus<double>());
+  }
+  for (SizeValueType p = 0; p < total.size(); ++p)
+  {
+    derivative[p] += static_cast<DerivativeValueType>(total[p]);
+  }
 }
 
 itkDensityMetricTemplate template <typename TForce>
@@ -350,11 +371,7 @@ itkDensityMetricClass::AccumulateDerivative(const TForce & forceAt) const
       const OffsetValueType offset = isLocal ? this->ComputeParameterOffsetFromVirtualIndex(index, localParameters) : 0;
       for (NumberOfParametersType p = 0; p < localParameters; ++p)
       {
-        double product = 0.0;
-        for (unsigned int d = 0; d < MovingImageDimension; ++d)
-        {
-          product += force[d] * static_cast<double>(jacobian(d, p));
-        }
+        const double product = PullOnParameter(force, jacobian, p);
         if (isLocal)
         {
           derivative[offset + p] += static_cast<DerivativeValueType>(product);
@@ -372,15 +389,7 @@ itkDensityMetricClass::AccumulateDerivative(const TForce & forceAt) const
   };
   Sinkhorn::ForEachTask(parts, m_MaximumNumberOfWorkUnits, false, addPart);
 
-  std::vector<double> total(isLocal ? 0 : localParameters, 0.0);
-  for (const auto & sum : sums)
-  {
-    std::transform(sum.begin(), sum.end(), total.begin(), total.begin(), std::plus<double>());
-  }
-  for (SizeValueType p = 0; p < total.size(); ++p)
-  {
-    derivative[p] += static_cast<DerivativeValueType>(total[p]);
-  }
+  AddParts(sums, derivative);
   if (!std::all_of(derivative.begin(), derivative.end(), [](DerivativeValueType v) { return std::isfinite(v); }))
   {
     itkExceptionMacro(

@@ -124,6 +124,16 @@ private:
     Conclude(double count);
   };
 
+  /** Of both images. */
+  struct PairMoments
+  {
+    SizeValueType Count{ 0 }; ///< voxels that take part
+    Moments       Fixed;
+    Moments       Moving;
+    PairMoments &
+    operator+=(const PairMoments & other);
+  };
+
   /** The images as they are compared, and the way to them. */
   struct Pair
   {
@@ -153,6 +163,15 @@ private:
     double Sum{ 0.0 };
   };
 
+  /** Sums over the voxels inside both masks.
+   * \param[out] takesPart which these are. */
+  static PairMoments
+  MeasureMoments(const TImage *               fixed,
+                 const TImage *               moving,
+                 const MaskImageType *        fixedMask,
+                 const MaskImageType *        movingMask,
+                 std::vector<unsigned char> & takesPart);
+
   static Pair
   Standardize(const TImage *        fixed,
               const TImage *        moving,
@@ -161,6 +180,10 @@ private:
 
   BoxSums
   SumOverBoxes(const Pair & pair, const RadiusType & size) const;
+
+  /** Whether the local covariances add up to less than 0, as where contrast is inverted. */
+  static bool
+  IsInverted(const Pair & pair, const BoxSums & sums);
 
   Correlation
   Correlate(const Pair & pair, const RadiusType & size, bool withDerivative) const;

@@ -48,47 +48,54 @@ LocalCorrelationRegistrationForce<TImage>::Moments::Conclude(double count)
 
 template <typename TImage>
 auto
+LocalCorrelationRegistrationForce<TImage>::PairMoments::operator+=(const PairMoments & other) -> PairMoments &
+{
+  Count += other.Count;
+  Fixed.Sum += other.Fixed.Sum;
+  Fixed.SumOfSquares += other.Fixed.SumOfSquares;
+  Moving.Sum += other.Moving.Sum;
+  Moving.SumOfSquares += other.Moving.SumOfSquares;
+  return *this;
+}
+
+template <typename TImage>
+auto
+LocalCorrelationRegistrationForce<TImage>::MeasureMoments(const TImage *               fixed,
+                                                          const TImage *               moving,
+                                                          const MaskImageType *        fixedMask,
+                                                          const MaskImageType *        movingMask,
+                                                          std::vector<unsigned char> & takesPart) -> PairMoments
+{
+  const auto isIn = [](const MaskImageType * mask, SizeValueType i) {
+    return !mask || mask->GetBufferPointer()[i] != 0;
+  };
+  return Sinkhorn::SumOverChunks<PairMoments>(takesPart.size(), 0, [&](SizeValueType begin, SizeValueType end) {
+    PairMoments part;
+    for (SizeValueType i = begin; i < end; ++i)
+    {
+      takesPart[i] = isIn(fixedMask, i) && isIn(movingMask, i);
+      if (takesPart[i])
+      {
+        const auto f = static_cast<double>(fixed->GetBufferPointer()[i]);
+        const auto w = static_cast<double>(moving->GetBufferPointer()[i]);
+        part += PairMoments{ 1, { f, f * f }, { w, w * w } };
+      }
+    }
+    return part;
+  });
+}
+
+template <typename TImage>
+auto
 LocalCorrelationRegistrationForce<TImage>::Standardize(const TImage *        fixed,
                                                        const TImage *        moving,
                                                        const MaskImageType * fixedMask,
                                                        const MaskImageType * movingMask) -> Pair
 {
-  struct Sums
-  {
-    SizeValueType Count{ 0 };
-    Moments       Fixed;
-    Moments       Moving;
-    Sums &
-    operator+=(const Sums & other)
-    {
-      Count += other.Count;
-      Fixed.Sum += other.Fixed.Sum;
-      Fixed.SumOfSquares += other.Fixed.SumOfSquares;
-      Moving.Sum += other.Moving.Sum;
-      Moving.SumOfSquares += other.Moving.SumOfSquares;
-      return *this;
-    }
-  };
   const SizeValueType number = fixed->GetBufferedRegion().GetNumberOfPixels();
-  const auto          isIn = [](const MaskImageType * mask, SizeValueType i) {
-    return !mask || mask->GetBufferPointer()[i] != 0;
-  };
-  Pair pair;
+  Pair                pair;
   pair.TakesPart.resize(number);
-  Sums sums = Sinkhorn::SumOverChunks<Sums>(number, 0, [&](SizeValueType begin, SizeValueType end) {
-    Sums part;
-    for (SizeValueType i = begin; i < end; ++i)
-    {
-      pair.TakesPart[i] = isIn(fixedMask, i) && isIn(movingMask, i);
-      if (pair.TakesPart[i])
-      {
-        const auto f = static_cast<double>(fixed->GetBufferPointer()[i]);
-        const auto w = static_cast<double>(moving->GetBufferPointer()[i]);
-        part += Sums{ 1, { f, f * f }, { w, w * w } };
-      }
-    }
-    return part;
-  });
+  PairMoments sums = MeasureMoments(fixed, moving, fixedMask, movingMask, pair.TakesPart);
   pair.Count = sums.Count;
   if (sums.Count == 0)
   {
@@ -167,6 +174,23 @@ LocalCorrelationRegistrationForce<TImage>::MeasureSignAgreement(const TImage *  
 }
 
 template <typename TImage>
+bool
+LocalCorrelationRegistrationForce<TImage>::IsInverted(const Pair & pair, const BoxSums & sums)
+{
+  const auto & f = sums.Fixed;
+  const auto & w = sums.Moving;
+  const double total = Sinkhorn::SumOverChunks<double>(f.size(), 0, [&](SizeValueType begin, SizeValueType end) {
+    double sum = 0.0;
+    for (SizeValueType i = begin; i < end; ++i)
+    {
+      sum += pair.TakesPart[i] ? static_cast<double>(sums.Products[i] - f[i] / sums.Count[i] * w[i]) : 0.0;
+    }
+    return sum;
+  });
+  return total < 0.0;
+}
+
+template <typename TImage>
 auto
 LocalCorrelationRegistrationForce<TImage>::Correlate(const Pair &       pair,
                                                      const RadiusType & size,
@@ -180,16 +204,8 @@ LocalCorrelationRegistrationForce<TImage>::Correlate(const Pair &       pair,
   Map &               ff = sums.FixedSquares;
   Map &               ww = sums.MovingSquares;
   const Map &         fw = sums.Products;
-  const double        total = Sinkhorn::SumOverChunks<double>(number, 0, [&](SizeValueType begin, SizeValueType end) {
-    double sum = 0.0;
-    for (SizeValueType i = begin; i < end; ++i)
-    {
-      sum += pair.TakesPart[i] ? static_cast<double>(fw[i] - f[i] / count[i] * w[i]) : 0.0;
-    }
-    return sum;
-  });
   const auto          floorOfVoxel = static_cast<float>(m_VarianceFloor);
-  const float         sign = total < 0.0 ? -1.0F : 1.0F;
+  const float         sign = IsInverted(pair, sums) ? -1.0F : 1.0F;
   Correlation         correlation;
   // In place: a into ff, b into ww, a f̄ into f, b w̄ into w.
   correlation.Sum = Sinkhorn::SumOverChunks<double>(number, 0, [&](SizeValueType begin, SizeValueType end) {

@@ -251,6 +251,26 @@ FindDensityDefects(const TImage &                                image,
     });
 }
 
+/** What the samples of a part of a grid were, for sums in the order of the parts. */
+struct SampleTally
+{
+  double        total{ 0.0 };
+  SizeValueType samples{ 0 };
+  SizeValueType negative{ 0 };
+  SizeValueType nonFinite{ 0 };
+  SizeValueType firstNonFinite{ 0 };
+  SampleTally &
+  operator+=(const SampleTally & later)
+  {
+    total += later.total;
+    samples += later.samples;
+    negative += later.negative;
+    firstNonFinite = (nonFinite > 0) ? firstNonFinite : later.firstNonFinite;
+    nonFinite += later.nonFinite;
+    return *this;
+  }
+};
+
 template <typename TReal, unsigned int VDimension, typename TSampler>
 Density<TReal>
 RasterizeDensity(const ImageBase<VDimension> & grid,
@@ -258,33 +278,14 @@ RasterizeDensity(const ImageBase<VDimension> & grid,
                  const std::string &           name,
                  ThreadIdType                  numberOfWorkUnits)
 {
-  struct Part
-  {
-    double        total{ 0.0 };
-    SizeValueType samples{ 0 };
-    SizeValueType negative{ 0 };
-    SizeValueType nonFinite{ 0 };
-    SizeValueType firstNonFinite{ 0 };
-    Part &
-    operator+=(const Part & later)
-    {
-      total += later.total;
-      samples += later.samples;
-      negative += later.negative;
-      firstNonFinite = (nonFinite > 0) ? firstNonFinite : later.firstNonFinite;
-      nonFinite += later.nonFinite;
-      return *this;
-    }
-  };
-
   const auto &   region = grid.GetBufferedRegion();
   const auto     voxels = region.GetNumberOfPixels();
   const double   volume = ComputeVoxelVolume(grid);
   Density<TReal> density;
   density.Mass.resize(voxels);
-  const auto sum = SumOverChunks<Part>(voxels, numberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
-    Part part;
-    auto index = PositionToIndex(region, begin);
+  const auto sum = SumOverChunks<SampleTally>(voxels, numberOfWorkUnits, [&](SizeValueType begin, SizeValueType end) {
+    SampleTally part;
+    auto        index = PositionToIndex(region, begin);
     for (SizeValueType i = begin; i < end; ++i, AdvanceIndex(region, index))
     {
       typename ImageBase<VDimension>::PointType point;

@@ -178,6 +178,8 @@ LineKernelOf<TReal>::LineKernelOf(const LinePlan<TReal> & plan)
   const int line = (plan.length + Lanes - 1) / Lanes * Lanes + 2 * Margin;
   const int weights = line + (2 * MaximumTiles + MaximumParts) * Lanes;
   const int tails = 2 * Lanes * MaximumTiles;
+  // Its size follows from what is computed here.
+  // cppcheck-suppress useInitializationList
   m_Buffer = hwy::AllocateAligned<TReal>(2 * line + 2 * weights + tails);
   std::fill_n(m_Buffer.get(), 2 * line, -std::numeric_limits<TReal>::infinity());
   std::fill_n(m_Buffer.get() + 2 * line, 2 * weights + tails, TReal(0));

@@ -355,11 +355,11 @@ private:
   const double *              m_Coordinates;
   const double *              m_Center;
   const double *              m_HalfWidths;
-  double                      m_Reference[Length];
+  double                      m_Reference[Length] = {};
   double                      m_Sum[Length] = {};
   double                      m_Moments[(VColumns + 1) * Length] = {};
-  double                      m_Constant[Lanes];
-  double                      m_Bound[Lanes];
+  double                      m_Constant[Lanes] = {};
+  double                      m_Bound[Lanes] = {};
   HWY_ALIGN T                 m_Relative[Lanes];
   HWY_ALIGN T                 m_Vector[MaximumDimension * Lanes];
 };
