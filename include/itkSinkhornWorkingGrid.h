@@ -65,7 +65,7 @@ struct Sinkhorn_EXPORT WorkingGrid
   double
   GetSpacing(std::size_t level) const;
 
-  typename Image<float, VDimension>::SizeType
+  Size<VDimension>
   GetSize(std::size_t level) const;
 };
 

@@ -143,8 +143,8 @@ SampleSegments(const Complex & shape, std::size_t count)
   std::vector<ShapePoint> points;
   for (std::size_t k = 0; k < count; ++k)
   {
-    double           part = 0.0;
-    const auto       cell = FindCell(ends, (k + 0.5) / static_cast<double>(count) * ends.back(), part);
+    double     part = 0.0;
+    const auto cell = FindCell(ends, (static_cast<double>(k) + 0.5) / static_cast<double>(count) * ends.back(), part);
     const ShapePoint a = GetVertex(shape, shape.Segments[2 * cell]);
     const ShapePoint along = Subtract(GetVertex(shape, shape.Segments[2 * cell + 1]), a);
     points.push_back(Combine(a, part, along, 0.0, along));
@@ -171,8 +171,8 @@ SampleTriangles(const Complex & shape, std::size_t count)
   std::vector<ShapePoint> points;
   for (std::size_t k = 0; k < count; ++k)
   {
-    double           part = 0.0;
-    const auto       cell = FindCell(ends, (k + 0.5) / static_cast<double>(count) * ends.back(), part);
+    double     part = 0.0;
+    const auto cell = FindCell(ends, (static_cast<double>(k) + 0.5) / static_cast<double>(count) * ends.back(), part);
     const ShapePoint a = GetVertex(shape, shape.Triangles[3 * cell]);
     const ShapePoint u = Subtract(GetVertex(shape, shape.Triangles[3 * cell + 1]), a);
     const ShapePoint v = Subtract(GetVertex(shape, shape.Triangles[3 * cell + 2]), a);

@@ -80,7 +80,7 @@ public:
     auto                  sorted = given;
     m_Low = FindQuantile(sorted, rare);
     m_Width = (FindQuantile(sorted, 1.0 - rare) - m_Low) / numberOfBins;
-    std::vector<std::vector<double>> bins(numberOfBins);
+    std::vector<std::vector<double>> bins(static_cast<std::size_t>(numberOfBins));
     for (std::size_t i = 0; i < given.size(); ++i)
     {
       const double bin = std::clamp(std::floor(this->FindPosition(given[i]) + 0.5), 0.0, numberOfBins - 1.0);

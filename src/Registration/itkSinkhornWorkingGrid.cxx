@@ -196,7 +196,7 @@ WorkingGrid<VDimension>::GetSpacing(std::size_t level) const
 }
 
 template <unsigned int VDimension>
-typename ImageType<VDimension>::SizeType
+Size<VDimension>
 WorkingGrid<VDimension>::GetSize(std::size_t level) const
 {
   auto size = Image->GetLargestPossibleRegion().GetSize();
