@@ -64,20 +64,6 @@ protected:
   void
   WriteBalls()
   {
-    const auto turned = [](itk::ImageBase<3> * image) {
-      const double              spacing[3] = { 1.0, 1.0, 2.0 };
-      const double              origin[3] = { 25.0, -5.0, 3.0 };
-      itk::Matrix<double, 3, 3> direction;
-      direction.SetIdentity();
-      direction(0, 0) = -1.0;
-      direction(1, 1) = 0.8;
-      direction(1, 2) = -0.6;
-      direction(2, 1) = 0.6;
-      direction(2, 2) = 0.8;
-      image->SetSpacing(spacing);
-      image->SetOrigin(origin);
-      image->SetDirection(direction);
-    };
     const auto coarse = [](itk::ImageBase<3> * image) {
       const double spacing[3] = { 1.5, 1.5, 1.5 };
       const double origin[3] = { -8.0, -12.0, -4.0 };
@@ -86,7 +72,7 @@ protected:
     };
     const auto first = Ellipsoid<3>(PointAt(12.0, 2.0, 14.0), VectorOf(6.0, 6.0, 6.0), 1.0);
     const auto second = Ellipsoid<3>(PointAt(4.0, 6.0, 16.0), VectorOf(6.0, 6.0, 6.0), 1.0);
-    Write(MakeImage<unsigned char, 3>({ { 30, 28, 20 } }, first, turned).GetPointer(), Path("fixed.nii.gz"));
+    Write(MakeImage<unsigned char, 3>({ { 30, 28, 20 } }, first, PlaceAskew).GetPointer(), Path("fixed.nii.gz"));
     Write(MakeImage<unsigned char, 3>({ { 24, 26, 24 } }, second, coarse).GetPointer(), Path("moving.nii.gz"));
   }
 

@@ -172,6 +172,24 @@ MakeImage(const typename itk::Image<TPixel, VDimension>::SizeType &             
   return image;
 }
 
+/** A geometry for MakeImage(): unequal spacing, an axis that points backwards, the other two rotated. */
+inline void
+PlaceAskew(itk::ImageBase<3> * image)
+{
+  const double              spacing[3] = { 1.0, 1.0, 2.0 };
+  const double              origin[3] = { 25.0, -5.0, 3.0 };
+  itk::Matrix<double, 3, 3> direction;
+  direction.SetIdentity();
+  direction(0, 0) = -1.0;
+  direction(1, 1) = 0.8;
+  direction(1, 2) = -0.6;
+  direction(2, 1) = 0.6;
+  direction(2, 2) = 0.8;
+  image->SetSpacing(spacing);
+  image->SetOrigin(origin);
+  image->SetDirection(direction);
+}
+
 template <typename TImage>
 void
 Write(const TImage * image, const std::string & path)

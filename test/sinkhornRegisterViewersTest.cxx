@@ -39,40 +39,25 @@ class SinkhornRegisterViewers : public ProgramTest
 {
 protected:
   /** Two balls; the grid of the fixed one lies askew. */
-void
-WriteBalls()
-{
-  const auto askew = [](itk::ImageBase<3> * image) {
-    const double              spacing[3] = { 1.0, 1.0, 2.0 };
-    const double              origin[3] = { 25.0, -5.0, 3.0 };
-    itk::Matrix<double, 3, 3> direction;
-    direction.SetIdentity();
-    direction(0, 0) = -1.0;
-    direction(1, 1) = 0.8;
-    direction(1, 2) = -0.6;
-    direction(2, 1) = 0.6;
-    direction(2, 2) = 0.8;
-    image->SetSpacing(spacing);
-    image->SetOrigin(origin);
-    image->SetDirection(direction);
-  };
-  const auto first = Ellipsoid<3>(PointAt(12.0, 2.0, 14.0), VectorOf(6.0, 6.0, 6.0), 1.0);
-  const auto second = Ellipsoid<3>(PointAt(9.0, 4.0, 15.0), VectorOf(5.0, 7.0, 6.0), 1.0);
-  Write(MakeImage<unsigned char, 3>({ { 30, 28, 20 } }, first, askew).GetPointer(), Path("fixed.nii.gz"));
-  Write(MakeImage<unsigned char, 3>({ { 30, 28, 20 } }, second, askew).GetPointer(), Path("moving.nii.gz"));
-}
+  void
+  WriteBalls()
+  {
+    const auto first = Ellipsoid<3>(PointAt(12.0, 2.0, 14.0), VectorOf(6.0, 6.0, 6.0), 1.0);
+    const auto second = Ellipsoid<3>(PointAt(9.0, 4.0, 15.0), VectorOf(5.0, 7.0, 6.0), 1.0);
+    Write(MakeImage<unsigned char, 3>({ { 30, 28, 20 } }, first, PlaceAskew).GetPointer(), Path("fixed.nii.gz"));
+    Write(MakeImage<unsigned char, 3>({ { 30, 28, 20 } }, second, PlaceAskew).GetPointer(), Path("moving.nii.gz"));
+  }
 
-void
-RunWith(const std::string & transform)
-{
-  const Outcome outcome =
-    Run("--fixed " + Path("fixed.nii.gz") + " --moving " + Path("moving.nii.gz") + " --fixed-labels " +
-        Path("fixed.nii.gz") + " --moving-labels " + Path("moving.nii.gz") + " --output " + Path(transform) +
-        " --iterations 5 --quiet --threads 2 --transform " + transform);
-  ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
-}
-}
-;
+  void
+  RunWith(const std::string & transform)
+  {
+    const Outcome outcome =
+      Run("--fixed " + Path("fixed.nii.gz") + " --moving " + Path("moving.nii.gz") + " --fixed-labels " +
+          Path("fixed.nii.gz") + " --moving-labels " + Path("moving.nii.gz") + " --output " + Path(transform) +
+          " --iterations 5 --quiet --threads 2 --transform " + transform);
+    ASSERT_EQ(outcome.ExitCode, 0) << outcome.Errors;
+  }
+};
 
 /** Of a NIfTI header, as text. */
 std::string

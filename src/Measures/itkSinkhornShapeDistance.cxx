@@ -119,10 +119,12 @@ SumUp(const std::vector<double> & sizes)
   return ends;
 }
 
-/** The cell that a place along the sum of sizes lies in, and where in it, from 0 to 1. */
+/** The cell that the middle of step k of \a count equal ones along the sum of sizes lies in, and where in it, from 0
+ * to 1. */
 std::size_t
-FindCell(const std::vector<double> & ends, double place, double & part)
+FindCell(const std::vector<double> & ends, std::size_t k, std::size_t count, double & part)
 {
+  const double place = (static_cast<double>(k) + 0.5) / static_cast<double>(count) * ends.back();
   const auto   found = std::upper_bound(ends.begin(), ends.end(), place);
   const auto   cell = std::min<std::size_t>(static_cast<std::size_t>(found - ends.begin()), ends.size() - 1);
   const double begin = cell > 0 ? ends[cell - 1] : 0.0;
@@ -143,8 +145,8 @@ SampleSegments(const Complex & shape, std::size_t count)
   std::vector<ShapePoint> points;
   for (std::size_t k = 0; k < count; ++k)
   {
-    double     part = 0.0;
-    const auto cell = FindCell(ends, (static_cast<double>(k) + 0.5) / static_cast<double>(count) * ends.back(), part);
+    double           part = 0.0;
+    const auto       cell = FindCell(ends, k, count, part);
     const ShapePoint a = GetVertex(shape, shape.Segments[2 * cell]);
     const ShapePoint along = Subtract(GetVertex(shape, shape.Segments[2 * cell + 1]), a);
     points.push_back(Combine(a, part, along, 0.0, along));
@@ -171,8 +173,8 @@ SampleTriangles(const Complex & shape, std::size_t count)
   std::vector<ShapePoint> points;
   for (std::size_t k = 0; k < count; ++k)
   {
-    double     part = 0.0;
-    const auto cell = FindCell(ends, (static_cast<double>(k) + 0.5) / static_cast<double>(count) * ends.back(), part);
+    double           part = 0.0;
+    const auto       cell = FindCell(ends, k, count, part);
     const ShapePoint a = GetVertex(shape, shape.Triangles[3 * cell]);
     const ShapePoint u = Subtract(GetVertex(shape, shape.Triangles[3 * cell + 1]), a);
     const ShapePoint v = Subtract(GetVertex(shape, shape.Triangles[3 * cell + 2]), a);

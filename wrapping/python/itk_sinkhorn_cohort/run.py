@@ -96,10 +96,8 @@ def run_cohort(pairs, output, client, *, options=None, threads=1, register=None,
     output = pathlib.Path(output).absolute()
     output.mkdir(parents=True, exist_ok=True)
     with state.lock(output):
-        state.remove_leftovers(output)
         cohort = run_pairs(pairs, output, client, options=options, threads=threads, register=register, keep=keep,
                            progress=progress, ahead=ahead, command=command)
-        state.remove_leftovers(output)  # of workers that were killed
         results.write_tables(output, cohort.rows)
         if "page" in keep:
             from itk_sinkhorn_cohort import page
@@ -110,7 +108,9 @@ def run_cohort(pairs, output, client, *, options=None, threads=1, register=None,
 
 def run_pairs(pairs, output, client, *, options=None, threads=1, register=None, keep=engine.KEEP, progress=None, ahead=0,
               command="", label="registrations"):
-    """run_cohort() without tables, in a folder that the caller has locked."""
+    """run_cohort() without tables, in a folder that the caller has locked. Takes away what runs, and in this one workers, that
+    were killed have left there."""
+    state.remove_leftovers(output)
     options = engine.make_portable(options)
     plan = make_plan(pairs, output, options=options, threads=threads, register=register, keep=keep)
     failed = {task.pair.id: task.problem for task in plan.open if task.problem}
@@ -121,6 +121,7 @@ def run_pairs(pairs, output, client, *, options=None, threads=1, register=None, 
         work = functools.partial(engine.register_pair, options=options, register=register, keep=keep, command=command)
         with _make_bar(plan, failed, progress, label) as bar:
             run_tasks(tasks, work, client, records, failed, bar, ahead)
+        state.remove_leftovers(output)
     rows = [results.make_row(task.pair, records.get(task.pair.id), failed.get(task.pair.id)) for task in plan.tasks]
     return Cohort(rows, failed, len(records) - len(plan.done))
 

@@ -86,7 +86,6 @@ class _Builder:
                                     initial=str(initial)))
         folder = self.output / name
         folder.mkdir(exist_ok=True)
-        state.remove_leftovers(folder)
         cohort = run.run_pairs(pairs, folder, self.client, options=options, keep=_KEEP, label=name, **self.settings)
         self.failed.update({f"{name}/{key}": message for key, message in cohort.failed.items()})
         done = [row["id"] for row in cohort.rows if row["status"] == "done"]
